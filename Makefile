@@ -1,0 +1,59 @@
+# make help lists what there is. Set-up needs Python 3.11, Java 17 (or 21) and make; uv is used where it is there.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(shell [ -z "$(NO_UV)" ] && command -v uv 2>/dev/null)
+REQUIREMENTS := requirements.txt requirements-dev.txt constraints.txt setup.py
+READY := $(VENV)/.ready
+
+.PHONY: help setup demo test lint lock bench clean
+
+help: ## Show this.
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## Make .venv with everything that is pinned, and fetch the jars.
+
+$(READY): $(REQUIREMENTS)
+	@bin/check-machine "$(PYTHON)"
+	@echo "headgate: setting up $(VENV) ($(if $(UV),uv,pip))"
+	@if [ -n "$(UV)" ]; then \
+	  "$(UV)" venv -q --allow-existing --python "$$(bin/find-python "$(PYTHON)")" $(VENV) && \
+	  VIRTUAL_ENV="$(CURDIR)/$(VENV)" "$(UV)" pip install -q -r requirements-dev.txt -c constraints.txt && \
+	  VIRTUAL_ENV="$(CURDIR)/$(VENV)" "$(UV)" pip install -q --no-deps -e . ; \
+	else \
+	  "$$(bin/find-python "$(PYTHON)")" -m venv $(VENV) && \
+	  $(BIN)/python -m pip install -q --disable-pip-version-check -r requirements-dev.txt -c constraints.txt && \
+	  $(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e . ; \
+	fi
+	@$(BIN)/python -m headgate.engine.jars
+	@touch $(READY)
+
+demo: $(READY) ## The main job, end to end, in a folder: uploads over HTTP become rows in gold.
+	@$(BIN)/python demo/demo.py
+
+test: $(READY) ## All tests that need Python and Java only.
+	@$(BIN)/python -m pytest $(ARGS)
+
+.venv-check/.ready: requirements-check.txt constraints.txt
+	@bin/check-machine "$(PYTHON)"
+	@if [ -n "$(UV)" ]; then \
+	  "$(UV)" venv -q --allow-existing --python "$$(bin/find-python "$(PYTHON)")" .venv-check && \
+	  VIRTUAL_ENV="$(CURDIR)/.venv-check" "$(UV)" pip install -q -r requirements-check.txt -c constraints.txt ; \
+	else \
+	  "$$(bin/find-python "$(PYTHON)")" -m venv .venv-check && \
+	  .venv-check/bin/python -m pip install -q --disable-pip-version-check -r requirements-check.txt -c constraints.txt ; \
+	fi
+	@touch $@
+
+lint: $(READY) .venv-check/.ready ## Lint, format and types.
+	@.venv-check/bin/ruff check .
+	@.venv-check/bin/mypy --python-executable $(BIN)/python
+
+bench: $(READY) ## Run one benchmark: make bench NAME=overhead [ARGS="--size 10MB"].
+	@$(BIN)/python bench/$(NAME).py $(ARGS)
+
+lock: ## Fix what the pins pull in (needs uv).
+	uv pip compile -q --python-version 3.11 requirements-dev.txt requirements-check.txt -o constraints.txt --no-header --no-annotate
+
+clean: ## Remove environments, caches and the local lake.
+	rm -rf $(VENV) .venv-check .headgate lake

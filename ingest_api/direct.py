@@ -1,0 +1,36 @@
+"""Landing without HTTP, for who can write the lake: `headgate upload --direct`."""
+
+from io import BytesIO
+
+from headgate.contract import Contract
+from headgate.environment import Environment
+from headgate.errors import UploadRefused
+from ingest_api.body import read_body
+from ingest_api.headers import idempotency_key
+from ingest_api.land import Landing, land
+from ingest_api.problems import Problem
+from ingest_api.storage import Storage, impatient
+
+
+def land_bytes(
+    environment: Environment, contract: Contract, store: str, key: str, content: bytes, compressed: bool
+) -> Landing:
+    """Lands `content` in the environment's lake for `store`, by the rules of the receiver.
+
+    Raises UploadRefused where the receiver would refuse it, StorageError where the lake fails.
+    """
+    compression = "gzip" if compressed else "none"
+    if compression not in contract.compressions:
+        allowed = " or ".join(contract.compressions)
+        raise UploadRefused(f"compression is '{compression}'; '{contract.dataset}' accepts {allowed}")
+    folder = environment.folder if environment.is_folder else None
+    storage = Storage(impatient(environment.object_store()), folder)
+    with (body := read_body(BytesIO(content))).file:
+        return land(storage, contract, store, _checked(key), body, compression)
+
+
+def _checked(key: str) -> str:
+    try:
+        return idempotency_key(key)
+    except Problem as problem:
+        raise UploadRefused(problem.detail, where="idempotency key") from None

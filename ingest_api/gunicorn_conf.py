@@ -1,0 +1,52 @@
+"""How gunicorn serves the receiver; address, workers and threads are given on its command line.
+
+SIGTERM stops accepting, lets requests under way end within `graceful_timeout`, and closes.
+"""
+
+import socket
+import struct
+from typing import Any
+
+worker_class = "gthread"
+# The object store's client has threads of its own, which do not survive a fork: each worker makes its own.
+preload_app = False
+# Longer than a load balancer's idle time (60 s by default on AWS): else it sends a request into a
+# connection that is just being closed, and its client gets a 502.
+keepalive = 75
+graceful_timeout = 60
+timeout = 60  # a worker whose main loop hangs; not a limit on requests
+limit_request_field_size = 8190
+limit_request_fields = 64
+# Seconds without a byte, in headers or body, after which a connection is given up.
+_IDLE_SECONDS = 30
+
+logconfig_dict = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
+        "bare": {"format": "%(message)s"},
+    },
+    "handlers": {
+        "error": {"class": "logging.StreamHandler", "formatter": "plain", "stream": "ext://sys.stderr"},
+        "access": {"class": "logging.StreamHandler", "formatter": "bare", "stream": "ext://sys.stdout"},
+    },
+    "root": {"level": "WARNING", "handlers": ["error"]},
+    "loggers": {
+        "gunicorn.error": {"level": "INFO", "handlers": ["error"], "propagate": False},
+        "gunicorn.access": {"level": "INFO", "handlers": [], "propagate": False},
+        "ingest_api": {"level": "INFO", "handlers": ["error"], "propagate": False},
+        "ingest_api.access": {"level": "INFO", "handlers": ["access"], "propagate": False},
+    },
+}
+
+
+def when_ready(server: Any) -> None:
+    """Accepted connections take the listener's receive timeout over: gthread sets none, and would wait for ever."""
+    for listener in server.LISTENERS:
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", _IDLE_SECONDS, 0))
+
+
+def pre_request(worker: Any, request: Any) -> None:
+    """Lets the application close a connection whose body it will not read; gunicorn takes no header for that."""
+    request.body.close_connection = request.force_close

@@ -1,0 +1,71 @@
+"""What an upload's headers say: its idempotency key, media type and compression."""
+
+import re
+
+from headgate.contract import Contract
+from ingest_api.problems import Problem
+
+_VISIBLE = re.compile(r"[\x21-\x7e]{1,255}")
+# A structured-field string (RFC 9651, 3.3.3), without its parameters: none are defined for a key.
+_QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
+_CHARSETS = ("", "utf-8", "utf8", "us-ascii")
+_COMPRESSIONS = {"": "none", "identity": "none", "gzip": "gzip", "x-gzip": "gzip"}
+
+
+def idempotency_key(header: str | None) -> str:
+    """The key, the same whether it was sent quoted or bare. Raises Problem 400 without a usable one."""
+    if header is None or not header.strip():
+        raise _bad_key("Idempotency-Key is required: one key for each upload, the same on every retry of it")
+    text = header.strip()
+    if text.startswith('"'):
+        match = _QUOTED.fullmatch(text)
+        if match is None:
+            raise _bad_key("Idempotency-Key begins with a quote but is no quoted string")
+        text = re.sub(r"\\(.)", r"\1", match.group(1))
+    if not _VISIBLE.fullmatch(text):
+        raise _bad_key("Idempotency-Key must be 1 to 255 visible ASCII characters")
+    return text
+
+
+def _bad_key(detail: str) -> Problem:
+    return Problem(400, "idempotency-key", detail)
+
+
+def check_media_type(header: str | None, contract: Contract) -> None:
+    """Raises Problem 415 where the contract does not accept this Content-Type."""
+    media_type, _, parameters = (header or "").partition(";")
+    if media_type.strip().lower() not in contract.media_types:
+        raise _unsupported(f"'{contract.dataset}' does not accept the Content-Type '{media_type.strip()}'", contract)
+    if _charset(parameters) not in _CHARSETS:
+        raise _unsupported("the charset must be utf-8", contract)
+
+
+def _charset(parameters: str) -> str:
+    """The charset among `a=b; charset="x"`, in lower case, or an empty string."""
+    for parameter in parameters.split(";"):
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "charset":
+            return value.strip().strip('"').lower()
+    return ""
+
+
+def compression(header: str | None, contract: Contract) -> str:
+    """`none` or `gzip`, as the Content-Encoding says. Raises Problem 415 where the contract has not that one."""
+    found = _COMPRESSIONS.get((header or "").strip().lower())
+    if found not in contract.compressions:
+        named = header or "identity"
+        raise _unsupported(f"'{contract.dataset}' does not accept the Content-Encoding '{named}'", contract)
+    return found
+
+
+def _unsupported(detail: str, contract: Contract) -> Problem:
+    types = list(contract.media_types)
+    encodings = ["identity" if c == "none" else c for c in contract.compressions]
+    return Problem(
+        415,
+        "unsupported-media-type",
+        f"{detail}; accepted: {', '.join(types)}, with Content-Encoding {' or '.join(encodings)}",
+        {"Accept-Post": ", ".join(types), "Accept-Encoding": ", ".join(encodings)},
+        accepted_types=types,
+        accepted_encodings=encodings,
+    )

@@ -1,0 +1,33 @@
+"""The receipt: what the receiver says of an upload that is durable in landing."""
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+from headgate.landing import Upload
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """One landed upload. `bytes` and `sha256` are of the object as it was sent, compressed or not.
+
+    Every field follows from the upload's identity and the object, so that a replay's receipt is
+    the first one's, byte for byte.
+    """
+
+    upload: str
+    dataset: str
+    store: str
+    bytes: int
+    sha256: str
+    received: str
+    status: str = "landed"
+
+    def as_json(self) -> str:
+        return json.dumps(asdict(self))
+
+
+def receipt_of(upload: Upload, size: int, sha256: str, received: datetime) -> Receipt:
+    """The receipt; `received` is the object's last_modified, shown in whole seconds UTC."""
+    moment = f"{received.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return Receipt(upload.id, upload.dataset, upload.store, size, sha256, moment)

@@ -1,0 +1,105 @@
+"""The receiver's routes: HTTP in, HTTP out; what happens between is in land.py."""
+
+from flask import Blueprint, Response, jsonify, request, url_for
+
+from headgate.contract import Contract
+from headgate.landing import parse_upload_id
+from ingest_api import headers
+from ingest_api.body import Body, BodyCut, BodyTooLarge, read_body
+from ingest_api.exchange import BODY_SECONDS, body_is_read, note, time_limit
+from ingest_api.land import Landing, find_receipt, land
+from ingest_api.problems import Problem
+from ingest_api.receipts import Receipt
+from ingest_api.services import services
+
+routes = Blueprint("receiver", __name__)
+
+
+@routes.post("/v1/datasets/<dataset>/uploads")
+def create_upload(dataset: str) -> Response:
+    """Lands the body; 201 with its receipt once it is durable."""
+    parts = services()
+    store = _store()
+    contract = _contract(dataset)
+    key = headers.idempotency_key(request.headers.get("Idempotency-Key"))
+    headers.check_media_type(request.headers.get("Content-Type"), contract)
+    compression = headers.compression(request.headers.get("Content-Encoding"), contract)
+    body = _body(parts.limit)
+    with body.file:
+        return _created(land(parts.storage, contract, store, key, body, compression, parts.clock))
+
+
+@routes.get("/v1/uploads/<upload_id>")
+def show_upload(upload_id: str) -> Response:
+    """The receipt of one of the store's own uploads."""
+    parts = services()
+    store = _store()
+    upload = parse_upload_id(upload_id)
+    contract = parts.contracts.get(upload.dataset) if upload and upload.store == store else None
+    receipt = find_receipt(parts.storage, contract, upload_id, parts.clock) if contract else None
+    if receipt is None:
+        raise Problem(404, "unknown-upload", "this store has no such upload")
+    note(upload=receipt.upload, bytes=receipt.bytes)
+    return _json(receipt, 200)
+
+
+@routes.get("/healthz")
+def healthz() -> Response:
+    """The process answers."""
+    return jsonify(status="live")
+
+
+@routes.get("/readyz")
+def readyz() -> Response:
+    """The lake can be written and listed."""
+    services().readiness.check()
+    return jsonify(status="ready")
+
+
+def _store() -> str:
+    store = services().credentials.store_of(request.headers.get("Authorization"))
+    note(store=store)
+    return store
+
+
+def _contract(dataset: str) -> Contract:
+    contracts = services().contracts
+    if dataset not in contracts:
+        known = sorted(contracts)
+        raise Problem(404, "unknown-dataset", f"no such dataset; known: {', '.join(known)}", datasets=known)
+    note(dataset=dataset)
+    return contracts[dataset]
+
+
+def _body(limit: int) -> Body:
+    """The whole request body. Raises Problem 413 above `limit` bytes, 400 where it is cut."""
+    declared = request.content_length
+    if declared is not None and declared > limit:
+        raise _too_large(limit)
+    try:
+        with time_limit(BODY_SECONDS):
+            body = read_body(request.stream, limit, declared)
+    except BodyTooLarge:
+        raise _too_large(limit) from None
+    except BodyCut:
+        raise Problem(400, "incomplete-body", "the body ended early, or came too slowly; send it again") from None
+    body_is_read()
+    note(bytes=body.size)
+    return body
+
+
+def _too_large(limit: int) -> Problem:
+    return Problem(413, "too-large", f"an upload has at most {limit} bytes; send it in parts", limit=limit)
+
+
+def _created(landing: Landing) -> Response:
+    note(upload=landing.receipt.upload, replayed=landing.replayed)
+    response = _json(landing.receipt, 201)
+    response.headers["Location"] = url_for("receiver.show_upload", upload_id=landing.receipt.upload)
+    if landing.replayed:
+        response.headers["Idempotent-Replayed"] = "true"
+    return response
+
+
+def _json(receipt: Receipt, status: int) -> Response:
+    return Response(receipt.as_json(), status, content_type="application/json")

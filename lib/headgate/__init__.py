@@ -1,0 +1,10 @@
+"""Headgate, a Spark batch framework for EMR: uploads in, Delta tables out, nothing lost between.
+
+The modules of this folder import neither pyspark nor boto3, so that a plan needs no JVM;
+`engine` does the work on Spark, `cli` holds one thin module a verb.
+"""
+
+from headgate.table import SOURCE, Affected, Changes, Merge, Replace, table
+
+__all__ = ["SOURCE", "Affected", "Changes", "Merge", "Replace", "table"]
+__version__ = "0.1.0"

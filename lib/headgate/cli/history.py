@@ -1,0 +1,56 @@
+"""`headgate history`: a table's commits."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from headgate.cli.options import Target, print_json, target_options
+from headgate.cli.output import print_table
+from headgate.graph import load_graph
+from headgate.ledger import Commit, Ledger
+
+
+@click.command("history")
+@click.argument("table")
+@click.option("--limit", default=20, show_default=True, help="How many commits; 0 for all.")
+@target_options
+def command(target: Target, table: str, limit: int) -> None:
+    """Print the commits of TABLE, newest first: the run, what it read up to, what it counted."""
+    name = load_graph(target.project).node(table).name
+    commits = [describe(commit) for commit in Ledger(target.environment).history(name, limit or None)]
+    if target.as_json:
+        print_json({"table": name, "commits": commits})
+        return
+    rows = [(c["version"], c["at"], c["operation"], c["run"], _read(c["position"]), _counted(c["counts"])) for c in commits]
+    print_table(["version", "at", "operation", "run", "read up to", "counts"], rows, numeric=["version"])
+
+
+def describe(commit: Commit) -> dict[str, Any]:
+    """A commit as `--json` shows it. `run` is None for a commit made by others."""
+    own = commit.own or {}
+    return {
+        "version": commit.version,
+        "at": f"{datetime.fromtimestamp(commit.timestamp / 1000, UTC):%Y-%m-%d %H:%M:%S}",
+        "operation": commit.operation,
+        "run": own.get("run"),
+        "position": own.get("position"),
+        "counts": own.get("counts") or _metrics(commit),
+    }
+
+
+def _metrics(commit: Commit) -> dict[str, int]:
+    """What Delta counted, where Headgate counted nothing itself."""
+    wanted = {"numOutputRows": "inserted", "numTargetRowsInserted": "inserted", "numTargetRowsDeleted": "deleted"}
+    return {label: int(commit.metrics[name]) for name, label in wanted.items() if name in commit.metrics}
+
+
+def _read(position: dict[str, Any] | None) -> str:
+    parts = (f"{name} {at.get('version', at.get('listed_at', ''))}" for name, at in (position or {}).items())
+    return ", ".join(parts)
+
+
+def _counted(counts: dict[str, int]) -> str:
+    return " ".join(f"{name}={value}" for name, value in counts.items() if value)

@@ -1,0 +1,72 @@
+"""`headgate`: finds the verb, and turns errors into one message and an exit code."""
+
+import importlib
+import json
+import sys
+
+import click
+
+from headgate import __version__
+from headgate.errors import HeadgateError, suggestion
+
+# Verb -> (section of the help, one line of help). The help line stands here so that `--help` imports no verb.
+VERBS = {
+    "plan": ("work", "Show which tables have work, without starting Spark."),
+    "run": ("work", "Build the tables that have work."),
+    "tables": ("see", "List the tables: what they read, how they are written, where they stand."),
+    "show": ("see", "Print rows of a table, or of its quarantine."),
+    "history": ("see", "Print a table's commits: run, position, counts."),
+    "receipt": ("see", "Follow one upload: landed, bronze, each silver table."),
+    "upload": ("in", "Send files to the receiver, or land them directly."),
+    "generate": ("in", "Make realistic retail uploads: to files, or to a running receiver."),
+    "serve": ("serve", "Start a server: the receiver."),
+    "new": ("start", "Make a new project."),
+}
+
+
+class Verbs(click.Group):
+    """A group that imports a verb's module when the verb is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in VERBS:
+            return None
+        return importlib.import_module(f"headgate.cli.{name}").command  # type: ignore[no-any-return]
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple:
+        if args and args[0] not in VERBS:
+            ctx.fail(f"no such command '{args[0]}'.{suggestion(args[0], VERBS)}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for section in dict.fromkeys(section for section, _ in VERBS.values()):
+            with formatter.section(section.capitalize()):
+                formatter.write_dl([(verb, text) for verb, (group, text) in VERBS.items() if group == section])
+
+
+@click.command(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="headgate")
+def headgate() -> None:
+    """Uploads in, Delta tables out, nothing lost between.
+
+    Exit codes: 0 done, 1 the work failed, 2 wrong use or configuration.
+    """
+
+
+def main(argv: list[str] | None = None) -> None:
+    """The console script. A HeadgateError ends as its message and exit code, never as a traceback."""
+    arguments = sys.argv[1:] if argv is None else argv
+    try:
+        headgate.main(args=arguments, prog_name="headgate", standalone_mode=True)
+    except HeadgateError as error:
+        if "--json" in arguments:
+            click.echo(json.dumps({"error": error.as_dict()}))
+        else:
+            click.echo(f"error[{error.code}]: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""The options that every verb takes, and what they resolve to."""
+
+import functools
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from headgate.environment import Environment, load_environment
+from headgate.project import Project, find_project
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a verb works on: a project, an environment of it, and how to print."""
+
+    project: Project
+    environment: Environment
+    as_json: bool
+
+
+def target_options(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds `--project`, `--env` and `--json`; the verb gets a Target as its first argument."""
+
+    @click.option("--project", "folder", type=click.Path(path_type=Path), help="The project's folder. [default: found upwards]")
+    @click.option("--env", "env", default="local", show_default=True, envvar="HEADGATE_ENV", help="The environment to use.")
+    @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+    @functools.wraps(verb)
+    def with_target(folder: Path | None, env: str, as_json: bool, **rest: Any) -> Any:
+        project = find_project(folder)
+        return verb(Target(project, load_environment(project, env), as_json), **rest)
+
+    return with_target
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on standard output; times in ISO 8601, paths and decimals as text."""
+    click.echo(json.dumps(value, default=str, ensure_ascii=False))

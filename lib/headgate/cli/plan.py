@@ -1,0 +1,45 @@
+"""`headgate plan`: what has work."""
+
+from __future__ import annotations
+
+import click
+
+from headgate.cli.options import Target, print_json, target_options
+from headgate.cli.output import print_table
+from headgate.cli.selection import selection_options
+from headgate.graph import load_graph
+from headgate.plan import Planner, Work
+
+
+@click.command("plan")
+@target_options
+@selection_options
+def command(target: Target, selectors: tuple[str, ...], exclude: tuple[str, ...]) -> None:
+    """Show which tables have work, without starting Spark and without writing anything."""
+    graph = load_graph(target.project)
+    works = Planner(target.environment, graph).plan(graph.select(selectors, exclude))
+    show(target, works)
+
+
+def show(target: Target, works: list[Work]) -> None:
+    """Prints a plan."""
+    if target.as_json:
+        print_json({"tables": [as_dict(work) for work in works]})
+        return
+    print_table(["table", "work", "why"], [(work.table, work.kind.value, work.reason) for work in works])
+    click.echo(_next(works))
+
+
+def as_dict(work: Work) -> dict:
+    """A table's work as `--json` shows it."""
+    version = work.head.version if work.head.exists else None
+    return {
+        "table": work.table, "work": work.kind.value, "reason": work.reason, "version": version,
+        "uploads": len(work.landed), "sources": {n: vars(source) for n, source in work.sources.items()},
+    }  # fmt: skip
+
+
+def _next(works: list[Work]) -> str:
+    if any(work.is_work for work in works):
+        return "\nnext: headgate run"
+    return "\nnothing to do"

@@ -1,0 +1,94 @@
+"""`headgate run`: builds the tables that have work."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from headgate.cli.options import Target, print_json, target_options
+from headgate.cli.output import print_table, progress
+from headgate.cli.selection import selection_options
+from headgate.graph import Graph, load_graph
+from headgate.plan import Planner
+
+if TYPE_CHECKING:
+    from headgate.engine.run import Report
+
+_COLUMNS = ["table", "status", "work", "rows in", "written", "quarantined", "version", "seconds"]
+
+
+@click.command("run")
+@target_options
+@selection_options
+@click.option("--rebuild", is_flag=True, help="Build the selected tables anew from all they read (bronze is kept).")
+@click.option("--dry-run", is_flag=True, help="Only show the plan.")
+@click.option("--no-wait", is_flag=True, help="Fail at once where another run writes to the lake.")
+def command(
+    target: Target,
+    selectors: tuple[str, ...],
+    exclude: tuple[str, ...],
+    rebuild: bool,
+    dry_run: bool,
+    no_wait: bool,
+) -> None:
+    """Build the tables that have work. A table that fails stops what reads it, and nothing else."""
+    graph = load_graph(target.project)
+    names = graph.select(selectors, exclude)
+    works = Planner(target.environment, graph).plan(names)
+    if dry_run:
+        from headgate.cli import plan
+
+        plan.show(target, works)
+        return
+    if not rebuild and not any(work.is_work for work in works):
+        _print_nothing(target, works)
+        return
+    reports = _run(target, graph, names, rebuild=rebuild, wait=not no_wait)
+    _print(target, reports)
+    if any(report.status in ("failed", "skipped") for report in reports):
+        sys.exit(1)
+
+
+def _run(target: Target, graph: Graph, names: Sequence[str], *, rebuild: bool, wait: bool) -> list[Report]:
+    from headgate.engine.lock import writing
+    from headgate.engine.run import Runner
+    from headgate.engine.session import start_session
+
+    with writing(target.environment, wait=wait, waiting=lambda text: click.echo(text, err=True)):
+        progress("starting Spark")
+        session = start_session(target.environment)
+        try:
+            return Runner(target.project, target.environment, graph, session, progress, rebuild=rebuild).run(names)
+        finally:
+            session.stop()
+
+
+def _print_nothing(target: Target, works: Sequence) -> None:
+    if target.as_json:
+        print_json({"tables": [{"table": work.table, "status": "current", "reason": work.reason} for work in works]})
+    else:
+        click.echo("nothing to do: every table is current")
+
+
+def _print(target: Target, reports: Sequence[Report]) -> None:
+    if target.as_json:
+        print_json({"tables": [asdict(report) for report in reports]})
+        return
+    rows = [
+        (r.table, r.status, r.work, r.rows_in, r.written, r.quarantined, r.version, f"{r.seconds:.1f}") for r in reports
+    ]
+    print_table(_COLUMNS, rows, numeric=_COLUMNS[3:])
+    for report in reports:
+        if report.error:
+            click.echo(f"\nerror[{report.error['code']}] {report.table}: {_sentence(report.error)}", err=True)
+        elif report.status == "skipped":
+            click.echo(f"\n{report.table}: skipped, {report.reason}", err=True)
+
+
+def _sentence(error: dict[str, str]) -> str:
+    place = f"{error['where']}: " if error["where"] else ""
+    return f"{place}{error['what']}" + (f"\n  to do: {error['fix']}" if error["fix"] else "")

@@ -1,0 +1,89 @@
+"""`headgate serve`: starts a server in the foreground."""
+
+import ipaddress
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+
+from headgate.cli.options import Target, print_json, target_options
+from headgate.contract import load_contracts
+from headgate.errors import SetupError, UsageError
+
+
+@click.group()
+def command() -> None:
+    """Start a server."""
+
+
+@command.command()
+@click.option("--host", help="The address to listen on.  [default: the environment's]")
+@click.option("--port", type=click.IntRange(1, 65535), help="The port to listen on.  [default: the environment's]")
+@target_options
+def receiver(target: Target, host: str | None, port: int | None) -> None:
+    """Take uploads over HTTP: gunicorn, until it is stopped. SIGTERM lets uploads under way end."""
+    settings = target.environment.receiver
+    _check_host(target, host)
+    _check_installed()
+    address = _address(host or settings.host, port or settings.port)
+    contracts = load_contracts(target.project)  # a wrong contract is said here, not by each worker
+    _announce(target, address, next(iter(sorted(contracts)), "DATASET"))
+    arguments = _gunicorn(target, address)
+    # Replaces this process, so that signals reach gunicorn itself.
+    os.execve(sys.executable, arguments, {**os.environ, "PYTHONPATH": _python_path()})
+
+
+def _check_host(target: Target, host: str | None) -> None:
+    """The local environment's keys are for demonstration: it listens beyond this machine only when told to."""
+    configured = target.environment.receiver.host
+    if host is None and target.environment.name == "local" and not _is_loopback(configured):
+        raise UsageError(
+            f"the environment 'local' would listen on {configured}, beyond this machine",
+            where="receiver.host",
+            fix=f"set it to 127.0.0.1, or say so: --host {configured}",
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _check_installed() -> None:
+    for module in ("flask", "gunicorn", "ingest_api"):
+        if find_spec(module) is None:
+            raise SetupError(f"{module} is not installed", where="receiver", fix="pip install 'headgate[receiver]'")
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _announce(target: Target, address: str, dataset: str) -> None:
+    url = f"http://{address}"
+    if target.as_json:
+        print_json({"url": url, "environment": target.environment.name})
+        return
+    click.echo(f"receiver for {target.environment.name}: {url}  (lake: {target.environment.lake})")
+    click.echo(f"try it: headgate upload FILE --dataset {dataset} --url {url} --key KEY")
+
+
+def _gunicorn(target: Target, address: str) -> list[str]:
+    """The command: this Python, gunicorn, and the application made anew in each worker."""
+    settings = target.environment.receiver
+    application = f"ingest_api.app:for_project({str(target.project.root)!r}, {target.environment.name!r})"
+    options = {"bind": address, "workers": settings.workers, "threads": settings.threads}
+    given = [f"--{name}={value}" for name, value in options.items()]
+    return [sys.executable, "-m", "gunicorn", "--config=python:ingest_api.gunicorn_conf", *given, application]
+
+
+def _python_path() -> str:
+    """Where this process finds the packages, so that the server finds the same ones from any folder."""
+    found = (find_spec(name) for name in ("headgate", "ingest_api"))
+    places = [str(Path(spec.origin).parents[1]) for spec in found if spec and spec.origin]
+    inherited = [place for place in os.environ.get("PYTHONPATH", "").split(os.pathsep) if place]
+    return os.pathsep.join(dict.fromkeys([*places, *inherited]))

@@ -1,0 +1,48 @@
+"""`headgate tables`: what there is, and where it stands."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import click
+
+from headgate.cli.options import Target, print_json, target_options
+from headgate.cli.output import print_table
+from headgate.cli.selection import selection_options
+from headgate.graph import Graph, Node, load_graph
+from headgate.ledger import Head, Ledger
+
+
+@click.command("tables")
+@target_options
+@selection_options
+def command(target: Target, selectors: tuple[str, ...], exclude: tuple[str, ...]) -> None:
+    """List the tables: what they read, how they are written, where they stand."""
+    graph = load_graph(target.project)
+    ledger = Ledger(target.environment)
+    rows = [describe(graph, graph.node(name), ledger.head(name)) for name in graph.select(selectors, exclude)]
+    if target.as_json:
+        print_json({"tables": rows})
+        return
+    columns = ["table", "version", "built at", "reads", "writes", "grain"]
+    keys = ["table", "version", "built_at", "reads", "writes", "grain"]
+    print_table(columns, [[row[key] for key in keys] for row in rows], numeric=["version"])
+
+
+def describe(graph: Graph, node: Node, head: Head) -> dict:
+    """A table as `tables` shows it; `version` is None where it is not built yet."""
+    built = datetime.fromtimestamp(head.commit.timestamp / 1000, UTC) if head.commit else None
+    contract = graph.contract_of(node.name) if node.layer == "bronze" else None
+    return {
+        "table": node.name,
+        "version": head.version if head.exists else None,
+        "built_at": f"{built:%Y-%m-%d %H:%M:%S}" if built else None,
+        "reads": ", ".join(f"{type(r).__name__}({r.table})" for r in node.reads.values()) or f"uploads ({contract.format})"
+        if contract or node.reads else "",
+        "writes": type(node.writes).__name__ if node.writes else "Append",
+        "grain": node.grain,
+        "module": f"{node.module}:{node.line}",
+        "tags": list(node.tags),
+        "owner": contract.owner if contract else None,
+        "uri": head.uri,
+    }  # fmt: skip

@@ -1,0 +1,152 @@
+"""One commit of a table: its metadata, its compare-and-swap, and the check that it was this run's.
+
+`txnVersion` is the table's transaction version plus one: a counter, which a RESTORE does not take
+back. Two writers who planned against the same head carry the same number, and one of them loses:
+by an exception where they overlap, in silence where they do not, so the log is read afterwards.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from py4j.protocol import Py4JJavaError
+from pyspark.sql import DataFrame, SparkSession
+
+from headgate import __version__, faults
+from headgate.errors import LostRace
+from headgate.graph import Node
+from headgate.ledger import Commit, Ledger
+from headgate.plan import Work, declaration
+
+_MERGE_CONFS = "spark.databricks.delta"
+
+# Set when a table is made. Only Headgate's own maintenance cleans a log: it knows what dependents still need.
+TABLE_PROPERTIES = {
+    "delta.enableChangeDataFeed": "true",
+    "delta.enableExpiredLogCleanup": "false",
+}
+
+
+@dataclass(frozen=True)
+class Committer:
+    """Commits one table's work. `session` is the table's own: MERGE takes its transaction from the session."""
+
+    session: SparkSession
+    ledger: Ledger
+    node: Node
+    work: Work
+    run: str
+
+    @property
+    def uri(self) -> str:
+        return self.work.head.uri
+
+    def append(self, rows: DataFrame, **facts: Any) -> Commit:
+        """Adds rows; an empty frame only moves the position."""
+        return self._write(rows, "append", {}, facts)
+
+    def overwrite(self, rows: DataFrame, partition_by: list[str], properties: Mapping[str, str], **facts: Any) -> Commit:
+        """Makes the table, or replaces all of it, schema and partitions included."""
+        options = {"overwriteSchema": "true", **TABLE_PROPERTIES, **properties}
+        return self._write(rows, "overwrite", options, facts, partition_by)
+
+    def replace_where(self, rows: DataFrame, predicate: str, **facts: Any) -> Commit:
+        """Replaces the rows that meet `predicate`, nulls and emptied partitions included."""
+        return self._write(rows, "overwrite", {"replaceWhere": predicate}, facts)
+
+    @contextmanager
+    def merging(self, **facts: Any) -> Iterator[SparkSession]:
+        """A session in which one MERGE is this work's commit; checked when the block ends."""
+        confs = {
+            f"{_MERGE_CONFS}.write.txnAppId": self.node.name,
+            f"{_MERGE_CONFS}.write.txnVersion": str(self._txn),
+            f"{_MERGE_CONFS}.write.txnVersion.autoReset.enabled": "false",
+            f"{_MERGE_CONFS}.commitInfo.userMetadata": self.metadata(facts),
+        }
+        faults.point(f"before_commit:{self.node.name}")
+        for key, value in confs.items():
+            self.session.conf.set(key, value)
+        try:
+            with self._race_told():
+                yield self.session
+        finally:
+            for key in confs:
+                self.session.conf.unset(key)
+        faults.point(f"after_commit:{self.node.name}")
+
+    def metadata(self, facts: Mapping[str, Any]) -> str:
+        """What a commit carries in `userMetadata`: position, run, hashes, counts."""
+        return json.dumps(
+            {
+                "headgate": __version__,
+                "table": self.node.name,
+                "run": self.run,
+                "position": self.work.position,
+                "planned": self.work.head.version,
+                "declared": declaration(self.node),
+                "code": self.node.code_hash,
+                **facts,
+            }
+        )
+
+    def committed(self) -> Commit:
+        """This run's commit. Raises LostRace where another run's carries our transaction version."""
+        newest = self.ledger.head(self.node.name).version
+        for version in range(newest, self.work.head.version, -1):
+            commit = self.ledger.commit(self.node.name, version)
+            if commit and any(_is_txn(action, self.node.name, self._txn) for action in commit.actions):
+                return self._own_or_lost(commit)
+        raise LostRace("the commit is not in the log", where=self.node.name, fix="run again")
+
+    def _own_or_lost(self, commit: Commit) -> Commit:
+        winner = (commit.own or {}).get("run", "another writer")
+        if winner != self.run:
+            raise LostRace(f"run {winner} committed version {commit.version} first", where=self.node.name)
+        return commit
+
+    @property
+    def _txn(self) -> int:
+        return self.work.head.txn + 1
+
+    def _write(
+        self,
+        rows: DataFrame,
+        mode: str,
+        options: Mapping[str, str],
+        facts: Mapping[str, Any],
+        partition_by: list[str] | None = None,
+    ) -> Commit:
+        writer = rows.write.format("delta").mode(mode).options(**options)
+        if partition_by:
+            writer = writer.partitionBy(*partition_by)
+        writer = writer.option("txnAppId", self.node.name).option("txnVersion", self._txn)
+        faults.point(f"before_commit:{self.node.name}")
+        with self._race_told():
+            writer.option("userMetadata", self.metadata(facts)).save(self.uri)
+        faults.point(f"after_commit:{self.node.name}")
+        return self.committed()
+
+    @contextmanager
+    def _race_told(self) -> Iterator[None]:
+        """Delta's exception for a lost race, as the error that names the winner."""
+        try:
+            yield
+        except Exception as error:
+            if _is_race(error):
+                self.committed()
+            raise
+
+
+def _is_txn(action: Mapping[str, Any], app: str, version: int) -> bool:
+    txn = action.get("txn")
+    return bool(txn) and txn["appId"] == app and int(txn["version"]) == version
+
+
+def _is_race(error: Exception) -> bool:
+    text = str(error.java_exception.toString()) if isinstance(error, Py4JJavaError) else str(error)
+    return any(name in text or name in type(error).__name__ for name in ("ConcurrentTransaction", "ConcurrentWrite",
+               "ConcurrentAppend", "ConcurrentDelete", "MetadataChanged", "DELTA_CONCURRENT"))  # fmt: skip

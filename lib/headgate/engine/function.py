@@ -1,0 +1,147 @@
+"""Calls an author's function, and holds what it returns against the table's declaration, before data is read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import NoReturn
+
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+
+from headgate.errors import HeadgateError, TableError, suggestion
+from headgate.graph import Node
+from headgate.modules import author_line, load_table
+from headgate.project import Project
+from headgate.table import SOURCE, Merge, Table
+
+#: Expressions whose value is another one when a run is repeated.
+_UNREPEATABLE = {
+    "Rand": "rand", "Randn": "randn", "Uuid": "uuid", "Shuffle": "shuffle", "RandStr": "randstr",
+    "CurrentTimestamp": "current_timestamp", "Now": "now", "CurrentDate": "current_date",
+    "LocalTimestamp": "localtimestamp", "CurDateExpressionBuilder": "curdate", "UnixTimestamp()": "unix_timestamp",
+    "MonotonicallyIncreasingID": "monotonically_increasing_id", "SparkPartitionID": "spark_partition_id",
+    "CurrentTime": "current_time", "Uniform": "uniform",
+}  # fmt: skip
+#: Plan nodes that can give more than one row for a record.
+_MULTIPLYING = {"Generate", "Join", "Union", "Expand", "LateralJoin", "AsOfJoin"}
+
+
+class AuthoredFunction:
+    """A table's function, called so that each of its author's mistakes names file and line."""
+
+    def __init__(self, project: Project, node: Node) -> None:
+        self._project, self._node = project, node
+        self._table: Table = load_table(project, project.root / node.module)
+
+    @property
+    def where(self) -> str:
+        return f"{self._node.module}:{self._node.line}"
+
+    def __call__(self, **frames: DataFrame) -> DataFrame:
+        """The function's rows. Raises TableError where it fails, or gives what the declaration does not allow."""
+        try:
+            rows = self._table.function(**frames)
+        except Exception as error:
+            self.refuse(error)
+        if not isinstance(rows, DataFrame):
+            raise TableError(
+                f"the function returned {type(rows).__name__}", where=self.where, fix="return a DataFrame"
+            )
+        return rows
+
+    def check(self, session: SparkSession, inputs: Mapping[str, DataFrame]) -> DataFrame:
+        """Calls the function on empty frames of the inputs' schemas, and checks columns and determinism."""
+        empty = {name: session.createDataFrame([], frame.schema) for name, frame in inputs.items()}
+        rows = self(**empty)
+        self._check_columns(rows)
+        unrepeatable = sorted(_UNREPEATABLE[name] for name in plan_classes(rows) & _UNREPEATABLE.keys())
+        if unrepeatable:
+            raise TableError(
+                f"uses {', '.join(unrepeatable)}: a rerun would give other rows", where=self.where,
+                fix="take the value from the data, such as the time an upload was received",
+            )  # fmt: skip
+        return rows
+
+    def refuse(self, error: BaseException) -> NoReturn:
+        """Raises `error` as one message with the author's file and line."""
+        if isinstance(error, HeadgateError):
+            raise error
+        where = author_line(error, self._project) or _call_site(error, self._project) or self.where
+        raise TableError(cause_of(error), where=where, fix=_advice(error)) from error
+
+    def _check_columns(self, rows: DataFrame) -> None:
+        writes = self._node.writes
+        own = [name for name in rows.columns if name.startswith("_") and name != SOURCE]
+        if own:
+            self._wrong(f"the column '{own[0]}' begins with '_', which is Headgate's", "rename it")
+        if len({name.lower() for name in rows.columns}) != len(rows.columns):
+            self._wrong("two columns have the same name", "give each its own")
+        if isinstance(writes, Merge):
+            needed = [*writes.keys, *([writes.sequence_by] if writes.sequence_by else []), *writes.partition_by]
+            if SOURCE not in rows.columns:
+                self._wrong("the column _source was dropped", "keep it: add SOURCE to the select")
+        else:
+            needed = [*writes.by, *writes.partition_by] if writes else []
+            if SOURCE in rows.columns:
+                self._wrong("_source does not belong into this table", "drop it")
+        for name in needed:
+            if name not in rows.columns:
+                self._wrong(f"the declaration names '{name}', which the function does not return."
+                            + suggestion(name, rows.columns), "return the column, or correct the declaration")  # fmt: skip
+
+    def _wrong(self, what: str, fix: str) -> NoReturn:
+        raise TableError(what, where=self.where, fix=fix)
+
+
+def plan_classes(rows: DataFrame) -> set[str]:
+    """The simple names of the classes in a frame's analysed plan: its nodes and expressions."""
+    text = rows._jdf.queryExecution().analyzed().toJSON()
+    return {name.rpartition(".")[2] for name in re.findall(r'"class":"([\w.$]+)"', text)}
+
+
+def may_multiply(rows: DataFrame) -> bool:
+    """Whether a plan could give more than one row for a record."""
+    return bool(plan_classes(rows) & _MULTIPLYING)
+
+
+def cause_of(error: BaseException) -> str:
+    """One line that says what failed: Spark's deep traces folded to their cause."""
+    if isinstance(error, Py4JJavaError):
+        cause = error.java_exception
+        while cause.getCause() is not None:
+            cause = cause.getCause()
+        return _first_line(str(cause.toString()))
+    if isinstance(error, PySparkException):
+        return _first_line(str(error.getMessage() or error))
+    return f"{type(error).__name__}: {_first_line(str(error))}"
+
+
+def _first_line(text: str) -> str:
+    lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
+    return lines[0] if lines else "no message"
+
+
+def _call_site(error: BaseException, project: Project) -> str:
+    """`file:line` of the author's expression that failed on a row, as Spark's query context tells it."""
+    contexts = error.getQueryContext() if isinstance(error, PySparkException) else []
+    for context in contexts or []:
+        found = re.search(r"(\S+?\.py):(\d+)", _safely(context.callSite))
+        if found:
+            return f"{found.group(1).removeprefix(str(project.root) + '/')}:{found.group(2)}"
+    return ""
+
+
+def _safely(call: object) -> str:
+    try:
+        return str(call())  # type: ignore[operator]
+    except Exception:
+        return ""
+
+
+def _advice(error: BaseException) -> str:
+    text = str(error)
+    if "CANNOT_PARSE_TIMESTAMP" in text or "CAST_INVALID_INPUT" in text or "try_cast" in text:
+        return "declare the column's type in the contract, so that a bad value is quarantined, or use a try_ function"
+    return "correct the function and run again: nothing was written"

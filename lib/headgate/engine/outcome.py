@@ -1,0 +1,40 @@
+"""What building a table is given, and what it tells afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pyspark.sql import SparkSession
+
+from headgate.engine.commit import Committer
+from headgate.engine.function import AuthoredFunction
+from headgate.engine.stage import Stages
+from headgate.environment import Environment
+from headgate.graph import Graph, Node
+from headgate.plan import Work
+
+
+@dataclass(frozen=True)
+class Job:
+    """One table's work, with everything that does it."""
+
+    session: SparkSession
+    environment: Environment
+    graph: Graph
+    node: Node
+    work: Work
+    function: AuthoredFunction
+    committer: Committer
+    stages: Stages
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a commit did. Counts are rows; `version` is the table's new version."""
+
+    version: int
+    rows_in: int
+    written: int
+    quarantined: int = 0
+    counts: Mapping[str, int] = field(default_factory=dict)

@@ -1,0 +1,67 @@
+"""The Spark session: one for a run, passed in to whatever needs it."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from headgate.engine.jars import ensure_jars
+from headgate.environment import Environment
+from headgate.java import find_java
+
+_LOG_SETTINGS = Path(__file__).with_name("log4j2.properties")
+
+# Delta settings hold for every session of an application; each answers something that was measured.
+_SETTINGS = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "true",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    # Delta reads its log with 50 tasks by default: most tables here are small.
+    "spark.databricks.delta.snapshotPartitions": "2",
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "8",
+    # The batch is materialised and pinned before a MERGE reads it.
+    "spark.databricks.delta.merge.materializeSource": "none",
+    # Few open files a task replace the sort that a partitioned write would do.
+    "spark.sql.maxConcurrentOutputFileWriters": "64",
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "10000",
+    # A record may say a key twice; the last counts, as JSON readers have it.
+    "spark.sql.variant.allowDuplicateKeys": "true",
+}
+
+
+def start_session(environment: Environment, settings: Mapping[str, str] | None = None) -> SparkSession:
+    """A local session with Headgate's settings, then the environment's, then `settings`.
+
+    Raises SetupError where Java or the jars are missing.
+    """
+    find_java()
+    # Python workers have to be this Python, with what is installed beside it.
+    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    chosen = {**_SETTINGS, **_local_settings(), **environment.spark, **(settings or {})}
+    builder = SparkSession.builder.appName("headgate").config(map=dict(chosen))
+    session = builder.master(chosen.get("spark.master", "local[*]")).getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    return session
+
+
+def _local_settings() -> dict[str, str]:
+    cores = os.cpu_count() or 2
+    return {
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.memory": f"{_driver_gigabytes()}g",
+        "spark.driver.extraClassPath": f"{ensure_jars()}/*",
+        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={_LOG_SETTINGS.as_uri()}",
+        "spark.sql.shuffle.partitions": str(max(4, cores * 2)),
+    }
+
+
+def _driver_gigabytes() -> int:
+    """A third of the machine's memory, from 1 to 8 GB: in one process the driver is the executor too."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return max(1, min(8, memory // 3 // 2**30))

@@ -1,0 +1,231 @@
+"""Bronze records as typed rows by their contract, each whole record accepted, or rejected with every reason.
+
+Two ways lead to one meaning. The *reference* reads a record as a variant and casts each scalar from its
+text, so that it can say of each field what is wrong; it is exact, and slow. The *fast* way lets
+`from_json` read numbers at a width that loses nothing. Whatever it is not sure of is a suspect, and
+only suspects take the reference. (`from_json` alone rounds 12.345 to decimal(12,2) in silence, and
+reads long decimals through a double.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from headgate.contract import Contract, Field
+
+REASON = "struct<column: string, rule: string, value: string>"
+REJECTED = f"struct<raw: string, raw_encoding: string, reasons: array<{REASON}>>"
+SOURCE_FIELDS = ("upload", "received", "record")
+UNPARSABLE = "unparsable"
+
+_CORRUPT = "_corrupt_record"
+_SHOWN = 200  # characters of a value that a reason repeats
+_CONTAINERS = ("struct", "array")
+
+
+def typed(bronze: DataFrame, contract: Contract) -> DataFrame:
+    """One row per bronze record: the contract's columns, `_source`, and `_rejected` (null where accepted)."""
+    read = bronze.select(
+        F.struct(*SOURCE_FIELDS).alias("_source"), "raw", "raw_encoding", "problem",
+        _parsed(contract).alias("fast"),
+    )  # fmt: skip
+    suspect = F.col("problem").isNotNull() | _suspect_record(contract)
+    marked = read.withColumn("suspect", suspect).withColumn("text", F.when(F.col("suspect"), _text(contract)))
+    judged = marked.withColumn("reasons", F.when(F.col("suspect"), _record_reasons(contract)))
+    rejected = F.size("reasons") > 0
+    return judged.select(
+        *(_value(field, contract).alias(field.name) for field in contract.fields),
+        "_source",
+        F.when(rejected, F.struct("raw", "raw_encoding", "reasons")).cast(REJECTED).alias("_rejected"),
+    )
+
+
+def type_of(field: Field) -> str:
+    """The field's type in Spark's DDL."""
+    if field.type == "struct":
+        return f"struct<{', '.join(f'`{child.name}`: {type_of(child)}' for child in field.fields)}>"
+    if field.type == "array":
+        return f"array<{type_of(_item(field))}>"
+    return f"decimal({field.precision},{field.scale})" if field.type == "decimal" else field.type
+
+
+def _value(field: Field, contract: Contract) -> Column:
+    """The typed value: of a suspect by the reference, of any other record by the fast way."""
+    fast = F.col("fast")[field.name].try_cast(type_of(field))
+    return F.when(F.col("suspect"), _reference(F.col("text")[field.name], field)).otherwise(fast)
+
+
+# --- the fast way
+
+
+def _parsed(contract: Contract) -> Column:
+    """The record read by `from_json`; null where bronze found that it is none."""
+    columns = ", ".join(f"`{field.name}` {_fast_type(field, contract)}" for field in contract.fields)
+    read = F.from_json("raw", f"{columns}, {_CORRUPT} string", {"columnNameOfCorruptRecord": _CORRUPT})
+    return F.when(F.col("problem").isNull(), read)
+
+
+def _fast_type(field: Field, contract: Contract) -> str:
+    if contract.format == "csv":
+        return "string"
+    if field.type == "struct":
+        return f"struct<{', '.join(f'`{child.name}`: {_fast_type(child, contract)}' for child in field.fields)}>"
+    if field.type == "array":
+        return f"array<{_fast_type(_item(field), contract)}>"
+    return {"date": "string", "timestamp": "string", "int": "bigint", "decimal": _wide(field)}.get(field.type, field.type)
+
+
+def _wide(field: Field) -> str:
+    """A decimal with room for digits that the contract does not allow, so that they are seen."""
+    return f"decimal(38,{min(18, 38 - (field.precision - field.scale))})"
+
+
+def _suspect_record(contract: Contract) -> Column:
+    """Whether the fast way is not sure of the record: never null."""
+    record = F.col("fast")
+    doubts = [record[_CORRUPT].isNotNull()] + [_suspect(record[f.name], f) for f in contract.fields]
+    if contract.evolution == "strict" and contract.format != "csv":
+        doubts.append(F.size(_unknown_names(contract)) > 0)
+    return _any(doubts)
+
+
+def _suspect(value: Column, field: Field) -> Column:
+    doubts = [value.isNull()] if field.required else []
+    if field.type == "struct":
+        children = _any(_suspect(value[child.name], child) for child in field.fields)
+        doubts.append(value.isNotNull() & children)
+    elif field.type == "array":
+        item = _item(field)
+        odd = F.exists(value, lambda element: element.isNull() | _suspect(element, item))
+        doubts.append(F.coalesce(odd, F.lit(False)))
+    elif field.type not in ("string", "bigint", "double", "boolean"):
+        doubts.append(_does_not_fit(value, field))
+    return _any(doubts)
+
+
+def _does_not_fit(value: Column, field: Field) -> Column:
+    """Whether a value is there that the field's type cannot hold as it is: never null."""
+    cast = value.try_cast(type_of(field))
+    if field.type != "decimal":
+        return value.isNotNull() & cast.isNull()
+    wide = value.try_cast(_wide(field))
+    return value.isNotNull() & (cast.isNull() | (cast.cast(_wide(field)) != wide))
+
+
+# --- the reference
+
+
+def _text(contract: Contract) -> Column:
+    """The record with each scalar as text and each container as a variant; null where it is no record."""
+    record = Field(name="", type="struct", required=True, fields=contract.fields)
+    return F.when(F.col("problem").isNull(), F.try_variant_get(F.try_parse_json("raw"), "$", _text_type(record)))
+
+
+def _text_type(field: Field) -> str:
+    if field.type == "struct":
+        return f"struct<{', '.join(f'`{c.name}`: {_inner_text_type(c)}' for c in field.fields)}>"
+    if field.type == "array":
+        return f"array<{_inner_text_type(_item(field))}>"
+    return "string"
+
+
+def _inner_text_type(field: Field) -> str:
+    return "variant" if field.type in _CONTAINERS else "string"
+
+
+def _opened(value: Column, field: Field) -> Column:
+    """A container's variant one level further: null where it is another kind of thing."""
+    return F.try_variant_get(value, "$", _text_type(field))
+
+
+def _reference(text: Column, field: Field) -> Column:
+    """The typed value from text; null where it does not fit (the reasons say so)."""
+    if field.type == "struct":
+        opened = _opened(text, field)
+        children = [_reference(opened[c.name], c).alias(c.name) for c in field.fields]
+        return F.when(opened.isNotNull(), F.struct(*children))
+    if field.type == "array":
+        item = _item(field)
+        return F.transform(_opened(text, field), lambda element: _reference(element, item))
+    return text.try_cast(type_of(field))
+
+
+def _record_reasons(contract: Contract) -> Column:
+    """Every reason why a record is rejected; empty where there is none."""
+    unparsable = F.array(_reason(F.lit(""), UNPARSABLE, F.col("problem")))
+    not_read = F.array(_reason(F.lit(""), UNPARSABLE, F.lit("not a JSON object")))
+    found = [_reasons(F.col("text")[field.name], field, F.lit(field.name)) for field in contract.fields]
+    if contract.evolution == "strict" and contract.format != "csv":
+        found.append(F.transform(_unknown_names(contract), lambda n: _reason(n, "unknown field", F.lit(None))))
+    return (
+        F.when(F.col("problem").isNotNull(), unparsable)
+        .when(F.col("text").isNull(), not_read)
+        .otherwise(F.concat(*found))
+    )
+
+
+def _reasons(text: Column, field: Field, path: Column) -> Column:
+    """The reasons that one field gives, as an array. `path` is what a reason names, such as items[3].quantity."""
+    missing = _reason(path, "required", F.lit(None)) if field.required else F.lit(None).cast(REASON)
+    here = F.when(_is_null(text, field), missing).when(_is_wrong(text, field), _wrong(text, field, path))
+    own = F.filter(F.array(here), lambda reason: reason.isNotNull())
+    return F.concat(own, *_inner_reasons(text, field, path))
+
+
+def _inner_reasons(text: Column, field: Field, path: Column) -> list[Column]:
+    none = F.array().cast(f"array<{REASON}>")
+    if field.type == "struct":
+        opened = _opened(text, field)
+        inner = [_reasons(opened[c.name], c, F.concat(path, F.lit(f".{c.name}"))) for c in field.fields]
+        return [F.when(opened.isNotNull(), F.concat(*inner)).otherwise(none)]
+    if field.type == "array":
+        item = _item(field)
+        element = Field(**{**vars(item), "required": True})
+
+        def of_element(value: Column, index: Column) -> Column:
+            return _reasons(value, element, F.concat(path, F.lit("["), index.cast("string"), F.lit("]")))
+
+        return [F.coalesce(F.flatten(F.transform(_opened(text, field), of_element)), none)]
+    return []
+
+
+def _is_null(text: Column, field: Field) -> Column:
+    if field.type in _CONTAINERS:
+        return text.isNull() | F.coalesce(F.is_variant_null(text), F.lit(False))
+    return text.isNull()
+
+
+def _is_wrong(text: Column, field: Field) -> Column:
+    if field.type in _CONTAINERS:
+        return _opened(text, field).isNull()
+    return F.lit(False) if field.type == "string" else _does_not_fit(text, field)
+
+
+def _wrong(text: Column, field: Field, path: Column) -> Column:
+    shown = F.to_json(text) if field.type in _CONTAINERS else text
+    kind = {"struct": "object"}.get(field.type, "array" if field.type == "array" else type_of(field))
+    return _reason(path, f"type: {kind}", shown)
+
+
+def _reason(path: Column, rule: str, value: Column) -> Column:
+    shown = F.substring(value.cast("string"), 1, _SHOWN)
+    return F.struct(path.alias("column"), F.lit(rule).alias("rule"), shown.alias("value")).cast(REASON)
+
+
+def _unknown_names(contract: Contract) -> Column:
+    known = F.array(*(F.lit(field.name) for field in contract.fields))
+    return F.array_except(F.coalesce(F.json_object_keys("raw"), F.array().cast("array<string>")), known)
+
+
+def _item(field: Field) -> Field:
+    if field.item is None:
+        raise ValueError(f"the array '{field.name}' has no items")
+    return field.item
+
+
+def _any(conditions: Iterable[Column]) -> Column:
+    return reduce(lambda left, right: left | right, conditions, F.lit(False))

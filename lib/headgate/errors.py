@@ -1,0 +1,104 @@
+"""Every error a user can meet: one tree, each with a stable code that docs/errors.md explains.
+
+A message says what was wrong, where (file, line, field, upload), and what to do.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class HeadgateError(Exception):
+    """The root. `code` is stable, `exit_code` is what the command line ends with."""
+
+    code = "internal"
+    exit_code = 1
+
+    def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
+        super().__init__(what)
+        self.what, self.where, self.fix = what, where, fix
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        advice = f"\n  to do: {self.fix}" if self.fix else ""
+        return f"{place}{self.what}{advice}"
+
+    def as_dict(self) -> dict[str, str]:
+        """The error as the `--json` output shows it."""
+        return {"code": self.code, "what": self.what, "where": self.where, "fix": self.fix}
+
+
+class UsageError(HeadgateError):
+    """Wrong use of a command: an unknown table, a bad selector, a project that is none."""
+
+    code = "usage"
+    exit_code = 2
+
+
+class EnvironmentConfigError(HeadgateError):
+    """An environment file, or a HEADGATE_ variable, that is wrong or missing."""
+
+    code = "environment"
+    exit_code = 2
+
+
+class ContractError(HeadgateError):
+    """A contract that is not valid ODCS, or says what Headgate does not do."""
+
+    code = "contract"
+    exit_code = 2
+
+
+class TableDefinitionError(HeadgateError):
+    """A table module that cannot be loaded, or declares an illegal pair."""
+
+    code = "table-definition"
+    exit_code = 2
+
+
+class SetupError(HeadgateError):
+    """Java, jars or Python are missing or of the wrong version."""
+
+    code = "setup"
+    exit_code = 2
+
+
+class StorageError(HeadgateError):
+    """The lake could not be read or written."""
+
+    code = "storage"
+
+
+class TableError(HeadgateError):
+    """A table's function failed, or gave rows that its declaration does not allow."""
+
+    code = "table"
+
+
+class BatchRefused(TableError):
+    """The gate refused a batch; the target is as it was."""
+
+    code = "batch-refused"
+
+
+class LostRace(HeadgateError):
+    """Another run committed to the table between this run's plan and its commit."""
+
+    code = "lost-race"
+
+
+class LakeBusy(HeadgateError):
+    """Another writer holds the folder's lock and `--no-wait` was given."""
+
+    code = "lake-busy"
+
+
+class UploadRefused(HeadgateError):
+    """The receiver refused an upload, or could not be reached."""
+
+    code = "upload-refused"
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """` Did you mean 'x'?` for the nearest of `known`, or nothing."""
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f" Did you mean '{near[0]}'?" if near else ""

@@ -1,0 +1,246 @@
+"""The tables of a project and how they depend on each other.
+
+Loading the modules imports pyspark, so the graph is kept as a manifest under the hash of every
+file it came from, and a plan that finds it unchanged imports none of them.
+"""
+
+from __future__ import annotations
+
+import graphlib
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from headgate.contract import Contract, load_contracts
+from headgate.errors import TableDefinitionError, UsageError, suggestion
+from headgate.modules import load_table, module_paths
+from headgate.project import Project
+from headgate.table import Affected, Changes, Merge, Read, Replace, Table, Write
+
+_MANIFEST_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Node:
+    """A table of the graph. Bronze tables come from contracts and have no module, reads or write."""
+
+    name: str
+    reads: Mapping[str, Read]
+    writes: Write | None
+    module: str  # path from the project's root; of a bronze table its contract's
+    line: int
+    grain: str
+    tags: tuple[str, ...]
+    code_hash: str
+
+    @property
+    def layer(self) -> str:
+        return self.name.partition(".")[0]
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(read.table for read in self.reads.values()))
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Every table, in an order in which each comes after what it reads."""
+
+    nodes: Mapping[str, Node]
+    contracts: Mapping[str, Contract]
+
+    def node(self, name: str) -> Node:
+        """The table `name`. Raises UsageError, with a suggestion, where there is none."""
+        if name not in self.nodes:
+            raise UsageError(
+                f"no table '{name}'.{suggestion(name, self.nodes)}", fix="headgate tables lists what there is"
+            )
+        return self.nodes[name]
+
+    def contract_of(self, bronze: str) -> Contract:
+        return self.contracts[bronze.partition(".")[2]]
+
+    def descendants(self, name: str) -> set[str]:
+        """The tables that read `name`, directly or through others."""
+        found: set[str] = set()
+        for node in self.nodes.values():
+            if any(source == name or source in found for source in node.sources):
+                found.add(node.name)
+        return found
+
+    def ancestors(self, name: str) -> set[str]:
+        """The tables that `name` reads, directly or through others."""
+        found: set[str] = set()
+        for source in self.nodes[name].sources:
+            found |= {source} | self.ancestors(source)
+        return found
+
+    def readers(self, name: str) -> list[Node]:
+        return [node for node in self.nodes.values() if name in node.sources]
+
+    def select(self, selectors: Iterable[str] = (), exclude: Iterable[str] = ()) -> list[str]:
+        """The tables that any selector names (all without one) and none of `exclude`, in the graph's order.
+
+        A selector is a name, a pattern with `*`, or `tag:NAME`; `+` before it adds what it reads,
+        `+` after it what reads it. Raises UsageError where a selector names nothing.
+        """
+        wanted = [s for text in selectors for s in text.split(",") if s]
+        chosen = set().union(*(self._named_by(s) for s in wanted)) if wanted else set(self.nodes)
+        chosen -= set().union(*(self._named_by(s) for text in exclude for s in text.split(",") if s))
+        return [name for name in self.nodes if name in chosen]
+
+    def _named_by(self, selector: str) -> set[str]:
+        core = selector.removeprefix("+").removesuffix("+")
+        found = {name for name, node in self.nodes.items() if _matches(node, core)}
+        if not found:
+            raise UsageError(
+                f"no table is selected by '{selector}'.{suggestion(core, self.nodes)}",
+                fix="headgate tables lists what there is",
+            )
+        above = set().union(*(self.ancestors(n) for n in found)) if selector.startswith("+") else set()
+        below = set().union(*(self.descendants(n) for n in found)) if selector.endswith("+") else set()
+        return found | above | below
+
+
+def load_graph(project: Project) -> Graph:
+    """The project's graph, from the manifest where nothing has changed."""
+    digest = _digest(project)
+    cached = _read_manifest(project, digest)
+    if cached is None:
+        cached = _build(project)
+        _write_manifest(project, digest, cached)
+    return cached
+
+
+def _build(project: Project) -> Graph:
+    contracts = load_contracts(project)
+    nodes = [_bronze_node(project, contract) for contract in contracts.values()]
+    nodes += [_table_node(project, path, load_table(project, path)) for path in module_paths(project)]
+    return Graph(_in_order({node.name: node for node in nodes}), contracts)
+
+
+def _bronze_node(project: Project, contract: Contract) -> Node:
+    return Node(
+        name=f"bronze.{contract.dataset}",
+        reads={},
+        writes=None,
+        module=project.relative(contract.path),
+        line=1,
+        grain="One row per record of each upload, as it was sent.",
+        tags=(),
+        code_hash=contract.hash,
+    )
+
+
+def _table_node(project: Project, path: Path, declared: Table) -> Node:
+    return Node(
+        name=declared.name,
+        reads=declared.reads,
+        writes=declared.writes,
+        module=project.relative(path),
+        line=declared.code.co_firstlineno,
+        grain=(declared.__doc__ or "").strip().splitlines()[0],
+        tags=declared.tags,
+        code_hash=hashlib.sha256(path.read_bytes()).hexdigest(),
+    )
+
+
+def _in_order(nodes: Mapping[str, Node]) -> dict[str, Node]:
+    """The nodes with each after what it reads. Raises TableDefinitionError on an unknown table or a cycle."""
+    for node in nodes.values():
+        for source in node.sources:
+            if source not in nodes:
+                raise TableDefinitionError(
+                    f"{node.name} reads '{source}', which is no table.{suggestion(source, nodes)}",
+                    where=f"{node.module}:{node.line}",
+                    fix="a bronze table needs a contract in conf/datasets, any other a module in jobs",
+                )
+    _check_one_reader_a_dataset(nodes)
+    sorter = graphlib.TopologicalSorter({name: sorted(node.sources) for name, node in sorted(nodes.items())})
+    try:
+        return {name: nodes[name] for name in sorter.static_order()}
+    except graphlib.CycleError as error:
+        raise TableDefinitionError(
+            f"tables read each other in a circle: {' -> '.join(error.args[1])}", fix="break the circle"
+        ) from error
+
+
+def _check_one_reader_a_dataset(nodes: Mapping[str, Node]) -> None:
+    """A record is rejected in one place, so a dataset's bronze feeds one table."""
+    for name in nodes:
+        readers = [n for n in nodes.values() if name in n.sources]
+        if name.startswith("bronze.") and len(readers) > 1:
+            raise TableDefinitionError(
+                f"{name} is read by {', '.join(n.name for n in readers)}: a dataset feeds one table",
+                where=f"{readers[1].module}:{readers[1].line}",
+                fix=f'read Affected("{readers[0].name}", by=[...]) instead',
+            )
+
+
+def _matches(node: Node, core: str) -> bool:
+    if core.startswith("tag:"):
+        return core.removeprefix("tag:") in node.tags
+    return fnmatchcase(node.name, core)
+
+
+def _digest(project: Project) -> str:
+    """A hash over every file that the graph depends on, and over the framework's own declarations."""
+    digest = hashlib.sha256(f"{_MANIFEST_FORMAT}\n".encode())
+    own = [Path(__file__).with_name(name) for name in ("graph.py", "table.py", "contract.py", "odcs.py")]
+    for path in [*own, *sorted(project.jobs.rglob("*.py")), *sorted(project.datasets.glob("*.y*ml"))]:
+        digest.update(f"{path}\n".encode() + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _read_manifest(project: Project, digest: str) -> Graph | None:
+    try:
+        found = json.loads((project.cache / "manifest.json").read_text())
+        if found.get("digest") != digest:
+            return None
+        contracts = {name: Contract.from_dict(value) for name, value in found["contracts"].items()}
+        nodes = [_node_from(value) for value in found["nodes"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return Graph({node.name: node for node in nodes}, contracts)
+
+
+def _write_manifest(project: Project, digest: str, graph: Graph) -> None:
+    """Keeps the manifest where the project can be written; it is a cache, so a failure costs only time."""
+    content = {
+        "digest": digest,
+        "contracts": {name: contract.to_dict() for name, contract in graph.contracts.items()},
+        "nodes": [_node_to(node) for node in graph.nodes.values()],
+    }
+    try:
+        project.cache.mkdir(exist_ok=True)
+        new = project.cache / "manifest.json.new"
+        new.write_text(json.dumps(content))
+        new.replace(project.cache / "manifest.json")
+    except OSError:
+        return
+
+
+_KINDS: dict[str, Any] = {kind.__name__: kind for kind in (Changes, Affected, Merge, Replace)}
+
+
+def _node_to(node: Node) -> dict[str, Any]:
+    def tagged(value: Read | Write) -> dict[str, Any]:
+        return {"kind": type(value).__name__, **asdict(value)}
+
+    plain = {key: getattr(node, key) for key in ("name", "module", "line", "grain", "tags", "code_hash")}
+    reads = {name: tagged(read) for name, read in node.reads.items()}
+    return {**plain, "reads": reads, "writes": tagged(node.writes) if node.writes else None}
+
+
+def _node_from(value: dict[str, Any]) -> Node:
+    def untagged(found: dict[str, Any]) -> Any:
+        rest = {key: item for key, item in found.items() if key != "kind"}
+        return _KINDS[found["kind"]](**rest)
+
+    reads = {name: untagged(read) for name, read in value["reads"].items()}
+    writes = untagged(value["writes"]) if value["writes"] else None
+    return Node(**{**value, "tags": tuple(value["tags"]), "reads": reads, "writes": writes})

@@ -1,0 +1,81 @@
+"""Loads table modules: one module, one table. Any error of the author's names file and line."""
+
+import importlib.util
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+
+from headgate.errors import HeadgateError, TableDefinitionError
+from headgate.project import Project
+from headgate.table import LAYERS, Table
+
+
+def module_paths(project: Project) -> list[Path]:
+    """The table modules of a project, in a stable order."""
+    found = [p for layer in LAYERS for p in (project.jobs / layer).glob("*.py")]
+    return sorted(p for p in found if not p.name.startswith("_"))
+
+
+def load_table(project: Project, path: Path) -> Table:
+    """The one table that a module declares. Raises TableDefinitionError."""
+    module = _import(project, path)
+    tables = [value for value in vars(module).values() if isinstance(value, Table)]
+    where = project.relative(path)
+    if len(tables) != 1:
+        raise TableDefinitionError(
+            f"declares {len(tables)} tables", where=where, fix="keep one @table in a module; share helpers in jobs/common"
+        )
+    expected = f"{path.parent.name}.{path.stem}"
+    if tables[0].name != expected:
+        raise TableDefinitionError(
+            f"declares '{tables[0].name}'", where=where, fix=f"name the table '{expected}', or move the module"
+        )
+    return tables[0]
+
+
+def _import(project: Project, path: Path) -> ModuleType:
+    name = ".".join(path.relative_to(project.root).with_suffix("").parts)
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise TableDefinitionError("cannot be imported", where=project.relative(path))
+    module = importlib.util.module_from_spec(spec)
+    _forget_other_projects(project)
+    sys.path.insert(0, str(project.root))
+    try:
+        spec.loader.exec_module(module)
+    except HeadgateError as error:
+        raise TableDefinitionError(
+            error.what, where=error.where or author_line(error, project, path), fix=error.fix
+        ) from error
+    except Exception as error:
+        raise TableDefinitionError(
+            f"{type(error).__name__}: {_first_line(error)}",
+            where=author_line(error, project, path),
+            fix="a module is imported without Spark: keep columns and reads inside the function",
+        ) from error
+    finally:
+        sys.path.remove(str(project.root))
+    return module
+
+
+def _forget_other_projects(project: Project) -> None:
+    """Drops `jobs` as another project's import left it, so that `jobs.common` is this project's."""
+    for name in [n for n in sys.modules if n == "jobs" or n.startswith("jobs.")]:
+        origin = getattr(sys.modules[name], "__file__", None) or next(iter(getattr(sys.modules[name], "__path__", [])), "")
+        if not Path(origin).is_relative_to(project.root):
+            del sys.modules[name]
+
+
+def author_line(error: BaseException, project: Project, path: Path | None = None) -> str:
+    """`file:line` of the deepest frame in the project's jobs; `path` where there is none."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{project.relative(Path(error.filename))}:{error.lineno}"
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).is_relative_to(project.jobs)]
+    if frames:
+        return f"{project.relative(Path(frames[-1].filename))}:{frames[-1].lineno}"
+    return project.relative(path) if path else ""
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).strip().splitlines()), "") or repr(error)

@@ -1,0 +1,247 @@
+"""What has work, told from Delta logs and landing lists alone: no JVM, nothing written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+from urllib.parse import unquote
+
+from headgate.environment import Environment
+from headgate.errors import TableError
+from headgate.graph import Graph, Node
+from headgate.landing import Landed, list_landed
+from headgate.ledger import Commit, Head, Ledger, schema_of
+from headgate.table import Changes
+
+
+class Kind(StrEnum):
+    """What a table's work is."""
+
+    CURRENT = "current"  # nothing to do
+    FIRST = "first build"
+    INCREMENT = "increment"
+    REBUILD = "rebuild"
+    AFTER = "after"  # what it reads has work; decided when that is done
+    NO_SOURCE = "no source"  # what it reads does not exist yet
+
+
+@dataclass(frozen=True)
+class Source:
+    """A table as one run reads it: pinned at `version`, changed since `since` (None: all of it)."""
+
+    id: str
+    version: int
+    since: int | None = None
+
+
+@dataclass(frozen=True)
+class Work:
+    """One table's work. `landed` are the uploads that a bronze table is to take in."""
+
+    table: str
+    kind: Kind
+    reason: str
+    head: Head
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    landed: tuple[Landed, ...] = ()
+    listed_at: datetime | None = None
+
+    @property
+    def is_work(self) -> bool:
+        return self.kind in (Kind.FIRST, Kind.INCREMENT, Kind.REBUILD)
+
+    @property
+    def whole(self) -> bool:
+        """Whether the table is built from all of its sources, in one overwriting commit."""
+        return self.kind in (Kind.FIRST, Kind.REBUILD)
+
+    @property
+    def position(self) -> dict[str, Any]:
+        """The position that the commit of this work carries."""
+        if self.listed_at is not None:
+            return {"landing": {"listed_at": self.listed_at.isoformat()}}
+        return {name: {"id": source.id, "version": source.version} for name, source in self.sources.items()}
+
+
+class Planner:
+    """Plans tables one at a time, so that a run can plan each after the tables it reads."""
+
+    def __init__(
+        self, environment: Environment, graph: Graph, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._environment = environment
+        self._graph = graph
+        self._clock = clock
+        self._ledger = Ledger(environment)
+
+    @property
+    def ledger(self) -> Ledger:
+        return self._ledger
+
+    def plan(self, names: Iterable[str]) -> list[Work]:
+        """The work of each table, in the order given; a table whose sources have work comes after them."""
+        moving: set[str] = set()
+        works = []
+        for name in names:
+            work = self._plan_after(name, moving)
+            if work.is_work or work.kind is Kind.AFTER:
+                moving.add(name)
+            works.append(work)
+        return works
+
+    def _plan_after(self, name: str, moving: set[str]) -> Work:
+        waits_for = [source for source in self._graph.node(name).sources if source in moving]
+        if waits_for:
+            return Work(name, Kind.AFTER, ", ".join(waits_for), self._ledger.head(name))
+        return self.plan_table(name)
+
+    def plan_table(self, name: str) -> Work:
+        """The table's work against everything as it stands now."""
+        node = self._graph.node(name)
+        head = self._ledger.head(name)
+        if head.exists and head.txn < 0 and head.position is None:
+            raise TableError(
+                "a Delta table that Headgate did not write stands here", where=f"{name} at {head.uri}",
+                fix="move it away, or name the table differently",
+            )  # fmt: skip
+        return self._plan_bronze(node, head) if node.layer == "bronze" else self._plan_built(node, head)
+
+    def rebuilt(self, work: Work, reason: str) -> Work:
+        """`work` turned into a rebuild from all of what the table reads."""
+        sources = {name: self._ledger.head(name) for name in self._graph.node(work.table).sources}
+        if not all(source.exists for source in sources.values()):
+            return work
+        whole = {name: Source(source.id, source.version) for name, source in sources.items()}
+        return Work(work.table, Kind.REBUILD, reason, work.head, whole)
+
+    def _plan_bronze(self, node: Node, head: Head) -> Work:
+        listed_at = self._clock()
+        since = None
+        if head.position is not None:
+            since = datetime.fromisoformat(head.position["landing"]["listed_at"]) - self._environment.lookback
+        dataset = node.name.partition(".")[2]
+        listed = {landed.upload: landed for landed in list_landed(self._environment.object_store(), dataset, since)}
+        new = self._not_in_bronze(head, listed)
+        if not new:
+            return Work(node.name, Kind.CURRENT, "no new uploads", head)
+        kind = Kind.INCREMENT if head.exists else Kind.FIRST
+        ordered = tuple(sorted(new, key=lambda landed: landed.path))
+        return Work(node.name, kind, f"{len(new)} new uploads", head, landed=ordered, listed_at=listed_at)
+
+    def _not_in_bronze(self, head: Head, listed: Mapping[str, Landed]) -> list[Landed]:
+        if not head.exists or not listed:
+            return list(listed.values())
+        days = sorted({landed.day for landed in listed.values()})
+        known = self._ledger.open(head.table).to_pyarrow_table(
+            columns=["upload"], partitions=[("_state", "=", "receipt"), ("dt", "in", days)]
+        )
+        return [listed[upload] for upload in listed.keys() - set(known["upload"].to_pylist())]
+
+    def _plan_built(self, node: Node, head: Head) -> Work:
+        sources = {name: self._ledger.head(name) for name in node.sources}
+        missing = [name for name, source in sources.items() if not source.exists]
+        if missing:
+            return Work(node.name, Kind.NO_SOURCE, f"{missing[0]} is not built yet", head)
+        whole = {name: Source(source.id, source.version) for name, source in sources.items()}
+        if not head.exists:
+            return Work(node.name, Kind.FIRST, "", head, whole)
+        why = self._why_rebuild(node, head, sources)
+        if why:
+            return Work(node.name, Kind.REBUILD, why, head, whole)
+        return self._plan_increment(node, head, sources)
+
+    def _plan_increment(self, node: Node, head: Head, heads: Mapping[str, Head]) -> Work:
+        position = head.position or {}
+        sources, moved = {}, []
+        for name, source in heads.items():
+            since = int(position[name]["version"])
+            sources[name] = Source(source.id, source.version, since)
+            commits = list(self._ledger.commits(name, since, source.version))
+            why = self._why_unreadable(node, name, since, commits)
+            if why:
+                return self.rebuilt(Work(node.name, Kind.REBUILD, why, head), why)
+            if any(commit.changes_rows for commit in commits if commit):
+                moved.append(f"{name} {since} -> {source.version}")
+        kind = Kind.INCREMENT if moved else Kind.CURRENT
+        return Work(node.name, kind, ", ".join(moved), head, sources)
+
+    def _why_rebuild(self, node: Node, head: Head, sources: Mapping[str, Head]) -> str:
+        """Why the table's position cannot be gone on from; empty where it can."""
+        if head.position is None:
+            return f"position lost: {head.lost}"
+        declared = (head.commit.own or {}).get("declared") if head.commit else None
+        if declared != declaration(node):
+            return "its declaration changed: " + _difference(declared, declaration(node))
+        for name, source in sources.items():
+            at = head.position.get(name)
+            if at is None or at["id"] != source.id:
+                return f"{name} is another table than before"
+            if int(at["version"]) > source.version:
+                return f"{name} went back behind version {at['version']}"
+        return ""
+
+    def _why_unreadable(self, node: Node, source: str, since: int, commits: list[Commit | None]) -> str:
+        """Why the changes of `source` since the position cannot be read one by one; empty where they can."""
+        if any(commit is None for commit in commits):
+            return f"the log of {source} after version {since} was cleaned up"
+        known = [commit for commit in commits if commit]
+        insert_only = any(isinstance(read, Changes) and read.table == source for read in node.reads.values())
+        if insert_only and any(commit.takes_rows_away for commit in known):
+            return f"rows went away from {source}"
+        if not self._only_adds_columns(source, since, known):
+            return f"the schema of {source} changed"
+        if any(commit.operation == "VACUUM END" for commit in known) and not self._files_remain(source, known):
+            return f"change data of {source} after version {since} was vacuumed"
+        return ""
+
+    def _only_adds_columns(self, source: str, since: int, commits: list[Commit]) -> bool:
+        """The change feed refuses a range in which the schema changed other than by added columns."""
+        changed = [commit.schema for commit in commits if commit.schema is not None]
+        if not changed:
+            return True
+        before = self._ledger.open(source, since)
+        schema = schema_of(before.schema().to_json()) if before else {}
+        for after in changed:
+            if any(after.get(name) != kind for name, kind in schema.items()):
+                return False
+            schema = dict(after)
+        return True
+
+    def _files_remain(self, source: str, commits: list[Commit]) -> bool:
+        """Whether every file that the change feed would read is still there."""
+        import obstore
+
+        store = self._environment.object_store()
+        folder = source.replace(".", "/")
+        for path in {path for commit in commits for path in _feed_files(commit)}:
+            try:
+                obstore.head(store, f"{folder}/{path}")
+            except FileNotFoundError:
+                return False
+        return True
+
+
+def declaration(node: Node) -> str:
+    """What must rebuild a table when it changes, as canonical text: how it reads and how it is written."""
+    reads = {name: {"kind": type(read).__name__, **asdict(read)} for name, read in node.reads.items()}
+    writes = {"kind": type(node.writes).__name__, **asdict(node.writes)} if node.writes else None
+    return json.dumps({"reads": sorted(reads.values(), key=str), "writes": writes}, sort_keys=True)
+
+
+def _difference(before: str | None, after: str) -> str:
+    old, new = (json.loads(text) if text else {} for text in (before, after))
+    changed = [key for key in new.get("writes") or {} if (old.get("writes") or {}).get(key) != new["writes"][key]]
+    return ", ".join(changed) or "reads"
+
+
+def _feed_files(commit: Commit) -> list[str]:
+    """The files that the change feed reads for a commit: its change data, or else what it added and removed."""
+    changes = [unquote(a["cdc"]["path"]) for a in commit.actions if "cdc" in a]
+    if changes:
+        return changes
+    files = [action.get("add") or action.get("remove") for action in commit.actions]
+    return [unquote(file["path"]) for file in files if file and file.get("dataChange", True)]

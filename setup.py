@@ -1,0 +1,22 @@
+"""Headgate's packages. Pins and their reasons are in requirements.txt; what they pull in is fixed by constraints.txt."""
+
+from setuptools import find_packages, setup
+
+CORE = ["click", "httpx", "obstore", "PyYAML", "jsonschema", "open-data-contract-standard", "deltalake", "pyarrow", "rich"]
+
+setup(
+    name="headgate",
+    version="0.1.0",
+    description="A Spark batch framework for EMR: uploads in, Delta tables out, nothing lost between.",
+    license="Apache-2.0",
+    python_requires=">=3.11,<3.12",
+    package_dir={"headgate": "lib/headgate", "ingest_api": "ingest_api"},
+    packages=["headgate", *(f"headgate.{p}" for p in find_packages("lib/headgate")), "ingest_api"],
+    package_data={"headgate": ["engine/*.properties", "*.json"]},
+    install_requires=CORE,
+    extras_require={
+        "spark": ["pyspark", "delta-spark", "orjson"],
+        "receiver": ["flask", "gunicorn"],
+    },
+    entry_points={"console_scripts": ["headgate = headgate.cli.main:main"]},
+)

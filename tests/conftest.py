@@ -1,0 +1,43 @@
+"""Fixtures that every tier shares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from headgate.project import Project
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def repository() -> Project:
+    """This repository: a retailer's project."""
+    return Project(ROOT)
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory, repository: Project) -> Iterator:
+    """One Spark session for all tests, tuned for small data."""
+    from headgate.engine.session import start_session
+    from headgate.environment import load_environment
+
+    environment = load_environment(repository, "local", environ={})
+    scratch = tmp_path_factory.mktemp("spark")
+    session = start_session(
+        environment,
+        {
+            "spark.master": "local[2]",
+            "spark.driver.memory": "2g",
+            "spark.sql.shuffle.partitions": "2",
+            "spark.databricks.delta.snapshotPartitions": "1",
+            "spark.sql.warehouse.dir": str(scratch),
+            "spark.local.dir": str(scratch),
+            "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Dlog4j2.configurationFile="
+            + (ROOT / "lib/headgate/engine/log4j2.properties").as_uri(),
+        },
+    )
+    yield session
+    session.stop()

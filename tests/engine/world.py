@@ -1,0 +1,136 @@
+"""A lake of its own for a test: uploads at fixed times, runs, and what the tables then hold."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow.dataset as ds
+from pyspark.sql import SparkSession
+
+from headgate.engine.run import Report, Runner
+from headgate.environment import Environment, load_environment
+from headgate.graph import Graph, load_graph
+from headgate.landing import Upload, hash_of_key, whole_hour
+from headgate.plan import Planner, Work
+from headgate.project import Project
+
+RECEIPT_PARTS = ("records", "unparsable", "rejected", "no_row", "accepted")
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+class World:
+    """A project on a lake of its own."""
+
+    def __init__(self, spark: SparkSession, project: Project, lake: Path) -> None:
+        self.spark, self.project, self.lake = spark, project, lake
+        self.environment: Environment = load_environment(project, "local", environ={"HEADGATE_LAKE": str(lake)})
+        self.graph: Graph = load_graph(project)
+        self.now = NOON
+
+    def land(
+        self, dataset: str, body: bytes, *, key: str, store: str = "store-1", at: datetime = NOON, suffix: str = ""
+    ) -> str:
+        """Lands an upload as the receiver would, received at a fixed time; gives its id."""
+        upload = Upload(dataset, store, whole_hour(at), hash_of_key(store, dataset, key))
+        plain = next(s for s in self.graph.contracts[dataset].suffixes if not s.endswith(".gz"))
+        path = self.lake / upload.path(suffix or plain)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(body)
+        os.utime(path, (at.timestamp(), at.timestamp()))
+        return upload.id
+
+    def upload(self, records: Iterable[Mapping[str, Any] | str], *, key: str, **where: Any) -> str:
+        """Lands records of `transactions` as JSON lines; a text stands for itself."""
+        lines = [record if isinstance(record, str) else json.dumps(record) for record in records]
+        return self.land("transactions", "\n".join(lines).encode(), key=key, **where)
+
+    def run(self, *select: str, rebuild: bool = False) -> dict[str, Report]:
+        """Runs what is selected (all without one); gives each table's report."""
+        runner = Runner(
+            self.project, self.environment, self.graph, self.spark, rebuild=rebuild, planner=self.planner()
+        )
+        return {report.table: report for report in runner.run(self.graph.select(select))}
+
+    def run_well(self, *select: str) -> dict[str, Report]:
+        """A run in which nothing fails."""
+        reports = self.run(*select)
+        assert all(r.status in ("done", "current") for r in reports.values()), [r.error for r in reports.values()]
+        return reports
+
+    def plan(self, *select: str) -> dict[str, Work]:
+        works = self.planner().plan(self.graph.select(select))
+        return {work.table: work for work in works}
+
+    def planner(self) -> Planner:
+        return Planner(self.environment, self.graph, clock=lambda: self.now)
+
+    def version(self, table: str) -> int:
+        return self.planner().ledger.head(table).version
+
+    def versions(self) -> dict[str, int]:
+        return {name: self.version(name) for name in self.graph.nodes}
+
+    def path(self, table: str) -> str:
+        return self.environment.table_uri(table)
+
+    def raw_rows(self, table: str) -> list[dict[str, Any]]:
+        """Every row of a table, whatever its state."""
+        delta = self.planner().ledger.open(table)
+        return delta.to_pyarrow_dataset().to_table().to_pylist() if delta else []
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        """The live rows, without Headgate's own columns, in a stable order."""
+        live = [r for r in self.raw_rows(table) if r.get("_state", "live") == "live"]
+        plain = [{k: v for k, v in row.items() if not k.startswith("_")} for row in live]
+        return sorted(plain, key=str)
+
+    def receipts(self, table: str = "silver.transactions") -> dict[str, dict[str, int]]:
+        """Upload -> the parts of its receipt that do not depend on batching."""
+        found = [r for r in self.raw_rows(table) if r["_state"] == "receipt"]
+        return {r["_key"][2:]: {part: r["_receipt"][part] for part in RECEIPT_PARTS} for r in found}
+
+    def rejected(self, table: str = "silver.transactions") -> list[tuple[str, int, list[str]]]:
+        """(upload, record, what each reason names) of each rejected record."""
+        found = [r for r in self.raw_rows(table) if r["_state"] == "rejected"]
+        return sorted(
+            (r["_source"]["upload"], r["_source"]["record"], [f"{x['column']} {x['rule']}".strip() for x in r["_rejected"]["reasons"]])
+            for r in found
+        )
+
+    def contents(self, tables: Sequence[str] = ()) -> dict[str, Any]:
+        """What invariant 6 compares: live, deleted and rejected rows, and receipts without verdicts."""
+        return {name: self._content(name) for name in tables or self.graph.nodes if not name.startswith("bronze.")}
+
+    def _content(self, name: str) -> Any:
+        rows = self.raw_rows(name)
+        kept = [{k: v for k, v in row.items() if k != "_receipt"} for row in rows if row.get("_state") != "receipt"]
+        receipts = self.receipts(name) if rows and "_state" in rows[0] else {}
+        return sorted(map(str, kept)), receipts
+
+    def files(self, table: str, **partition: str) -> set[str]:
+        """The data files of a table at its head, of one partition where it is named."""
+        delta = self.planner().ledger.open(table)
+        wanted = [f"{name}={value}" for name, value in partition.items()]
+        return {f for f in delta.file_uris() if all(w in f for w in wanted)}
+
+    def bronze_uploads(self, dataset: str = "transactions") -> list[str]:
+        delta = self.planner().ledger.open(f"bronze.{dataset}")
+        data = delta.to_pyarrow_dataset().to_table(columns=["upload"], filter=ds.field("_state") == "receipt")
+        return sorted(data["upload"].to_pylist())
+
+
+def sale(number: int, *, day: int = 1, revised: int = 0, total: str = "10.00", **changes: Any) -> dict[str, Any]:
+    """A transaction of store-1 on a day of March 2026; `revised` are hours after the sale."""
+    items = [{"line": 1, "product_id": "P1", "quantity": 1, "unit_price": float(total)}]
+    sold_at = f"2026-03-{day:02d}T09:00:00Z"
+    plain = {
+        "transaction_id": f"202603{day:02d}-store-1-{number:06d}",
+        "revised_at": f"2026-03-{day:02d}T{9 + revised:02d}:00:00Z",
+        "store_id": "store-1", "sold_at": sold_at, "currency": "EUR", "total": float(total), "items": items,
+    }  # fmt: skip
+    return {**plain, **changes}
