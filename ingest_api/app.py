@@ -11,7 +11,8 @@ from werkzeug.exceptions import HTTPException
 
 from headgate.contract import Contract, load_contracts
 from headgate.environment import Environment, load_environment
-from headgate.errors import StorageError
+from headgate.errors import EnvironmentConfigError, StorageError
+from headgate.landing import Upload
 from headgate.project import find_project
 from ingest_api import exchange
 from ingest_api.auth import Credentials
@@ -22,6 +23,7 @@ from ingest_api.routes import routes
 from ingest_api.services import EXTENSION, Services
 from ingest_api.storage import Storage, impatient
 
+_LONGEST_NAME = 255  # bytes of a file's name
 _RETRY_AFTER = "5"  # seconds
 _log = logging.getLogger("ingest_api")
 
@@ -39,8 +41,9 @@ def create_app(
     """The receiver of `environment` for these datasets.
 
     `store` replaces the environment's own object store (rooted at the lake); `clock` gives the
-    time in UTC. Raises EnvironmentConfigError where two stores share a key.
+    time in UTC. Raises EnvironmentConfigError where two stores share a key, or a name is too long.
     """
+    _check_names(environment, contracts)
     app = Flask("ingest_api", static_folder=None)
     folder = environment.folder if environment.is_folder else None
     storage = Storage(store or impatient(environment.object_store()), folder)
@@ -62,6 +65,19 @@ def for_project(folder: str, environment: str) -> Flask:
     """The receiver of the project in `folder`, as gunicorn calls it in each worker. Raises HeadgateError."""
     project = find_project(Path(folder))
     return create_app(load_environment(project, environment), load_contracts(project))
+
+
+def _check_names(environment: Environment, contracts: Mapping[str, Contract]) -> None:
+    """Each object's name holds its dataset and store: what does not fit could never land."""
+    for store in environment.receiver.store_keys:
+        for contract in contracts.values():
+            name = Upload(contract.dataset, store, _now(), "0" * 32).id + max(contract.suffixes, key=len)
+            if len(name) > _LONGEST_NAME:
+                raise EnvironmentConfigError(
+                    f"the name of the store '{store}' is too long",
+                    where="receiver.store_keys",
+                    fix="shorten it; each letter outside A-Z, a-z, 0-9, _ and - takes the place of 3 to 12",
+                )
 
 
 def _install_error_handlers(app: Flask) -> None:

@@ -13,6 +13,7 @@ preload_app = False
 # Longer than a load balancer's idle time (60 s by default on AWS): else it sends a request into a
 # connection that is just being closed, and its client gets a 502.
 keepalive = 75
+control_socket_disable = True  # one path for all of a user's gunicorns: two receivers would share it
 graceful_timeout = 60
 timeout = 60  # a worker whose main loop hangs; not a limit on requests
 limit_request_field_size = 8190

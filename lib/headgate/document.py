@@ -269,9 +269,9 @@ def _tell_wrong_kind(document: Document, trail: Trail, error: Any, explain: Expl
 
 
 def _tell_other(document: Document, trail: Trail, error: Any, explain: Explain) -> Iterator[Problem]:
-    wanted = error.schema.get("x-wanted") if isinstance(error.schema, dict) else None
-    if wanted:
-        yield document.problem(trail, f"{_shown(error)} is not possible", f"give {wanted}")
+    schema = error.schema if isinstance(error.schema, dict) else {}
+    if "x-wanted" in schema or "x-secret" in schema:
+        yield document.problem(trail, f"{_shown(error)} is not possible", f"give {schema.get('x-wanted', 'another')}")
     else:
         yield document.problem(trail, error.message[: 2 * _SHOWN])
 

@@ -1,0 +1,129 @@
+"""`make demo`: the main job, end to end, on this machine.
+
+Three stores upload a day's batches over HTTP to a receiver under gunicorn; two runs build bronze,
+silver and gold from them, the second one from late uploads only. Everything stays in the local
+environment's lake, so that `headgate tables`, `show` and `plan` go on from there.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from pathlib import Path
+
+import httpx
+
+from headgate.client import send
+from headgate.generate import GeneratedUpload, Spec, uploads
+
+ROOT = Path(__file__).parents[1]
+HEADGATE = str(Path(sys.executable).with_name("headgate"))
+_PATIENCE = 30.0  # seconds for the receiver to be ready
+_NEXT_DAY = ROOT / ".headgate" / "demo-day"
+
+
+def main() -> None:
+    day = _business_day()
+    spec = Spec(seed=7, stores=3, first_day=day, days=1, transactions=150, uploads=4,
+                late=0.15, repeated=0.1, corrected=0.02, broken=0.01)  # fmt: skip
+    made = list(uploads(spec))
+    late = [upload for upload in made if upload.kind == "late"]
+    with _receiver() as url:
+        _say(f"1. Three stores upload their sales of {day} over HTTP to {url}")
+        upload_id = _send(url, [upload for upload in made if upload.kind != "late"])
+        _say("2. The first run: bronze, silver, gold")
+        _headgate("run")
+        _say(f"3. {len(late)} late uploads arrive, and a second run takes in only those")
+        _send(url, late)
+        _headgate("run")
+    _say("4. Gold, as analysts see it")
+    _headgate("show", "gold.daily_store_sales")
+    _say("5. One upload, followed")
+    _headgate("receipt", upload_id)
+    _NEXT_DAY.write_text(str(day + timedelta(days=1)))
+    _say("Go on from here")
+    print(_NEXT)
+
+
+_NEXT = """  .venv/bin/headgate tables                                 what there is, and where it stands
+  .venv/bin/headgate show silver.transactions --limit 5     live rows
+  .venv/bin/headgate show quarantine.silver.transactions    what was rejected, and why
+  .venv/bin/headgate history silver.transactions            every commit, with its counts
+  .venv/bin/headgate plan                                   what the next run would do
+  .venv/bin/headgate new project ../my-project              a project of your own"""
+
+
+def _business_day() -> date:
+    """The day after the last demo's, so that each demo brings new sales."""
+    return date.fromisoformat(_NEXT_DAY.read_text()) if _NEXT_DAY.exists() else date(2026, 3, 2)
+
+
+@contextmanager
+def _receiver() -> Iterator[str]:
+    """A receiver on a free port of this machine; ended with the block."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = ROOT / ".headgate" / "demo-receiver.log"
+    log.parent.mkdir(exist_ok=True)
+    with log.open("w") as output:
+        server = subprocess.Popen(
+            [HEADGATE, "serve", "receiver", "--port", str(port)], cwd=ROOT, stdout=output, stderr=output
+        )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _wait_until_ready(url, server, log)
+        yield url
+    finally:
+        server.terminate()
+        server.wait(timeout=_PATIENCE)
+
+
+def _wait_until_ready(url: str, server: subprocess.Popen, log: Path) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            if httpx.get(f"{url}/readyz").status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.1)
+    sys.exit(f"the receiver did not start; it said:\n{log.read_text()}")
+
+
+def _send(url: str, chosen: list[GeneratedUpload]) -> str:
+    """Sends the uploads, prints what happened to each kind, and gives the id of the last batch."""
+    counts: Counter[tuple[str, str]] = Counter()
+    sizes: Counter[tuple[str, str]] = Counter()
+    last = ""
+    for upload in chosen:
+        receipt = send(url, f"demo-{upload.store}", upload.dataset, upload.body, upload.key, upload.media_type)
+        kind = (upload.kind, "replayed, stored once" if receipt.replayed else "created")
+        counts[kind] += 1
+        sizes[kind] += len(upload.body)
+        last = receipt.upload if upload.dataset == "transactions" else last
+    for kind, answer in counts:
+        print(f"   {counts[kind, answer]:3} x {kind:10} {sizes[kind, answer] / 1e3:8.1f} kB   {answer}")
+    return last
+
+
+def _headgate(*arguments: str) -> None:
+    """Runs a verb as a person would, and ends the demo where it fails."""
+    print(f"   $ headgate {' '.join(arguments)}", flush=True)
+    done = subprocess.run([HEADGATE, *arguments], cwd=ROOT, check=False, env={**os.environ, "COLUMNS": "160"})
+    if done.returncode != 0:
+        sys.exit(done.returncode)
+
+
+def _say(text: str) -> None:
+    print(f"\n{text}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,262 @@
+"""The receiver as a process: real HTTP, workers that are killed, clients that misbehave."""
+
+import hashlib
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+
+import httpx
+import pytest
+
+from headgate.client import send
+from headgate.landing import parse_path
+
+DATASET, MEDIA_TYPE = "transactions", "application/x-ndjson"
+OLD = "01KAJ5M8Z0ABCDEFGHJKMNPQRS"  # a ULID of 2025
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def receiver(root: Path, lake: Path, log: Path, **variables: str) -> Iterator[tuple[str, subprocess.Popen]]:
+    """`headgate serve receiver` on a free port: its address and process, stopped by SIGTERM at the end."""
+    port = free_port()
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("HEADGATE_")}
+    python_path = os.pathsep.join([str(root / "lib"), str(root)])
+    environ |= {"PYTHONPATH": python_path, "HEADGATE_LAKE": str(lake), **variables}
+    command = [sys.executable, "-m", "headgate.cli", "serve", "receiver", "--port", str(port), "--project", str(root)]
+    with log.open("ab") as output:
+        process = subprocess.Popen(command, env=environ, stdout=output, stderr=output)
+    try:
+        wait_until_ready(f"http://127.0.0.1:{port}", process, log)
+        yield f"http://127.0.0.1:{port}", process
+    finally:
+        process.terminate()
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def wait_until_ready(url: str, process: subprocess.Popen, log: Path) -> None:
+    for _ in range(200):
+        try:
+            if httpx.get(f"{url}/healthz", timeout=5).status_code == 200:
+                return
+        except httpx.TransportError:
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.05)
+    raise AssertionError(log.read_text())
+
+
+def workers(process: subprocess.Popen) -> list[int]:
+    """The process ids of gunicorn's workers."""
+    found = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+    return [int(pid) for pid in found.split()]
+
+
+def landed(lake: Path) -> dict[str, bytes]:
+    """Bytes of each landed object by upload id; fails where an upload has two objects."""
+    files = [path for path in (lake / "landing").rglob("*") if path.is_file()]
+    found = {parse_path(str(path.relative_to(lake)))[0].id: path.read_bytes() for path in files}
+    assert len(found) == len(files)
+    return found
+
+
+@pytest.fixture(scope="module")
+def running(repository, tmp_path_factory):
+    """One receiver for the tests that leave it alive: address, process, lake."""
+    base = tmp_path_factory.mktemp("receiver")
+    with receiver(repository.root, base / "lake", base / "log") as (url, process):
+        yield url, process, base / "lake"
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the workers in /proc")
+def test_workers_killed_in_the_middle_lose_and_double_nothing(repository, tmp_path):
+    lake, done, kills = tmp_path / "lake", Event(), 0
+    with receiver(repository.root, lake, tmp_path / "log") as (url, process):
+        with ThreadPoolExecutor(9) as pool:
+            senders = [pool.submit(send_many, url, number) for number in range(8)]
+            killer = pool.submit(kill_workers, process, done)
+            acknowledged = [pair for future in senders for pair in future.result()]
+            done.set()
+            kills = killer.result()
+    found = landed(lake)
+    assert kills >= 5
+    assert len(acknowledged) == 8 * 40
+    assert {upload: hashlib.sha256(content).hexdigest() for upload, content in found.items()} == dict(acknowledged)
+
+
+def send_many(url: str, number: int) -> list[tuple[str, str]]:
+    """Sends 40 uploads of up to 256 KiB, with keys of both kinds; id and digest of each acknowledged one."""
+    dice, acknowledged = random.Random(number), []
+    for count in range(40):
+        body = dice.randbytes(dice.choice((0, 10, 10_000, 256 * 1024)))
+        key = f"{number}-{count}"
+        receipt = send(url, f"demo-store-{number + 1}", DATASET, body, key, MEDIA_TYPE, gzip=count % 2 == 0, tries=50, sleep=nap)
+        acknowledged.append((receipt.upload, receipt.sha256))
+    return acknowledged
+
+
+def nap(_: float) -> None:
+    time.sleep(0.05)
+
+
+def kill_workers(process: subprocess.Popen, done: Event) -> int:
+    """Kills a worker every now and then until the senders are done; how many."""
+    dice, kills = random.Random(7), 0
+    while not done.wait(dice.uniform(0.05, 0.3)):
+        alive = workers(process)
+        if alive:
+            try:
+                os.kill(dice.choice(alive), signal.SIGKILL)
+                kills += 1
+            except ProcessLookupError:
+                continue
+    return kills
+
+
+@pytest.mark.parametrize("point", ["receiver.claimed", "receiver.landed", "receiver.marked"])
+def test_a_worker_that_dies_at_each_step_is_made_good_by_the_retry(repository, tmp_path, point):
+    lake = tmp_path / "lake"
+    with receiver(repository.root, lake, tmp_path / "log", HEADGATE_KILL_AT=point) as (url, _):
+        with pytest.raises(httpx.TransportError):
+            post(url, b"abc", OLD)
+    with receiver(repository.root, lake, tmp_path / "log") as (url, _):
+        answer = post(url, b"abc", OLD)
+    assert answer.status_code == 201
+    assert ("Idempotent-Replayed" in answer.headers) == (point != "receiver.claimed")
+    assert landed(lake) == {answer.json()["upload"]: b"abc"}
+    assert [path for path in (lake / "late").rglob("*") if path.is_file()]
+
+
+def test_sigterm_lets_an_upload_under_way_end(repository, tmp_path):
+    lake = tmp_path / "lake"
+    with receiver(repository.root, lake, tmp_path / "log") as (url, process):
+        with socket.create_connection(address(url)) as connection:
+            connection.sendall(head(b"Content-Length: 10\r\n", "k-term") + b"01234")
+            time.sleep(0.3)
+            process.terminate()
+            time.sleep(0.3)
+            connection.sendall(b"56789")
+            assert read_all(connection).startswith(b"HTTP/1.1 201 ")
+    assert list(landed(lake).values()) == [b"0123456789"]
+    assert process.returncode == 0
+
+
+CUT = {
+    "a length that does not come": (b"Content-Length: 100\r\n", b"0123456789"),
+    "a chunk that does not come": (b"Transfer-Encoding: chunked\r\n", b"64\r\n0123456789"),
+    "no last chunk": (b"Transfer-Encoding: chunked\r\n", b"a\r\n0123456789\r\n"),
+    "a chunk without its size": (b"Transfer-Encoding: chunked\r\n", b"a\r\n0123456789\r\nzz\r\n"),
+    "a half last chunk": (b"Transfer-Encoding: chunked\r\n", b"a\r\n0123456789\r\n0\r\n"),
+    "two framings": (b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", b"a\r\n0123456789\r\n0\r\n\r\n"),
+    "two lengths": (b"Content-Length: 5\r\nContent-Length: 10\r\n", b"0123456789"),
+}
+
+
+@pytest.mark.parametrize("name", CUT)
+def test_a_cut_body_does_not_land(running, name):
+    url, _, lake = running
+    before = landed(lake)
+    framing, body = CUT[name]
+    with socket.create_connection(address(url)) as connection:
+        connection.sendall(head(framing, f"cut-{name.replace(' ', '-')}") + body)
+        connection.shutdown(socket.SHUT_WR)
+        answer = read_all(connection)
+    assert not answer.startswith(b"HTTP/1.1 2")
+    assert landed(lake) == before
+
+
+def test_a_refused_body_is_not_read_as_the_next_request(running):
+    url, _, lake = running
+    before = landed(lake)
+    hidden = head(b"Content-Length: 3\r\n", "hidden") + b"abc"
+    with socket.create_connection(address(url)) as connection:
+        request = head(b"Content-Length: %d\r\n" % len(hidden), "outer", authorization=b"Bearer wrong") + hidden
+        connection.sendall(request)
+        connection.shutdown(socket.SHUT_WR)
+        answer = read_all(connection)
+    assert answer.count(b"HTTP/1.1 ") == 1 and b" 401 " in answer
+    assert landed(lake) == before
+
+
+def test_a_connection_goes_on_after_a_refusal(running):
+    url, *_ = running
+    with httpx.Client() as http:
+        assert post(url, b"x" * 200_000, "k", http, authorization="Bearer wrong").status_code == 401
+        answer = post(url, b"abc", "after-refusal", http)
+    assert (answer.status_code, answer.headers["Connection"]) == (201, "keep-alive")
+
+
+def test_a_body_far_beyond_the_limit_is_answered_and_the_connection_closed(repository, tmp_path):
+    variables = {"HEADGATE_RECEIVER_MAX_UPLOAD_BYTES": "1000000"}
+    with receiver(repository.root, tmp_path / "lake", tmp_path / "log", **variables) as (url, _):
+        for body in (b"x" * 8_000_000, iter([b"x" * 1_000_000] * 8)):
+            answer = post(url, body, "k")
+            assert (answer.status_code, answer.json()["limit"]) == (413, 1_000_000)
+            assert answer.headers["Connection"] == "close"
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        (b"Idempotency_Key: other\r\n", b"201"),  # dropped: it must not stand in for the real one
+        (b"X-Large: " + b"x" * 9000 + b"\r\n", b"431"),
+        (b"X-Many: 1\r\n" * 100, b"431"),
+        (b"X-Folded: a\r\n b\r\n", b"400"),
+        (b"Content-Type : application/json\r\n", b"400"),
+    ],
+)
+def test_odd_headers(running, line, status):
+    url, *_ = running
+    with socket.create_connection(address(url)) as connection:
+        connection.sendall(head(b"Content-Length: 3\r\nConnection: close\r\n" + line, "odd") + b"abc")
+        assert read_all(connection).split(b" ")[1] == status
+
+
+def address(url: str) -> tuple[str, int]:
+    host, _, port = url.removeprefix("http://").partition(":")
+    return host, int(port)
+
+
+def head(lines: bytes, key: str, authorization: bytes = b"Bearer demo-store-1") -> bytes:
+    """The request line and headers of an upload."""
+    return (
+        f"POST /v1/datasets/{DATASET}/uploads HTTP/1.1\r\nHost: x\r\nContent-Type: {MEDIA_TYPE}\r\n"
+        f"Idempotency-Key: {key}\r\n".encode() + b"Authorization: " + authorization + b"\r\n" + lines + b"\r\n"
+    )
+
+
+def read_all(connection: socket.socket) -> bytes:
+    """What comes until the other side closes, or one answer where it keeps the connection."""
+    connection.settimeout(10)
+    found = b""
+    try:
+        while piece := connection.recv(65536):
+            found += piece
+            if b"keep-alive" in found and found.endswith(b"}"):
+                break
+    except ConnectionResetError:
+        pass
+    return found
+
+
+def post(url: str, body, key: str, http: httpx.Client | None = None, authorization: str = "Bearer demo-store-1"):  # type: ignore[no-untyped-def]
+    headers = {"Authorization": authorization, "Idempotency-Key": key, "Content-Type": MEDIA_TYPE}
+    address = f"{url}/v1/datasets/{DATASET}/uploads"
+    return (http or httpx).post(address, content=body, headers=headers, timeout=20)

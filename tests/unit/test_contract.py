@@ -1,0 +1,450 @@
+"""Contracts: what a document means, and that nothing in it is ignored."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from headgate.contract import Contract, CsvDialect, load_contract, load_contracts
+from headgate.errors import ContractError
+from headgate.odcs import CONTRACT, CUSTOM, published_schema
+from headgate.project import Project
+
+REPOSITORY = Project(Path(__file__).parents[2])
+
+SALES = """\
+apiVersion: v3.1.0
+kind: DataContract
+id: sales
+version: 1.2.0
+status: active
+team: {name: Tills}
+schema:
+  - name: sales
+    description: One sale.
+    properties:
+      - name: sale_id
+        logicalType: string
+        required: true
+        primaryKey: true
+      - name: total
+        logicalType: number
+        physicalType: decimal(12,2)
+        classification: restricted
+        description: What was paid.
+      - name: lines
+        logicalType: array
+        items:
+          logicalType: object
+          properties:
+            - name: quantity
+              logicalType: integer
+              required: true
+customProperties:
+  - {property: headgate.format, value: jsonl}
+"""
+
+STOCK = """\
+apiVersion: v3.1.0
+kind: DataContract
+id: stock
+version: 1.0.0
+team: {name: Stock}
+schema:
+  - name: stock
+    properties:
+      - {name: day, logicalType: date, required: true, primaryKey: true, primaryKeyPosition: 2}
+      - {name: product, logicalType: string, required: true, primaryKey: true, primaryKeyPosition: 1}
+      - {name: amount, logicalType: integer, physicalType: int}
+customProperties:
+  - {property: headgate.format, value: csv}
+"""
+
+
+@pytest.fixture
+def project(tmp_path):
+    (tmp_path / "conf" / "datasets").mkdir(parents=True)
+    (tmp_path / "jobs").mkdir()
+    return Project(tmp_path)
+
+
+@pytest.fixture
+def load(project):
+    """Loads a contract's text as the file `name`."""
+
+    def load_text(text: str, name: str = "sales.yaml") -> Contract:
+        path = project.datasets / name
+        path.write_text(text, "utf-8")
+        return load_contract(path, project)
+
+    return load_text
+
+
+@pytest.fixture
+def refusal(load):
+    """The message that a contract's text is refused with."""
+
+    def refuse(text: str, name: str = "sales.yaml") -> str:
+        with pytest.raises(ContractError) as caught:
+            load(text, name)
+        return str(caught.value)
+
+    return refuse
+
+
+def changed(old: str, new: str, text: str = SALES) -> str:
+    assert old in text
+    return text.replace(old, new, 1)
+
+
+def line_of(text: str, part: str) -> int:
+    return next(number for number, line in enumerate(text.splitlines(), 1) if part in line)
+
+
+def with_custom(*items: str, text: str = SALES) -> str:
+    return text + "".join(
+        f"  - {{property: {name}, value: {value}}}\n" for name, value in (i.split("=", 1) for i in items)
+    )
+
+
+# --- what a contract means
+
+
+def test_a_contract_says_who_owns_what(load):
+    contract = load(SALES)
+    assert (contract.dataset, contract.version, contract.owner, contract.description) == (
+        "sales", "1.2.0", "Tills", "One sale.",
+    )  # fmt: skip
+
+
+def test_a_column_keeps_what_is_published(load):
+    total = load(SALES).fields[1]
+    assert (total.name, total.type, total.precision, total.scale) == ("total", "decimal", 12, 2)
+    assert (total.required, total.classification, total.description) == (False, "restricted", "What was paid.")
+
+
+def test_an_array_of_objects_nests(load):
+    lines = load(SALES).fields[2]
+    assert (lines.type, lines.item.type, lines.item.required) == ("array", "struct", True)
+    assert [(field.name, field.type, field.required) for field in lines.item.fields] == [("quantity", "bigint", True)]
+
+
+@pytest.mark.parametrize(
+    ("written", "type_"),
+    [
+        ("logicalType: string", "string"),
+        ("logicalType: integer", "bigint"),
+        ("{logicalType: integer, physicalType: int}", "int"),
+        ("{logicalType: integer, physicalType: bigint}", "bigint"),
+        ("{logicalType: number, physicalType: double}", "double"),
+        ("{logicalType: number, physicalType: 'decimal(38, 38)'}", "decimal"),
+        ("logicalType: boolean", "boolean"),
+        ("logicalType: date", "date"),
+        ("logicalType: timestamp", "timestamp"),
+        ("{logicalType: object, properties: [{name: a, logicalType: date}]}", "struct"),
+    ],
+)
+def test_a_logical_type_has_one_type(load, written, type_):
+    old = "        items:\n          logicalType: object\n" + SALES.partition("          logicalType: object\n")[2]
+    old = old.partition("customProperties")[0]
+    item = written if written.startswith("{") else f"{{{written}}}"
+    assert load(changed(old, f"        items: {item}\n")).fields[2].item.type == type_
+
+
+def test_the_key_is_in_the_order_of_its_positions(load):
+    assert load(STOCK, "stock.yaml").key == ("product", "day")
+
+
+def test_a_dataset_may_have_no_key(load):
+    assert load(changed("        primaryKey: true\n", "")).key == ()
+
+
+def test_what_is_not_said_has_a_default(load):
+    contract = load(SALES)
+    assert (contract.compressions, contract.evolution, contract.max_record_bytes, contract.csv) == (
+        ("none", "gzip"), "strict", 16 * 2**20, CsvDialect(),
+    )  # fmt: skip
+
+
+def test_custom_properties_say_what_odcs_cannot(load):
+    text = with_custom("headgate.compression=[gzip]", "headgate.evolution=add_columns", "headgate.maxRecordBytes=1000")
+    contract = load(text)
+    assert (contract.compressions, contract.evolution, contract.max_record_bytes) == (("gzip",), "add_columns", 1000)
+
+
+def test_a_csv_has_its_dialect(load):
+    text = with_custom("headgate.csv.delimiter=;", 'headgate.csv.quote="\'"', text=STOCK)
+    assert load(text, "stock.yaml").csv == CsvDialect(";", "'", "'")
+
+
+@pytest.mark.parametrize(
+    ("format_", "suffixes", "media_type"),
+    [
+        ("json", (".json", ".json.gz"), "application/json"),
+        ("json_array", (".json", ".json.gz"), "application/json"),
+        ("jsonl", (".jsonl", ".jsonl.gz"), "application/x-ndjson"),
+    ],
+)
+def test_the_format_gives_suffixes_and_media_types(load, format_, suffixes, media_type):
+    contract = load(changed("jsonl", format_))
+    assert contract.suffixes == suffixes
+    assert media_type in contract.media_types
+
+
+def test_a_csv_has_its_suffixes_and_media_type(load):
+    contract = load(STOCK, "stock.yaml")
+    assert (contract.suffixes, contract.media_types) == ((".csv", ".csv.gz"), ("text/csv",))
+
+
+def test_a_contract_survives_json(load):
+    contract = load(SALES)
+    assert Contract.from_dict(json.loads(json.dumps(contract.to_dict()))) == contract
+
+
+def test_a_comment_does_not_change_the_hash(load):
+    assert load("# new\n" + SALES).hash == load(SALES).hash
+
+
+def test_a_description_changes_the_hash(load):
+    assert load(changed("One sale.", "A sale.")).hash != load(SALES).hash
+
+
+# --- nothing is ignored
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "meant"),
+    [
+        ("status: active", "compresion: [gzip]", "headgate.compression"),
+        ("        required: true", "        requird: true", "required"),
+        ("        primaryKey: true", "        primarykey: true", "primaryKey"),
+        ("logicalType: string", "logicalType: strng", "string"),
+        ("description: One", "descripton: One", "description"),
+        ("property: headgate.format", "property: headgate.formt", "headgate.format"),
+        ("value: jsonl", "value: jsnl", "jsonl"),
+        ("team: {name", "team: {nme", "name"),
+    ],
+)
+def test_a_misspelling_is_refused_with_its_line_and_what_was_meant(refusal, old, new, meant):
+    text = changed(old, new)
+    message = refusal(text)
+    assert f"conf/datasets/sales.yaml:{line_of(text, new)}" in message
+    assert f"Did you mean '{meant}'?" in message
+
+
+@pytest.mark.parametrize(
+    ("level", "key"),
+    [
+        ("team:", "slaProperties: []"),
+        ("team:", "servers: []"),
+        ("team:", "tags: [a]"),
+        ("team:", "quality: []"),
+        ("    properties:", "    quality: []"),
+        ("    properties:", "    physicalName: t_sales"),
+        ("        logicalType: string", "        quality: []"),
+        ("        logicalType: string", "        unique: true"),
+        ("        logicalType: string", "        logicalTypeOptions: {maxLength: 3}"),
+        ("        logicalType: string", "        examples: [a]"),
+        ("          logicalType: object", "          enum: [{value: 1}]"),
+    ],
+)
+def test_what_odcs_knows_and_headgate_does_not_do_is_refused_by_name(refusal, level, key):
+    text = changed(level, f"{key}\n{level}")
+    name = key.strip().partition(":")[0]
+    message = refusal(text)
+    assert f"sales.yaml:{line_of(text, key)}" in message
+    assert f"ODCS knows `{name}`, Headgate does not enforce it yet" in message
+    assert "remove it" in message
+
+
+def test_every_key_of_odcs_that_is_not_taken_is_refused_by_name(refusal):
+    for key in published_schema()["properties"].keys() - CONTRACT["properties"].keys():
+        assert f"ODCS knows `{key}`" in refusal(f"{key}: x\n{SALES}")
+
+
+def test_a_primary_key_in_the_wrong_place_is_told_where_it_belongs(refusal):
+    text = changed("    properties:", "    primaryKey: [sale_id]\n    properties:")
+    assert "belongs to a column, not to a schema object" in refusal(text)
+
+
+def test_a_primary_key_inside_a_nested_object_is_refused(refusal):
+    text = changed("            - name: quantity\n", "            - name: quantity\n              primaryKey: true\n")
+    assert "not of fields inside one" in refusal(text)
+
+
+def test_a_position_without_a_primary_key_is_refused(refusal):
+    assert "no effect" in refusal(changed("primaryKey: true", "primaryKeyPosition: 1"))
+
+
+@pytest.mark.parametrize("place", ["1", "3"])
+def test_the_positions_of_a_key_are_whole(refusal, place):
+    message = refusal(changed("primaryKeyPosition: 2", f"primaryKeyPosition: {place}", STOCK), "stock.yaml")
+    assert "primaryKeyPosition: 1 to 2" in message
+
+
+def test_a_column_of_the_key_is_required(refusal):
+    assert "can be null" in refusal(changed("        required: true\n", ""))
+
+
+@pytest.mark.parametrize(
+    "type_", ["number, physicalType: double", "object, properties: [{name: a, logicalType: date}]"]
+)
+def test_a_column_of_the_key_is_an_exact_scalar(refusal, type_):
+    column = "- {name: sale_id, logicalType: string, required: true, primaryKey: true}"
+    written = SALES.partition("- name: sale_id")[2].partition("      - name: total")[0]
+    text = changed("- name: sale_id" + written, f"{column.replace('string', type_)}\n")
+    assert "cannot be part of the key" in refusal(text)
+
+
+def test_a_number_says_how_exact_it_is(refusal):
+    message = refusal(changed("        physicalType: decimal(12,2)\n", ""))
+    assert "a number without a physicalType" in message
+    assert "decimal(12,2)" in message
+
+
+@pytest.mark.parametrize(
+    "physical", ["decimal", "decimal(39,2)", "decimal(2,3)", "decimal(0,0)", "float", "DECIMAL(9)"]
+)
+def test_a_number_that_spark_cannot_hold_is_refused(refusal, physical):
+    assert "is not possible" in refusal(changed("decimal(12,2)", physical))
+
+
+def test_a_physical_type_that_means_nothing_is_refused(refusal):
+    text = changed("logicalType: string", "logicalType: string\n        physicalType: varchar(3)")
+    assert "physicalType in Headgate" in refusal(text)
+
+
+def test_an_object_without_properties_is_refused(refusal):
+    assert "an object without `properties`" in refusal(changed("logicalType: string", "logicalType: object"))
+
+
+def test_a_scalar_with_items_is_refused(refusal):
+    assert "belongs to an array" in refusal(changed("logicalType: array", "logicalType: string"))
+
+
+def test_two_columns_that_differ_in_case_only_are_refused(refusal):
+    assert "is 'sale_id' again" in refusal(changed("name: total", "name: Sale_Id"))
+
+
+@pytest.mark.parametrize("name", ["_source", "a.b", "1a", "a b"])
+def test_a_name_that_a_table_cannot_have_is_refused(refusal, name):
+    assert "beginning with a letter" in refusal(changed("name: total", f"name: {name}"))
+
+
+@pytest.mark.parametrize("name", ["Sales", "_sales", "sa-les"])
+def test_a_dataset_has_a_plain_name(refusal, name):
+    assert "a dataset's name" in refusal(changed("- name: sales", f"- name: {name}"), f"{name}.yaml")
+
+
+def test_a_csv_holds_scalars_only(refusal):
+    assert "a CSV holds no objects" in refusal(changed("jsonl", "csv"))
+
+
+def test_the_dialect_of_a_csv_has_no_place_elsewhere(refusal):
+    assert "is for CSV; the format is jsonl" in refusal(with_custom("headgate.csv.delimiter=;"))
+
+
+def test_a_delimiter_that_is_also_the_quote_is_refused(refusal):
+    assert "also the quote" in refusal(with_custom("headgate.csv.quote=','", text=STOCK), "stock.yaml")
+
+
+def test_a_custom_property_of_the_wrong_type_is_refused_with_its_line(refusal):
+    text = with_custom("headgate.maxRecordBytes=16MiB")
+    assert f"sales.yaml:{line_of(text, '16MiB')}: headgate.maxRecordBytes" in refusal(text)
+
+
+def test_a_custom_property_stands_once(refusal):
+    assert "stands twice" in refusal(with_custom("headgate.format=json"))
+
+
+def test_a_contract_without_a_format_is_refused(refusal):
+    assert "`headgate.format`" in refusal(changed("  - {property: headgate.format, value: jsonl}", "  []"))
+
+
+def test_a_contract_is_one_dataset(refusal):
+    second = "  - name: other\n    properties: [{name: a, logicalType: date}]\ncustomProperties:"
+    assert "exactly one schema object" in refusal(changed("customProperties:", second))
+
+
+def test_a_file_has_the_name_of_its_dataset(refusal):
+    message = refusal(SALES, "sale.yaml")
+    assert "conf/datasets/sale.yaml:8" in message
+    assert "rename the file to sales.yaml" in message
+
+
+def test_the_same_key_twice_is_refused(refusal):
+    assert "stands twice; first in line 3" in refusal(changed("id: sales", "id: sales\nid: sales"))
+
+
+def test_every_problem_of_a_file_is_told_at_once(refusal):
+    text = changed("logicalType: string", "logicalType: strng")
+    text = changed("        physicalType: decimal(12,2)\n", "", text)
+    text = changed("value: jsonl", "value: jsnl", text)
+    text = changed("              required: true", "              requird: true", text)
+    assert refusal(text).startswith("4 problems")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "- a", "schema: {}", "schema: [1]\ncustomProperties: [1]", "schema: [{properties: 1}]"]
+)
+def test_what_is_no_contract_at_all_is_refused(refusal, text):
+    assert "sales.yaml:1" in refusal(text)
+
+
+# --- the contracts of a project
+
+
+def test_contracts_are_found_by_dataset(project, load):
+    load(SALES)
+    load(STOCK, "stock.yaml")
+    assert list(load_contracts(project)) == ["sales", "stock"]
+
+
+def test_a_project_may_have_no_contract_yet(project):
+    assert load_contracts(project) == {}
+
+
+def test_the_problems_of_every_file_are_told_at_once(project):
+    (project.datasets / "sales.yaml").write_text(changed("value: jsonl", "value: jsnl"))
+    (project.datasets / "stock.yaml").write_text(changed("value: csv", "value: cvs", STOCK))
+    with pytest.raises(ContractError) as caught:
+        load_contracts(project)
+    assert "conf/datasets/sales.yaml:29" in str(caught.value)
+    assert "conf/datasets/stock.yaml:13" in str(caught.value)
+
+
+def test_a_contract_in_a_file_that_ends_otherwise_is_not_passed_over(project):
+    (project.datasets / "sales.yml").write_text(SALES)
+    with pytest.raises(ContractError, match=r"rename it to sales\.yaml"):
+        load_contracts(project)
+
+
+def test_the_repositorys_own_contracts_are_valid_and_describe_every_column():
+    contracts = load_contracts(REPOSITORY)
+    assert set(contracts) == {"stores", "transactions"}
+    for contract in contracts.values():
+        assert all(field.description for field in contract.fields)
+
+
+# --- the how-to page
+
+
+def page(language: str) -> str:
+    """The first block of code in that language on docs/contracts.md."""
+    text = (REPOSITORY.root / "docs" / "contracts.md").read_text("utf-8")
+    return next(block for block in text.split("```")[1::2] if block.startswith(f"{language}\n")).removeprefix(language)
+
+
+def test_the_pages_example_is_a_contract(load):
+    assert load(page("yaml").lstrip(), "returns.yaml").key == ("return_id",)
+
+
+def test_the_pages_message_is_what_a_user_sees(refusal):
+    assert refusal(changed("timestamp", "timestmp", page("yaml").lstrip()), "returns.yaml") == page("").strip()
+
+
+def test_the_page_names_every_key():
+    text = (REPOSITORY.root / "docs" / "contracts.md").read_text("utf-8")
+    levels = (CONTRACT, CUSTOM, *CONTRACT["$defs"].values(), CONTRACT["properties"]["schema"]["items"])
+    for key in {key for level in levels for key in level["properties"]}:
+        assert f"`{key}" in text, key
