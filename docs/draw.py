@@ -92,6 +92,10 @@ def _drawn(box: Box) -> str:
 
 
 def _arrow(source: Box, target: Box) -> str:
+    if source.column == target.column:
+        middle = source.x + _WIDTH / 2
+        down = f"M{middle} {source.y + _HEIGHT}V{target.y - 2}" if target.y > source.y else f"M{middle} {source.y}V{target.y + _HEIGHT + 2}"
+        return f'<path d="{down}" fill="none" stroke="#888" marker-end="url(#tip)"/>'
     start, end = (source.x + _WIDTH, source.y + _HEIGHT / 2), (target.x - 2, target.y + _HEIGHT / 2)
     bend = (start[0] + end[0]) / 2
     path = f"M{start[0]} {start[1]}C{bend} {start[1]} {bend} {end[1]} {end[0]} {end[1]}"

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -36,7 +37,7 @@ def receiver(root: Path, lake: Path, log: Path, **variables: str) -> Iterator[tu
     port = free_port()
     environ = {name: value for name, value in os.environ.items() if not name.startswith("HEADGATE_")}
     python_path = os.pathsep.join([str(root / "lib"), str(root)])
-    environ |= {"PYTHONPATH": python_path, "HEADGATE_LAKE": str(lake), **variables}
+    environ |= {"PYTHONPATH": python_path, "HEADGATE_LAKE": str(lake), "HEADGATE_RECEIVER_WORKERS": "2", **variables}
     command = [sys.executable, "-m", "headgate.cli", "serve", "receiver", "--port", str(port), "--project", str(root)]
     with log.open("ab") as output:
         process = subprocess.Popen(command, env=environ, stdout=output, stderr=output)
@@ -87,27 +88,26 @@ def running(repository, tmp_path_factory):
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the workers in /proc")
 def test_workers_killed_in_the_middle_lose_and_double_nothing(repository, tmp_path):
-    lake, done, kills = tmp_path / "lake", Event(), 0
-    with receiver(repository.root, lake, tmp_path / "log") as (url, process):
-        with ThreadPoolExecutor(9) as pool:
-            senders = [pool.submit(send_many, url, number) for number in range(8)]
-            killer = pool.submit(kill_workers, process, done)
-            acknowledged = [pair for future in senders for pair in future.result()]
+    lake, done = tmp_path / "lake", Event()
+    with receiver(repository.root, lake, tmp_path / "log") as (url, process), ThreadPoolExecutor(8) as pool:
+        senders = [pool.submit(send_until, done, url, number) for number in range(8)]
+        try:
+            kill_workers(process, 6)
+        finally:
             done.set()
-            kills = killer.result()
-    found = landed(lake)
-    assert kills >= 5
-    assert len(acknowledged) == 8 * 40
-    assert {upload: hashlib.sha256(content).hexdigest() for upload, content in found.items()} == dict(acknowledged)
+        acknowledged = [pair for future in senders for pair in future.result()]
+    found = {upload: hashlib.sha256(content).hexdigest() for upload, content in landed(lake).items()}
+    assert len(acknowledged) > 50
+    assert found == dict(acknowledged)
 
 
-def send_many(url: str, number: int) -> list[tuple[str, str]]:
-    """Sends 40 uploads of up to 256 KiB, with keys of both kinds; id and digest of each acknowledged one."""
+def send_until(done: Event, url: str, number: int) -> list[tuple[str, str]]:
+    """Sends uploads of up to 256 KiB, the next one when one is acknowledged; the id and digest of each."""
     dice, acknowledged = random.Random(number), []
-    for count in range(40):
+    while not done.is_set():
         body = dice.randbytes(dice.choice((0, 10, 10_000, 256 * 1024)))
-        key = f"{number}-{count}"
-        receipt = send(url, f"demo-store-{number + 1}", DATASET, body, key, MEDIA_TYPE, gzip=count % 2 == 0, tries=50, sleep=nap)
+        key = uuid.UUID(int=dice.getrandbits(128)).hex
+        receipt = send(url, f"demo-store-{number + 1}", DATASET, body, key, MEDIA_TYPE, tries=200, sleep=nap)
         acknowledged.append((receipt.upload, receipt.sha256))
     return acknowledged
 
@@ -116,32 +116,30 @@ def nap(_: float) -> None:
     time.sleep(0.05)
 
 
-def kill_workers(process: subprocess.Popen, done: Event) -> int:
-    """Kills a worker every now and then until the senders are done; how many."""
-    dice, kills = random.Random(7), 0
-    while not done.wait(dice.uniform(0.05, 0.3)):
-        alive = workers(process)
-        if alive:
-            try:
-                os.kill(dice.choice(alive), signal.SIGKILL)
-                kills += 1
-            except ProcessLookupError:
-                continue
-    return kills
+def kill_workers(process: subprocess.Popen, times: int) -> None:
+    """Kills a random worker, so many times, with pauses in which it is replaced or not yet."""
+    dice = random.Random(7)
+    for _ in range(times):
+        time.sleep(dice.uniform(0.3, 0.7))
+        os.kill(dice.choice(workers(process)), signal.SIGKILL)
 
 
-@pytest.mark.parametrize("point", ["receiver.claimed", "receiver.landed", "receiver.marked"])
-def test_a_worker_that_dies_at_each_step_is_made_good_by_the_retry(repository, tmp_path, point):
-    lake = tmp_path / "lake"
-    with receiver(repository.root, lake, tmp_path / "log", HEADGATE_KILL_AT=point) as (url, _):
-        with pytest.raises(httpx.TransportError):
-            post(url, b"abc", OLD)
-    with receiver(repository.root, lake, tmp_path / "log") as (url, _):
-        answer = post(url, b"abc", OLD)
-    assert answer.status_code == 201
-    assert ("Idempotent-Replayed" in answer.headers) == (point != "receiver.claimed")
-    assert landed(lake) == {answer.json()["upload"]: b"abc"}
-    assert [path for path in (lake / "late").rglob("*") if path.is_file()]
+def test_a_worker_that_dies_at_any_step_is_made_good_by_the_retry(repository, tmp_path):
+    lake, log, keys = tmp_path / "lake", tmp_path / "log", {}
+    for number, point in enumerate(("receiver.claimed", "receiver.landed", "receiver.marked")):
+        keys[point] = f"{OLD[:-1]}{number}"
+        with (
+            receiver(repository.root, lake, log, HEADGATE_KILL_AT=point) as (url, _),
+            pytest.raises(httpx.TransportError),
+        ):
+            post(url, point.encode(), keys[point])
+    assert sorted(landed(lake).values()) == [b"receiver.landed", b"receiver.marked"]
+    with receiver(repository.root, lake, log) as (url, _):
+        answers = {point: post(url, point.encode(), key) for point, key in keys.items()}
+    assert {answer.status_code for answer in answers.values()} == {201}
+    assert [point for point in answers if "Idempotent-Replayed" in answers[point].headers] == list(keys)[1:]
+    assert landed(lake) == {answer.json()["upload"]: point.encode() for point, answer in answers.items()}
+    assert len([path for path in (lake / "late").rglob("*") if path.is_file()]) >= 3
 
 
 def test_sigterm_lets_an_upload_under_way_end(repository, tmp_path):
