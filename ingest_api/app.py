@@ -1,5 +1,6 @@
 """The Flask application: made from an environment and contracts, and answering every failure as a problem."""
 
+import json
 import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from headgate.project import find_project
 from ingest_api import exchange
 from ingest_api.auth import Credentials
 from ingest_api.land import Clock, KeyReused
-from ingest_api.problems import Problem
+from ingest_api.problems import MEDIA_TYPE, Problem
 from ingest_api.readiness import Readiness
 from ingest_api.routes import routes
 from ingest_api.services import EXTENSION, Services
@@ -81,31 +82,35 @@ def _check_names(environment: Environment, contracts: Mapping[str, Contract]) ->
 
 
 def _install_error_handlers(app: Flask) -> None:
-    app.register_error_handler(Problem, Problem.response)
+    app.register_error_handler(Problem, _answer)
     app.register_error_handler(KeyReused, _on_key_reused)
     app.register_error_handler(StorageError, _on_storage_error)
     app.register_error_handler(HTTPException, _on_http_error)
     app.register_error_handler(Exception, _on_unexpected)
 
 
+def _answer(problem: Problem) -> Response:
+    return Response(json.dumps(problem.as_dict()), problem.status, problem.headers, content_type=MEDIA_TYPE)
+
+
 def _on_key_reused(error: KeyReused) -> Response:
-    return Problem(422, "key-reused", f"{error.what}; {error.fix}", upload=error.where).response()
+    return _answer(Problem(422, "key-reused", f"{error.what}; {error.fix}", upload=error.where))
 
 
 def _on_storage_error(error: StorageError) -> Response:
     """Where the lake is and why it fails is for the log, not for the stores."""
     _log.error("%s", error)
     detail = "the upload could not be stored now; send it again with the same Idempotency-Key"
-    return Problem(503, "storage", detail, {"Retry-After": _RETRY_AFTER}).response()
+    return _answer(Problem(503, "storage", detail, {"Retry-After": _RETRY_AFTER}))
 
 
 def _on_http_error(error: HTTPException) -> Response:
     headers = {name: value for name, value in error.get_headers() if name == "Allow"}
     status = error.code or 500
-    return Problem(status, "http", error.description or error.name, headers).response()
+    return _answer(Problem(status, "http", error.description or error.name, headers))
 
 
 def _on_unexpected(error: Exception) -> Response:
     _log.exception("unexpected error")
     detail = "an unexpected error; nothing is promised, send the upload again with the same Idempotency-Key"
-    return Problem(500, "internal", detail).response()
+    return _answer(Problem(500, "internal", detail))

@@ -20,6 +20,7 @@ BODY_SECONDS = 900.0
 # How long, in seconds, the rest of a refused body is read so that its sender gets to the answer.
 DRAIN_SECONDS = 10.0
 
+_UNREAD, _READ, _BROKEN = "unread", "read", "broken"
 _log = logging.getLogger("ingest_api.access")
 
 
@@ -36,7 +37,12 @@ def note(**facts: Any) -> None:
 
 def body_is_read() -> None:
     """Says that nothing of the request's body is left."""
-    g.body_read = True
+    g.body = _READ
+
+
+def body_is_broken() -> None:
+    """Says that no more of the body will come, or that its end cannot be known."""
+    g.body = _BROKEN
 
 
 @contextmanager
@@ -67,15 +73,15 @@ def _shut(connection: socket.socket) -> None:
 def _begin() -> None:
     g.began = time.monotonic()
     g.facts = {}
-    g.body_read = request.method in ("GET", "HEAD") and not request.content_length
+    g.body = _READ if request.method in ("GET", "HEAD") and not request.content_length else _UNREAD
 
 
 def _drain(response: Response) -> Response:
     """Reads what is left of a refused body, up to a bound: else its sender may wait, or never see the answer.
 
-    Beyond the bound the connection is closed.
+    Beyond the bound, or where the body is broken, the connection is closed.
     """
-    if not g.body_read and not _drained(services().limit):
+    if g.body == _BROKEN or (g.body == _UNREAD and not _drained(services().limit)):
         response.headers["Connection"] = "close"
         # gunicorn takes no such header from an application; its configuration file puts this here.
         if close := getattr(request.environ.get("wsgi.input"), "close_connection", None):

@@ -70,7 +70,7 @@ def find_receipt(
     marker, and the store that reads this receipt will not send again. So it is put here as well.
     """
     upload = parse_upload_id(upload_id)
-    if upload is None or upload.id != upload_id or upload.dataset != contract.dataset:
+    if upload is None or upload.dataset != contract.dataset:
         return None
     for suffix in contract.suffixes:
         path = upload.path(suffix)

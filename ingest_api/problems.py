@@ -1,10 +1,10 @@
-"""What the receiver answers when it refuses: problem details by RFC 9457."""
+"""What the receiver answers when it refuses: problem details by RFC 9457.
 
-import json
+No Flask here: `upload --direct` refuses by the same rules, and needs no web server installed.
+"""
+
 from http import HTTPStatus
 from typing import Any
-
-from flask import Response
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -28,6 +28,3 @@ class Problem(Exception):
             "detail": self.detail,
             **self.members,
         }
-
-    def response(self) -> Response:
-        return Response(json.dumps(self.as_dict()), self.status, self.headers, content_type=MEDIA_TYPE)

@@ -6,7 +6,7 @@ from headgate.contract import Contract
 from headgate.landing import parse_upload_id
 from ingest_api import headers
 from ingest_api.body import Body, BodyCut, BodyTooLarge, read_body
-from ingest_api.exchange import BODY_SECONDS, body_is_read, note, time_limit
+from ingest_api.exchange import BODY_SECONDS, body_is_broken, body_is_read, note, time_limit
 from ingest_api.land import Landing, find_receipt, land
 from ingest_api.problems import Problem
 from ingest_api.receipts import Receipt
@@ -72,7 +72,7 @@ def _contract(dataset: str) -> Contract:
 
 
 def _body(limit: int) -> Body:
-    """The whole request body. Raises Problem 413 above `limit` bytes, 400 where it is cut."""
+    """The whole request body. Raises Problem 413 above `limit` bytes, 408 where it is cut."""
     declared = request.content_length
     if declared is not None and declared > limit:
         raise _too_large(limit)
@@ -82,7 +82,8 @@ def _body(limit: int) -> Body:
     except BodyTooLarge:
         raise _too_large(limit) from None
     except BodyCut:
-        raise Problem(400, "incomplete-body", "the body ended early, or came too slowly; send it again") from None
+        body_is_broken()
+        raise Problem(408, "incomplete-body", "the body ended early, or came too slowly; send it again") from None
     body_is_read()
     note(bytes=body.size)
     return body

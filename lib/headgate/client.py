@@ -18,7 +18,7 @@ import httpx
 from headgate.errors import UploadRefused
 
 # Answers after which the same request may succeed. Any other refusal stays one.
-_PASSING = (502, 503, 504)
+_PASSING = (408, 502, 503, 504)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 60.0  # seconds
 
 
@@ -64,7 +64,7 @@ def send(
     """Uploads `body` to the receiver at `url` with the store's `key`; the receipt, once it is durable.
 
     `gzip` compresses the body first; `compressed` says that it is gzip already. Connection errors
-    and 502, 503, 504 are tried again, `tries` times in all, with the same idempotency key and
+    and 408, 502, 503, 504 are tried again, `tries` times in all, with the same idempotency key and
     growing pauses, longer where the receiver asks for it. `timeout` is in seconds for each phase of
     a try. `http` is used where it is given, so that many uploads share a connection.
 

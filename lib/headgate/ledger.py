@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import obstore
@@ -141,6 +142,18 @@ class Ledger:
                 return
             yield found
 
+    def schema(self, table: str, version: int) -> dict[str, Any]:
+        """Column name -> type, at a version."""
+        return schema_of(self.open(table, version).schema().to_json())
+
+    def size(self, table: str, version: int) -> int:
+        """The bytes of a version's files."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        files = pa.table(self.open(table, version).get_add_actions(flatten=True))
+        return pc.sum(files["size_bytes"]).as_py() or 0
+
     def live_rows(self, table: str, version: int) -> int:
         """How many live rows a version holds, by the statistics of its files."""
         import pyarrow as pa
@@ -170,9 +183,9 @@ class Ledger:
         return self._version_at(table, commit)
 
     def _version_at(self, table: str, restore: Commit) -> int:
-        """The version that a RESTORE to a timestamp went back to."""
+        """The version that a RESTORE to a timestamp went back to. A time without a zone is in UTC."""
         delta = self.open(table)
-        delta.load_as_version(str(restore.parameters["timestamp"]).replace(" ", "T"))
+        delta.load_as_version(datetime.fromisoformat(str(restore.parameters["timestamp"])))
         return int(delta.version())
 
     def _restored_under(self, table: str, commit: Commit) -> str:
@@ -217,4 +230,14 @@ def _own(text: str | None) -> Mapping[str, Any] | None:
 
 
 def schema_of(schema_string: str) -> dict[str, Any]:
-    return {f["name"]: f["type"] for f in json.loads(schema_string)["fields"]}
+    """Column name -> type, from a schema's JSON. Whether a value may be null is no part of a type here."""
+    return {f["name"]: _without_nullability(f["type"]) for f in json.loads(schema_string)["fields"]}
+
+
+def _without_nullability(kind: Any) -> Any:
+    if isinstance(kind, list):
+        return [_without_nullability(part) for part in kind]
+    if not isinstance(kind, dict):
+        return kind
+    ignored = ("nullable", "containsNull", "valueContainsNull", "metadata")
+    return {key: _without_nullability(value) for key, value in kind.items() if key not in ignored}

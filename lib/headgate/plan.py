@@ -14,7 +14,7 @@ from headgate.environment import Environment
 from headgate.errors import TableError
 from headgate.graph import Graph, Node
 from headgate.landing import Landed, list_landed
-from headgate.ledger import Commit, Head, Ledger, schema_of
+from headgate.ledger import Commit, Head, Ledger
 from headgate.table import Changes
 
 
@@ -203,8 +203,7 @@ class Planner:
         changed = [commit.schema for commit in commits if commit.schema is not None]
         if not changed:
             return True
-        before = self._ledger.open(source, since)
-        schema = schema_of(before.schema().to_json()) if before else {}
+        schema = self._ledger.schema(source, since)
         for after in changed:
             if any(after.get(name) != kind for name, kind in schema.items()):
                 return False

@@ -4,57 +4,92 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pyarrow.dataset as ds
+from delta.tables import DeltaTable
 from pyspark.sql import SparkSession
 
 from headgate.engine.run import Report, Runner
 from headgate.environment import Environment, load_environment
 from headgate.graph import Graph, load_graph
 from headgate.landing import Upload, hash_of_key, whole_hour
-from headgate.plan import Planner, Work
+from headgate.plan import Kind, Planner, Work
 from headgate.project import Project
 
 RECEIPT_PARTS = ("records", "unparsable", "rejected", "no_row", "accepted")
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 
+@dataclass(frozen=True)
+class Sent:
+    """An upload as it was landed."""
+
+    id: str
+    received: datetime
+    lines: tuple[str, ...]
+
+
 class World:
-    """A project on a lake of its own."""
+    """A project on a lake of its own. `now` is the planner's clock; `sent` are the uploads of records."""
 
     def __init__(self, spark: SparkSession, project: Project, lake: Path) -> None:
         self.spark, self.project, self.lake = spark, project, lake
         self.environment: Environment = load_environment(project, "local", environ={"HEADGATE_LAKE": str(lake)})
         self.graph: Graph = load_graph(project)
         self.now = NOON
+        self.sent: list[Sent] = []
+
+    def copy(self, lake: Path) -> World:
+        """The same lake, with its history, in another folder."""
+        shutil.copytree(self.lake, lake)
+        copied = World(self.spark, self.project, lake)
+        copied.now, copied.sent = self.now, list(self.sent)
+        return copied
 
     def land(
         self, dataset: str, body: bytes, *, key: str, store: str = "store-1", at: datetime = NOON, suffix: str = ""
     ) -> str:
-        """Lands an upload as the receiver would, received at a fixed time; gives its id."""
+        """Lands an upload as the receiver would, received at a fixed time; gives its id.
+
+        Where its hour is more than an hour ago it is marked late, as the receiver does.
+        """
         upload = Upload(dataset, store, whole_hour(at), hash_of_key(store, dataset, key))
         plain = next(s for s in self.graph.contracts[dataset].suffixes if not s.endswith(".gz"))
         path = self.lake / upload.path(suffix or plain)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(body)
         os.utime(path, (at.timestamp(), at.timestamp()))
+        if self.now - at > timedelta(hours=1):
+            marker = self.lake / upload.marker(suffix or plain, self.now)
+            marker.parent.mkdir(parents=True, exist_ok=True)
+            marker.write_text(upload.path(suffix or plain))
         return upload.id
 
     def upload(self, records: Iterable[Mapping[str, Any] | str], *, key: str, **where: Any) -> str:
         """Lands records of `transactions` as JSON lines; a text stands for itself."""
+        return self.records("transactions", records, key=key, **where)
+
+    def records(self, dataset: str, records: Iterable[Mapping[str, Any] | str], *, key: str, **where: Any) -> str:
+        """Lands records of a dataset of JSON lines."""
         lines = [record if isinstance(record, str) else json.dumps(record) for record in records]
-        return self.land("transactions", "\n".join(lines).encode(), key=key, **where)
+        upload = self.land(dataset, "\n".join(lines).encode(), key=key, **where)
+        self.sent.append(Sent(upload, where.get("at", NOON), tuple(lines)))
+        return upload
+
+    def runner(self, planner: Planner | None = None, *, rebuild: bool = False) -> Runner:
+        planner = planner or self.planner()
+        return Runner(self.project, self.environment, self.graph, self.spark, rebuild=rebuild, planner=planner)
 
     def run(self, *select: str, rebuild: bool = False) -> dict[str, Report]:
         """Runs what is selected (all without one); gives each table's report."""
-        runner = Runner(
-            self.project, self.environment, self.graph, self.spark, rebuild=rebuild, planner=self.planner()
-        )
-        return {report.table: report for report in runner.run(self.graph.select(select))}
+        reports = self.runner(rebuild=rebuild).run(self.graph.select(select))
+        return {report.table: report for report in reports}
 
     def run_well(self, *select: str) -> dict[str, Report]:
         """A run in which nothing fails."""
@@ -75,8 +110,16 @@ class World:
     def versions(self) -> dict[str, int]:
         return {name: self.version(name) for name in self.graph.nodes}
 
+    def kinds(self) -> dict[str, str]:
+        """What each table's work is, as planned now, of the tables that have or may have any."""
+        return {name: work.kind.value for name, work in self.plan().items() if work.kind not in (Kind.CURRENT, Kind.NO_SOURCE)}
+
     def path(self, table: str) -> str:
         return self.environment.table_uri(table)
+
+    def delta(self, table: str) -> DeltaTable:
+        """The table as Spark has it, for what others than Headgate do to it."""
+        return DeltaTable.forPath(self.spark, self.path(table))
 
     def raw_rows(self, table: str) -> list[dict[str, Any]]:
         """Every row of a table, whatever its state."""
@@ -97,14 +140,33 @@ class World:
     def rejected(self, table: str = "silver.transactions") -> list[tuple[str, int, list[str]]]:
         """(upload, record, what each reason names) of each rejected record."""
         found = [r for r in self.raw_rows(table) if r["_state"] == "rejected"]
-        return sorted(
-            (r["_source"]["upload"], r["_source"]["record"], [f"{x['column']} {x['rule']}".strip() for x in r["_rejected"]["reasons"]])
-            for r in found
-        )
+
+        def reasons(row: Mapping[str, Any]) -> list[str]:
+            return [f"{reason['column']} {reason['rule']}".strip() for reason in row["_rejected"]["reasons"]]
+
+        return sorted((row["_source"]["upload"], row["_source"]["record"], reasons(row)) for row in found)
 
     def contents(self, tables: Sequence[str] = ()) -> dict[str, Any]:
         """What invariant 6 compares: live, deleted and rejected rows, and receipts without verdicts."""
         return {name: self._content(name) for name in tables or self.graph.nodes if not name.startswith("bronze.")}
+
+    def tables(self) -> dict[str, Any]:
+        """The retailer's tables in the form of `tests.engine.model`."""
+        rows = [row for row in self.raw_rows("silver.transactions") if row["_state"] in ("live", "deleted")]
+        return {
+            "transactions": sorted(self.rows("silver.transactions"), key=lambda row: row["transaction_id"]),
+            "sources": sorted(
+                (row["_key"], row["_state"], row["_source"]["upload"], row["_source"]["record"]) for row in rows
+            ),
+            "rejected": self.rejected(),
+            "receipts": self.receipts(),
+            "items": sorted(
+                self.rows("silver.transaction_items"), key=lambda row: (row["transaction_id"], row["line"])
+            ),
+            "gold": sorted(
+                self.rows("gold.daily_store_sales"), key=lambda row: (row["sale_date"], row["store_id"], row["currency"])
+            ),
+        }
 
     def _content(self, name: str) -> Any:
         rows = self.raw_rows(name)

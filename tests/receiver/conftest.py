@@ -86,7 +86,9 @@ def lake(tmp_path: Path) -> Path:
 def environment(lake: Path) -> Environment:
     digests = {store: (hashlib.sha256(key.encode()).hexdigest(),) for store, key in KEYS.items()}
     receiver = Receiver(max_upload_bytes=LIMIT, store_keys=digests)
-    return Environment("local", str(lake), "local", {}, timedelta(hours=26), receiver, Path("conf/environments/local.yaml"))
+    return Environment(
+        "local", str(lake), "local", {}, timedelta(hours=26), receiver, Path("conf/environments/local.yaml")
+    )
 
 
 @pytest.fixture

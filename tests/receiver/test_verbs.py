@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import os
+import subprocess
 import sys
 
 import pytest
@@ -103,3 +105,14 @@ def test_gunicorn_replaces_the_process(repository, monkeypatch):
     assert result.exit_code == 0 and "http://127.0.0.1:8123" in result.output
     assert seen["path"] == sys.executable and "--bind=127.0.0.1:8123" in seen["argv"]
     assert str(repository.root) in seen["env"]["PYTHONPATH"]
+
+
+def test_direct_needs_no_web_server():
+    """The store's client is installed without Flask."""
+    code = "import sys, ingest_api.direct; sys.exit('flask' in sys.modules or 'pyspark' in sys.modules)"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        ).returncode
+        == 0
+    )

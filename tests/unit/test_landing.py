@@ -19,7 +19,9 @@ HOUR = datetime(2026, 11, 21, 10, tzinfo=UTC)
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
 datasets = st.from_regex(r"[a-z][a-z0-9_]{0,30}", fullmatch=True)
 keys = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=255)
-hours = st.datetimes(datetime(2020, 1, 1), datetime(2099, 12, 31)).map(lambda moment: whole_hour(moment.replace(tzinfo=UTC)))
+hours = st.datetimes(datetime(2020, 1, 1), datetime(2099, 12, 31)).map(
+    lambda moment: whole_hour(moment.replace(tzinfo=UTC))
+)
 suffixes = st.sampled_from(["", ".json", ".jsonl", ".jsonl.gz", ".csv.gz"])
 
 

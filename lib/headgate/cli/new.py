@@ -26,9 +26,10 @@ def command() -> None:
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def project(folder: Path, as_json: bool) -> None:
-    """Make a small working project in DIR: sensor readings, from an upload to a table in gold.
+    """Make a small working project in DIR.
 
-    DIR is made where it does not exist, and has to be empty where it does.
+    Sensor readings, from an upload to a table in gold. DIR is made where it does not exist, and has to be empty
+    where it does.
     """
     _check_empty(folder)
     files = _copy(folder)

@@ -7,6 +7,7 @@ bring a key back), `rejected` (the quarantine) and `receipt` (one an upload). A 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -46,6 +47,7 @@ class Batch:
     rejected: DataFrame
     receipts: DataFrame
     counts: dict[str, int]
+    within: Callable[[str], Column]  # a literal condition on the target, its columns under a prefix
 
 
 def build_merge(job: Job) -> Outcome:
@@ -55,7 +57,7 @@ def build_merge(job: Job) -> Outcome:
     records = typed(bronze.filter("_state = 'live'"), job.graph.contract_of(source))
     parameter = next(iter(job.node.reads))
     shape = job.function.check(job.session, {parameter: records.drop("_rejected")})
-    require_same_or_added(shape, job.work, job.node)
+    require_same_or_added(shape, job.work, job.node, job.committer.ledger)
     batch = _judge(job, bronze, records, one_each=not may_multiply(shape))
     commit = _commit(job, batch)
     _check_metrics(job, batch.counts, commit)
@@ -73,13 +75,14 @@ def _judge(job: Job, bronze: DataFrame, records: DataFrame, *, one_each: bool) -
     if not one_each:
         gate.require_one_row_a_record(placed, job.node)
     rows = placed.filter("size(_reasons) = 0").drop("_reasons")
-    verdicts = job.stages.stage(_verdicts(job, rows))
+    within = _within_keys(rows)
+    verdicts = job.stages.stage(_verdicts(job, rows, within))
     keyless = placed.filter("size(_reasons) > 0").select("_source", "_reasons")
     receipts = job.stages.stage(_receipts(bronze, records, keyless, verdicts))
-    counts = _totals(receipts, verdicts)
+    counts = _totals(receipts)
     gate.require_balance(counts, job.node)
     rejected = _rejected(records, keyless, bronze, rows)
-    return Batch(rows, verdicts, rejected, receipts, counts)
+    return Batch(rows, verdicts, rejected, receipts, counts, within)
 
 
 def _placed(rows: DataFrame, writes: Any) -> DataFrame:
@@ -102,7 +105,7 @@ def _text_key(prefix: str, columns: tuple[str, ...]) -> Column:
     return F.concat(F.lit(prefix), F.to_json(F.array(*(F.col(name).cast("string") for name in columns))))
 
 
-def _verdicts(job: Job, rows: DataFrame) -> DataFrame:
+def _verdicts(job: Job, rows: DataFrame, within: Callable[[str], Column]) -> DataFrame:
     """What becomes of each row: the newest of its key in the batch against what the target holds."""
     order = F.struct(*(F.col(f"_source.{name}") for name in _ORDER))
     newest_first = Window.partitionBy("_key").orderBy(F.col("_order").desc())
@@ -111,7 +114,7 @@ def _verdicts(job: Job, rows: DataFrame) -> DataFrame:
     if job.work.whole:
         against = ranked.withColumn("_held", F.lit(None).cast(narrow.schema["_order"].dataType))
     else:
-        against = ranked.join(_held(job, rows, order), "_key", "left")
+        against = ranked.join(_held(job, within, order), "_key", "left")
     verdict = (
         F.when((F.col("_rank") > 1) | (F.col("_held") > F.col("_order")), "superseded")
         .when(F.col("_state") == "deleted", "deleted")
@@ -122,28 +125,38 @@ def _verdicts(job: Job, rows: DataFrame) -> DataFrame:
     return against.select("_order.upload", "_order.record", verdict.alias("verdict"), held.alias("held"))
 
 
-def _held(job: Job, rows: DataFrame, order: Column) -> DataFrame:
+def _held(job: Job, within: Callable[[str], Column], order: Column) -> DataFrame:
     """The target's keys and orders, of the files that can hold a key of the batch."""
     target = read_at(job.session, job.work.head.uri, job.work.head.version)
-    return target.filter(_within_keys(rows)).select("_key", order.alias("_held"))
+    return target.filter(within("")).select("_key", order.alias("_held"))
 
 
-def _within_keys(rows: DataFrame, prefix: str = "") -> Column:
-    """A literal condition on the target: rows by key, between the batch's least and greatest key."""
+def _within_keys(rows: DataFrame) -> Callable[[str], Column]:
+    """A literal condition on the target: rows by key, between the batch's least and greatest key.
+
+    A MERGE does not prune files by its source's values; by literals it does.
+    """
     least, greatest = rows.agg(F.min("_key"), F.max("_key")).collect()[0]
-    state, key = F.col(f"{prefix}_state"), F.col(f"{prefix}_key")
-    return state.isin("live", "deleted") & key.between(F.lit(least), F.lit(greatest))
+
+    def within(prefix: str) -> Column:
+        state, key = F.col(f"{prefix}_state"), F.col(f"{prefix}_key")
+        return state.isin("live", "deleted") & key.between(F.lit(least), F.lit(greatest))
+
+    return within
 
 
 def _receipts(bronze: DataFrame, records: DataFrame, keyless: DataFrame, verdicts: DataFrame) -> DataFrame:
     """One row an upload, an empty one too: its counts by what became of each record."""
     unparsable = F.col("_rejected.reasons")[0]["rule"] == UNPARSABLE
     kind = F.when(F.col("_rejected").isNull(), "read").when(unparsable, UNPARSABLE).otherwise("rejected")
-    events = records.select("_source.upload", kind.alias("kind"))
-    events = events.union(keyless.select("_source.upload", F.lit("keyless")))
-    events = events.union(verdicts.select("upload", "verdict"))
+    replaces = F.col("held") & ~F.col("verdict").isin(*_LOST)
+    events = records.select("_source.upload", kind.alias("kind"), F.lit(False).alias("replaces"))
+    events = events.union(keyless.select("_source.upload", F.lit("keyless"), F.lit(False)))
+    events = events.union(verdicts.select("upload", "verdict", replaces))
     kinds = ("read", UNPARSABLE, "rejected", "keyless", *VERDICTS)
-    counted = events.groupBy("upload").agg(*(F.count_if(F.col("kind") == k).alias(f"n_{k}") for k in kinds))
+    counted = events.groupBy("upload").agg(
+        *(F.count_if(F.col("kind") == k).alias(f"n_{k}") for k in kinds), F.count_if("replaces").alias("held")
+    )
     joined = bronze.filter("_state = 'receipt'").join(counted, "upload", "left")
     n = {k: F.coalesce(f"n_{k}", F.lit(0)) for k in kinds}
     accepted = reduce(lambda a, b: a + b, (n[verdict] for verdict in VERDICTS))
@@ -154,19 +167,17 @@ def _receipts(bronze: DataFrame, records: DataFrame, keyless: DataFrame, verdict
     }  # fmt: skip
     unread = sent - n["read"] - n[UNPARSABLE] - n["rejected"]
     counts = [values[name].alias(name) for name in COUNTS]
-    return joined.select(
-        "upload", "received", unread.alias("unread"), F.struct("store", "object", *counts).cast(_RECEIPT).alias("_receipt")
-    )
+    receipt = F.struct("store", "object", *counts).cast(_RECEIPT).alias("_receipt")
+    return joined.select("upload", "received", unread.alias("unread"), "held", receipt)
 
 
-def _totals(receipts: DataFrame, verdicts: DataFrame) -> dict[str, int]:
+def _totals(receipts: DataFrame) -> dict[str, int]:
     """The counts of all uploads, with `unread` (must be 0), `uploads`, and `held`: winners whose key is there."""
     sums = [F.sum(f"_receipt.{name}").alias(name) for name in COUNTS]
-    row = receipts.agg(*sums, F.sum(F.abs("unread")).alias("unread"), F.count("*").alias("uploads")).collect()[0]
+    beside = [F.sum(F.abs("unread")).alias("unread"), F.sum("held").alias("held"), F.count("*").alias("uploads")]
+    row = receipts.agg(*sums, *beside).collect()[0]
     counts = {name: int(value or 0) for name, value in row.asDict().items()}
-    counts["held"] = verdicts.filter(F.col("held") & ~F.col("verdict").isin(*_LOST)).count()
-    counts["quarantined"] = counts["rejected"] + counts[UNPARSABLE]
-    return counts
+    return {**counts, "quarantined": counts["rejected"] + counts[UNPARSABLE]}
 
 
 def _rejected(records: DataFrame, keyless: DataFrame, bronze: DataFrame, rows: DataFrame) -> DataFrame:
@@ -196,8 +207,8 @@ def _commit(job: Job, batch: Batch) -> Commit:
 
 
 def _merge(job: Job, rows: DataFrame, batch: Batch, facts: dict[str, Any]) -> Commit:
-    """One equi-join by key, with literal bounds: a MERGE does not prune files by its source's values."""
-    inside = _within_keys(batch.rows, "target.")
+    """One equi-join by key: matched rows are updated, new ones, rejected records and receipts inserted."""
+    inside = batch.within("target.")
     with job.committer.merging(**facts) as session:
         target = DeltaTable.forPath(session, job.work.head.uri).alias("target")
         merge = target.merge(rows.alias("batch"), inside & (F.col("target._key") == F.col("batch._key")))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -36,15 +37,19 @@ def live(frame: DataFrame) -> DataFrame:
 
 @dataclass(frozen=True)
 class Slices:
-    """The affected slices of a source: their values of `by` (None: every slice), and their live rows."""
+    """The affected slices of a source, and their live rows.
+
+    `values` are the slices' values of `by` (None: every slice). `within` gives a literal SQL condition
+    that every affected slice meets, its columns under a prefix; where `exact`, no other slice meets it.
+    """
 
     by: tuple[str, ...]
-    values: DataFrame | None
     rows: DataFrame
-
-    @property
-    def none(self) -> bool:
-        return self.values is not None and self.values.isEmpty()
+    values: DataFrame | None = None
+    within: Callable[[str], str] = lambda _: "true"
+    exact: bool = True
+    none: bool = False
+    rows_in: int | None = None
 
 
 def read_affected(
@@ -64,14 +69,24 @@ def read_affected(
     """
     everything = live(read_at(session, uri, source.version))
     if source.since is None:
-        return Slices(by, None, everything)
-    net = stages.stage(_net_changes(_feed(session, uri, source.since, source.version), by))
-    values = stages.stage(net.select(*by).distinct())
-    if set(by) == set(keys):
-        return Slices(by, values, net.filter("_sign > 0").drop("_sign").select(everything.columns))
+        return Slices(by, everything)
+    net = stages.stage(_net_changes(_feed(session, uri, source.since, source.version)))
     if set(by) <= set(partitions):
-        return Slices(by, values, everything.filter(slices_sql(values)))
-    return Slices(by, values, in_slices(everything.filter(within_bounds(values)), values))
+        return _by_partitions(everything, net.select(*by).distinct(), by)
+    values = stages.stage(net.select(*by).distinct())
+    bounds, came = _bounds(net, by)
+    within = partial(_between, bounds)
+    if set(by) == set(keys):
+        rows = net.filter("_sign > 0").select(everything.columns)
+        return Slices(by, rows, values, within, exact=False, none=not bounds, rows_in=came)
+    rows = in_slices(everything.filter(within("")), values)
+    return Slices(by, rows, values, within, exact=False, none=not bounds)
+
+
+def _by_partitions(everything: DataFrame, values: DataFrame, by: tuple[str, ...]) -> Slices:
+    points = _points(values)
+    within = partial(_one_of, points)
+    return Slices(by, everything.filter(within("")), values, within, none=not points)
 
 
 def _feed(session: SparkSession, uri: str, since: int, version: int) -> DataFrame:
@@ -79,7 +94,7 @@ def _feed(session: SparkSession, uri: str, since: int, version: int) -> DataFram
     return reader.option("startingVersion", since + 1).option("endingVersion", version).load(uri)
 
 
-def _net_changes(feed: DataFrame, by: tuple[str, ...]) -> DataFrame:
+def _net_changes(feed: DataFrame) -> DataFrame:
     """The live rows that came (`_sign` > 0) or went (< 0) on net. A row that went and came back is none."""
     signed = feed.withColumn("_sign", F.when(F.col("_change_type").isin(*_ADDED), 1).otherwise(-1))
     rows = signed.filter(F.col("_state") == "live") if "_state" in feed.columns else signed
@@ -113,30 +128,62 @@ def _by_slices(rows: DataFrame, values: DataFrame, how: str) -> DataFrame:
     return rows.join(wanted, reduce(lambda a, b: a & b, matches), how)
 
 
-def slices_sql(values: DataFrame) -> str:
-    """`values` as a literal SQL condition, so that other partitions are neither read nor replaced."""
-    types = {field.name: field.dataType.simpleString() for field in values.schema}
-    as_text = values.select(*(F.col(name).cast("string").alias(name) for name in values.columns))
-
-    def one(name: str, value: str | None) -> str:
-        if value is None:
-            return f"`{name}` IS NULL"
-        escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-        return f"`{name}` = CAST('{escaped}' AS {types[name]})"
-
-    rows = sorted(as_text.collect(), key=str)
-    return " OR ".join("(" + " AND ".join(one(name, row[name]) for name in values.columns) + ")" for row in rows)
+# A value as Spark prints it, and its type: what a literal is made of.
+Literal = tuple[str | None, str]
 
 
-def within_bounds(values: DataFrame, prefix: str = "") -> Column:
-    """A literal condition that every slice of `values` meets, so that other files are skipped."""
-    sides = [f(name).alias(f"{label}_{name}") for name in values.columns for label, f in (("lo", F.min), ("hi", F.max))]
-    nulls = [F.count_if(F.col(name).isNull()).alias(f"nulls_{name}") for name in values.columns]
-    bounds = values.agg(*sides, *nulls).collect()[0]
+def _points(values: DataFrame) -> list[dict[str, Literal]]:
+    """Each slice as literals, in a stable order."""
+    rows = _as_text(values).collect()
+    types = _types(values)
+    return [{name: (row[name], types[name]) for name in values.columns} for row in sorted(rows, key=str)]
 
-    def bound(name: str) -> Column:
-        column = F.col(f"{prefix}{name}")
-        between = column.between(F.lit(bounds[f"lo_{name}"]), F.lit(bounds[f"hi_{name}"]))
-        return between | column.isNull() if bounds[f"nulls_{name}"] else between
 
-    return reduce(lambda a, b: a & b, (bound(name) for name in values.columns))
+def _bounds(net: DataFrame, by: tuple[str, ...]) -> tuple[dict[str, tuple[Literal, Literal, int]], int]:
+    """Least and greatest value and number of nulls of each column of `by` (empty without rows), and the rows that came."""
+    sides = [f(name).cast("string").alias(f"{label}_{name}") for name in by for label, f in (("lo", F.min), ("hi", F.max))]
+    nulls = [F.count_if(F.col(name).isNull()).alias(f"nulls_{name}") for name in by]
+    came = F.sum(F.when(F.col("_sign") > 0, F.col("_sign"))).alias("came")
+    row = net.agg(*sides, *nulls, F.count("*").alias("rows"), came).collect()[0]
+    if not row["rows"]:
+        return {}, 0
+    types = _types(net)
+    sides_of = {name: ((row[f"lo_{name}"], types[name]), (row[f"hi_{name}"], types[name])) for name in by}
+    return {name: (*sides_of[name], row[f"nulls_{name}"]) for name in by}, int(row["came"] or 0)
+
+
+def _one_of(points: list[dict[str, Literal]], prefix: str) -> str:
+    """Exactly these slices, so that other partitions are neither read nor replaced."""
+    slices = ("(" + " AND ".join(_equals(prefix + name, value) for name, value in point.items()) + ")" for point in points)
+    return " OR ".join(slices) or "false"
+
+
+def _between(bounds: dict[str, tuple[Literal, Literal, int]], prefix: str) -> str:
+    """A condition by which files without an affected slice are skipped."""
+    sides = []
+    for name, (lo, hi, nulls) in bounds.items():
+        column = _quoted(prefix + name)
+        between = f"{column} BETWEEN {_literal(lo)} AND {_literal(hi)}" if lo[0] is not None else "false"
+        sides.append(f"({between} OR {column} IS NULL)" if nulls else between)
+    return " AND ".join(sides) or "false"
+
+
+def _equals(column: str, value: Literal) -> str:
+    return f"{_quoted(column)} IS NULL" if value[0] is None else f"{_quoted(column)} = {_literal(value)}"
+
+
+def _literal(value: Literal) -> str:
+    escaped = (value[0] or "").replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'" if value[1] == "string" else f"CAST('{escaped}' AS {value[1]})"
+
+
+def _quoted(column: str) -> str:
+    return ".".join(f"`{part}`" for part in column.split("."))
+
+
+def _as_text(rows: DataFrame) -> DataFrame:
+    return rows.select(*(F.col(name).cast("string").alias(name) for name in rows.columns))
+
+
+def _types(rows: DataFrame) -> dict[str, str]:
+    return {field.name: field.dataType.simpleString() for field in rows.schema}

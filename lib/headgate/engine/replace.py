@@ -18,8 +18,6 @@ from headgate.engine.reads import (
     outside_slices,
     read_affected,
     read_at,
-    slices_sql,
-    within_bounds,
 )
 from headgate.engine.schema import indexed_columns, require_same_or_added
 from headgate.ledger import Commit
@@ -31,17 +29,24 @@ def build_replace(job: Job) -> Outcome:
     parameter, read = next((name, read) for name, read in job.node.reads.items() if isinstance(read, Affected))
     slices = _read(job, read)
     shape = job.function.check(job.session, {parameter: slices.rows})
-    require_same_or_added(shape, job.work, job.node)
+    require_same_or_added(shape, job.work, job.node, job.committer.ledger)
     if slices.values is None:
         return _build_whole(job, job.function(**{parameter: slices.rows}))
     if slices.none:
         return _advance(job, shape)
-    given = job.stages.stage(slices.rows)
-    rows = job.stages.stage(job.function(**{parameter: given}))
-    gate.require_inside(outside_slices(rows, slices.values), slices.by, job.node)
-    if _writes(job).by_partition:
-        return _replace_partitions(job, rows, slices.values, given.count())
-    return _replace_by_difference(job, rows, slices.values, given.count())
+    rows = job.stages.stage(job.function(**{parameter: slices.rows}))
+    gate.require_inside(_outside(rows, slices), slices.by, job.node)
+    rows_in = slices.rows.count() if slices.rows_in is None else slices.rows_in
+    if _writes(job).by_partition and slices.exact:
+        return _replace_partitions(job, rows, slices, rows_in)
+    return _replace_by_difference(job, rows, slices, rows_in)
+
+
+def _outside(rows: DataFrame, slices: Slices) -> DataFrame:
+    """The rows that belong to none of the slices."""
+    if slices.exact or slices.values is None:
+        return rows.filter(f"NOT coalesce({slices.within('')}, false)")
+    return outside_slices(rows, slices.values)
 
 
 def _read(job: Job, read: Affected) -> Slices:
@@ -65,23 +70,24 @@ def _build_whole(job: Job, rows: DataFrame) -> Outcome:
     return _outcome(job, commit, _rows_in_sources(job))
 
 
-def _replace_partitions(job: Job, rows: DataFrame, values: DataFrame, rows_in: int) -> Outcome:
+def _replace_partitions(job: Job, rows: DataFrame, slices: Slices, rows_in: int) -> Outcome:
     spread = rows.hint("rebalance", *_writes(job).partition_by)
-    return _outcome(job, job.committer.replace_where(spread, slices_sql(values), changes_rows=True), rows_in)
+    return _outcome(job, job.committer.replace_where(spread, slices.within(""), changes_rows=True), rows_in)
 
 
-def _replace_by_difference(job: Job, rows: DataFrame, values: DataFrame, rows_in: int) -> Outcome:
+def _replace_by_difference(job: Job, rows: DataFrame, slices: Slices, rows_in: int) -> Outcome:
     """Deletes the rows of the slices that are no more, inserts those that are new, in one commit."""
-    target = read_at(job.session, job.work.head.uri, job.work.head.version)
-    held = in_slices(target.filter(within_bounds(values)), values)
+    target = read_at(job.session, job.work.head.uri, job.work.head.version).filter(slices.within(""))
+    held = target if slices.exact or slices.values is None else in_slices(target, slices.values)
     changes = job.stages.stage(_difference(rows, held))
-    gone = changes.filter("_gone > 0").select(*rows.columns, "_hash")
+    counts = changes.agg(F.sum("_gone").alias("gone"), F.sum("_copies").alias("copies")).collect()[0]
+    if not counts["gone"] and not counts["copies"]:
+        return _advance(job, rows)
     new = changes.filter("_copies > 0").withColumn("_copy", F.explode(F.sequence(F.lit(1), F.col("_copies"))))
     inserts = new.select(*rows.columns)
-    if not gone.isEmpty():
-        return _outcome(job, _merge_difference(job, gone, inserts, values), rows_in)
-    if inserts.isEmpty():
-        return _advance(job, rows)
+    if counts["gone"]:
+        gone = changes.filter("_gone > 0").select(*rows.columns, "_hash")
+        return _outcome(job, _merge_difference(job, gone, inserts, slices), rows_in)
     spread = inserts.hint("rebalance", *_writes(job).partition_by)
     return _outcome(job, job.committer.append(spread, changes_rows=True), rows_in)
 
@@ -107,11 +113,11 @@ def content_hash(names: list[str], prefix: str = "") -> Column:
     return F.md5(F.to_json(content, exact))
 
 
-def _merge_difference(job: Job, gone: DataFrame, inserts: DataFrame, values: DataFrame) -> Commit:
+def _merge_difference(job: Job, gone: DataFrame, inserts: DataFrame, slices: Slices) -> Commit:
     """One MERGE: a row of `gone` deletes every copy of its content, a row of `inserts` matches nothing."""
     names = inserts.columns
     changes = gone.unionByName(inserts.withColumn("_hash", F.lit(None).cast("string"))).alias("changes")
-    condition = within_bounds(values, "target.") & (content_hash(names, "target.") == F.col("changes._hash"))
+    condition = F.expr(slices.within("target.")) & (content_hash(names, "target.") == F.col("changes._hash"))
     for name in _writes(job).by:
         condition = condition & F.col(f"target.{name}").eqNullSafe(F.col(f"changes.{name}"))
     columns = {f"`{name}`": F.col(f"changes.{name}") for name in names}
@@ -130,8 +136,9 @@ def _advance(job: Job, shape: DataFrame) -> Outcome:
 
 def _outcome(job: Job, commit: Commit, rows_in: int) -> Outcome:
     told = {name: int(value) for name, value in commit.metrics.items() if str(value).isdigit()}
-    inserted = told.get("numTargetRowsInserted", told.get("numOutputRows", 0))
-    deleted = told.get("numTargetRowsDeleted", told.get("numDeletedRows", 0))
+    merged = commit.operation == "MERGE"
+    inserted = told.get("numTargetRowsInserted" if merged else "numOutputRows", 0)
+    deleted = told.get("numTargetRowsDeleted" if merged else "numDeletedRows", 0)
     return Outcome(commit.version, rows_in, inserted, counts={"inserted": inserted, "deleted": deleted})
 
 

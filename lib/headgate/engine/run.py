@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import secrets
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -26,6 +26,10 @@ from headgate.project import Project
 from headgate.table import Merge
 
 _TRIES = 3
+
+#: Up to so many bytes of sources and target a table is small, and its session has these settings.
+SMALL_BYTES = 32 * 2**20
+SMALL = {"spark.sql.adaptive.enabled": "false", "spark.sql.shuffle.partitions": "1"}
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,8 @@ class Runner:
         self._project, self._environment, self._graph = project, environment, graph
         self._session, self._tell, self._rebuild = session, tell, rebuild
         self._planner = planner or Planner(environment, graph)
-        self.run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}"
+        # Not the process's id: two containers often have the same, and a race is told by this name alone.
+        self.run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
 
     def run(self, names: Iterable[str]) -> list[Report]:
         """Builds each table; one that fails stops its descendants, not its siblings."""
@@ -115,6 +120,9 @@ class Runner:
         node = self._graph.node(work.table)
         # MERGE takes its transaction from its session's settings, so each table has a session of its own.
         session = self._session.newSession()
+        if self._is_small(work):
+            for key, value in SMALL.items():
+                session.conf.set(key, value)
         committer = Committer(session, self._planner.ledger, node, work, self.run_id)
         if node.layer == "bronze":
             return self._build_bronze(session, node, work, committer)
@@ -125,6 +133,14 @@ class Runner:
                 return build_merge(job) if isinstance(node.writes, Merge) else build_replace(job)
             except Exception as error:
                 function.refuse(error)
+
+    def _is_small(self, work: Work) -> bool:
+        """Whether all that the work can touch is little: one task a stage is then faster than planning for more."""
+        ledger = self._planner.ledger
+        tables = {name: source.version for name, source in work.sources.items()}
+        if work.head.exists:
+            tables[work.table] = work.head.version
+        return sum(ledger.size(name, version) for name, version in tables.items()) <= SMALL_BYTES
 
     def _build_bronze(self, session: SparkSession, node: Node, work: Work, committer: Committer) -> Outcome:
         contract = self._graph.contract_of(node.name)

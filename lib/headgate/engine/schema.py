@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from pyspark.sql import DataFrame
 from pyspark.sql.types import ArrayType, BinaryType, BooleanType, MapType, StructType, VariantType
 
-from headgate.engine.reads import read_at
 from headgate.errors import BatchRefused
 from headgate.graph import Node
+from headgate.ledger import Ledger, schema_of
 from headgate.plan import Work
 
 # Delta keeps no statistics of the first three, and those of nested values would only fill the log.
 _NOT_INDEXED = (BooleanType, BinaryType, VariantType, ArrayType, MapType, StructType)
 
 
-def require_same_or_added(rows: DataFrame, work: Work, node: Node) -> None:
+def require_same_or_added(rows: DataFrame, work: Work, node: Node, ledger: Ledger) -> None:
     """Raises BatchRefused where a column of the target is missing or has another type; added ones may come."""
     if work.whole:
         return
-    spark = rows.sparkSession
-    held = {f.name: f.dataType.simpleString() for f in read_at(spark, work.head.uri, work.head.version).schema}
-    given = {f.name: f.dataType.simpleString() for f in rows.schema}
+    held = ledger.schema(node.name, work.head.version)
+    given = schema_of(rows.schema.json())
     changed = [
-        f"{name}: {kind} -> {given.get(name, 'missing')}"
+        f"{name}: {_shown(kind)} -> {_shown(given.get(name, 'missing'))}"
         for name, kind in held.items()
         if not name.startswith("_") and given.get(name) != kind
     ]
@@ -34,6 +34,10 @@ def require_same_or_added(rows: DataFrame, work: Work, node: Node) -> None:
             where=f"{node.module}:{node.line}",
             fix=f"a table is not changed in place: build it anew with headgate run --rebuild -s {node.name}",
         )
+
+
+def _shown(kind: object) -> str:
+    return kind if isinstance(kind, str) else json.dumps(kind)
 
 
 def indexed_columns(rows: DataFrame, partition_by: Sequence[str]) -> list[str]:

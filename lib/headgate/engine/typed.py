@@ -25,6 +25,12 @@ UNPARSABLE = "unparsable"
 _CORRUPT = "_corrupt_record"
 _SHOWN = 200  # characters of a value that a reason repeats
 _CONTAINERS = ("struct", "array")
+_READ_AS_IS = ("string", "bigint", "double", "boolean")  # types that `from_json` reads exactly, or not at all
+_MOST_DIGITS = 38  # of a Spark decimal
+# `from_json` drops the thousands separators of a decimal in a string: with English ones "1,50" would be 150.
+_PARSING = {"columnNameOfCorruptRecord": _CORRUPT, "locale": "de-CH"}
+# What a number of more than 38 digits looks like as text: it went through a double, which lost digits.
+_LOST_DIGITS = r"\.\d{15,}E\d\d"
 
 
 def typed(bronze: DataFrame, contract: Contract) -> DataFrame:
@@ -65,7 +71,7 @@ def _value(field: Field, contract: Contract) -> Column:
 def _parsed(contract: Contract) -> Column:
     """The record read by `from_json`; null where bronze found that it is none."""
     columns = ", ".join(f"`{field.name}` {_fast_type(field, contract)}" for field in contract.fields)
-    read = F.from_json("raw", f"{columns}, {_CORRUPT} string", {"columnNameOfCorruptRecord": _CORRUPT})
+    read = F.from_json("raw", f"{columns}, {_CORRUPT} string", _PARSING)
     return F.when(F.col("problem").isNull(), read)
 
 
@@ -80,29 +86,31 @@ def _fast_type(field: Field, contract: Contract) -> str:
 
 
 def _wide(field: Field) -> str:
-    """A decimal with room for digits that the contract does not allow, so that they are seen."""
-    return f"decimal(38,{min(18, 38 - (field.precision - field.scale))})"
+    """A decimal with room for at least nine decimals that the contract does not allow, so that they are seen."""
+    whole_digits = field.precision - field.scale
+    return f"decimal({_MOST_DIGITS},{min(_MOST_DIGITS, max(_MOST_DIGITS - whole_digits, field.scale + 9))})"
 
 
 def _suspect_record(contract: Contract) -> Column:
     """Whether the fast way is not sure of the record: never null."""
     record = F.col("fast")
-    doubts = [record[_CORRUPT].isNotNull()] + [_suspect(record[f.name], f) for f in contract.fields]
+    read_as_is = _READ_AS_IS if contract.format != "csv" else ("string",)
+    doubts = [record[_CORRUPT].isNotNull()] + [_suspect(record[f.name], f, read_as_is) for f in contract.fields]
     if contract.evolution == "strict" and contract.format != "csv":
         doubts.append(F.size(_unknown_names(contract)) > 0)
     return _any(doubts)
 
 
-def _suspect(value: Column, field: Field) -> Column:
+def _suspect(value: Column, field: Field, read_as_is: tuple[str, ...]) -> Column:
     doubts = [value.isNull()] if field.required else []
     if field.type == "struct":
-        children = _any(_suspect(value[child.name], child) for child in field.fields)
+        children = _any(_suspect(value[child.name], child, read_as_is) for child in field.fields)
         doubts.append(value.isNotNull() & children)
     elif field.type == "array":
         item = _item(field)
-        odd = F.exists(value, lambda element: element.isNull() | _suspect(element, item))
+        odd = F.exists(value, lambda element: element.isNull() | _suspect(element, item, read_as_is))
         doubts.append(F.coalesce(odd, F.lit(False)))
-    elif field.type not in ("string", "bigint", "double", "boolean"):
+    elif field.type not in read_as_is:
         doubts.append(_does_not_fit(value, field))
     return _any(doubts)
 
@@ -110,10 +118,14 @@ def _suspect(value: Column, field: Field) -> Column:
 def _does_not_fit(value: Column, field: Field) -> Column:
     """Whether a value is there that the field's type cannot hold as it is: never null."""
     cast = value.try_cast(type_of(field))
+    if field.type == "timestamp":
+        # A time without a date would be one of today.
+        return value.isNotNull() & (cast.isNull() | value.try_cast("date").isNull())
     if field.type != "decimal":
         return value.isNotNull() & cast.isNull()
-    wide = value.try_cast(_wide(field))
-    return value.isNotNull() & (cast.isNull() | (cast.cast(_wide(field)) != wide))
+    same = cast.try_cast(_wide(field)) == value.try_cast(_wide(field))
+    plain = value.cast("string").rlike(rf"^\s*[+-]?\d+(\.\d{{0,{field.scale}}}0*)?\s*$")  # too long for the wide type
+    return value.isNotNull() & (cast.isNull() | ~F.coalesce(same, plain))
 
 
 # --- the reference
@@ -202,7 +214,10 @@ def _is_null(text: Column, field: Field) -> Column:
 def _is_wrong(text: Column, field: Field) -> Column:
     if field.type in _CONTAINERS:
         return _opened(text, field).isNull()
-    return F.lit(False) if field.type == "string" else _does_not_fit(text, field)
+    if field.type == "string":
+        return F.lit(False)
+    lost = text.rlike(_LOST_DIGITS) if field.type == "decimal" else F.lit(False)
+    return _does_not_fit(text, field) | lost
 
 
 def _wrong(text: Column, field: Field, path: Column) -> Column:

@@ -1,0 +1,229 @@
+"""What Headgate costs beside the same tables written by hand: the first build, and an increment of 2 %.
+
+Both sides read the same landed files on the same machine, each in a fresh process with the same Spark
+settings, in turns. The gold tables have to be equal. A ratio is that of the medians. `cpu` are the
+processor seconds of the build: where other work shares the machine, trust their ratio.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as clock_time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from common import (
+    ROOT,
+    Aim,
+    at_most,
+    copy_project,
+    land,
+    link_tree,
+    machine,
+    parse_size,
+    print_table,
+    scratch_folder,
+    size_text,
+    write_results,
+)
+
+from headgate.generate import GeneratedUpload, Spec, uploads
+from headgate.project import Project
+
+SIDES = ("hand", "headgate")
+MEASURES = ("session", "build", "cpu", "process")
+GOLD = {"hand": "gold", "headgate": "gold/daily_store_sales"}
+ITEMS = {"hand": "items", "headgate": "silver/transaction_items"}
+FIRST_DAY, DAYS = date(2026, 3, 1), 20
+INCREMENT = 0.02
+AIM_SIZE, AIM_RATIO = 500_000_000, 1.10
+_SHARES = {"late": 0.02, "repeated": 0.03, "corrected": 0.03, "broken": 0.02}
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What is landed between two runs; `clock` is the time at which the run after it lists."""
+
+    name: str
+    folder: Path
+    clock: datetime
+    bytes: int
+    uploads: int
+
+
+def main() -> None:
+    """Measures each size, prints the tables, writes the results."""
+    options = _options()
+    facts = machine()
+    with scratch_folder() as folder:
+        project = copy_project(folder / "project")
+        rows = [row for size in options.size for row in _measure(project, folder, size, options.repeat)]
+    for row in rows:
+        _print_parts(row)
+    _print_rows(rows)
+    write_results("overhead", rows, _aims(rows), facts)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", type=parse_size, action="append", help="landed bytes, such as 500MB; repeatable")
+    parser.add_argument("--repeat", type=int, help="times that each side runs (default: 3, from 100MB on 2)")
+    options = parser.parse_args()
+    options.size = options.size or [parse_size("10MB")]
+    return options
+
+
+# --- the data
+
+
+def _batches(folder: Path, size: int) -> list[Batch]:
+    """Twenty days, and then a day more with what comes late of the days before."""
+    last = FIRST_DAY + timedelta(days=DAYS - 1)
+    past = list(_land_split(folder, uploads(_spec(size, FIRST_DAY, DAYS)), last))
+    more = list(_land_split(folder, uploads(_spec(round(size * INCREMENT), last + timedelta(days=1), 1)), last))
+    landed = {name: [n for told, n in past + more if told == name] for name in ("first build", "increment")}
+    clocks = {"first build": last + timedelta(days=1), "increment": last + timedelta(days=9)}
+    return [
+        Batch(name, folder / name, _moment(clocks[name], 0), sum(sizes), len(sizes)) for name, sizes in landed.items()
+    ]
+
+
+def _spec(size: int, first_day: date, days: int) -> Spec:
+    return Spec(seed=7, stores=8, first_day=first_day, days=days, size=size, uploads=4, **_SHARES)
+
+
+def _land_split(folder: Path, made: Iterable[GeneratedUpload], last: date) -> Iterable[tuple[str, int]]:
+    """Lands each upload in the batch of its day. A repeat has a key of its own: its records come twice."""
+    for upload in made:
+        name = "first build" if upload.sent_on <= last else "increment"
+        key = f"{upload.key}-again" if upload.kind == "repeat" else upload.key
+        land(folder / name, upload.dataset, upload.store, key, _moment(upload.sent_on, 12), upload.body)
+        yield name, len(upload.body)
+
+
+def _moment(day: date, hour: int) -> datetime:
+    return datetime.combine(day, clock_time(hour), UTC)
+
+
+# --- the measurement
+
+
+def _measure(project: Project, folder: Path, size: int, repeat: int | None) -> list[dict[str, Any]]:
+    """The two rows of a size: its first build and its increment."""
+    data = folder / f"data-{size}"
+    batches = _batches(data, size)
+    runs: list[dict[str, Any]] = []
+    for number in range(repeat or (3 if size < 100_000_000 else 2)):
+        lakes = {side: folder / f"lake-{size}-{number}-{side}" for side in SIDES}
+        for batch in batches:
+            runs += _turn(project, batch, lakes, number)
+            _assert_equal(lakes)
+        for lake in lakes.values():
+            subprocess.run(["rm", "-rf", str(lake)], check=True)
+    return [_row(size, batch, [run for run in runs if run["batch"] == batch.name]) for batch in batches]
+
+
+def _turn(project: Project, batch: Batch, lakes: dict[str, Path], number: int) -> list[dict[str, Any]]:
+    """Both sides once; which one begins alternates."""
+    order = SIDES if number % 2 == 0 else tuple(reversed(SIDES))
+    told = []
+    for side in order:
+        link_tree(batch.folder, lakes[side])
+        os.sync()
+        told.append({"side": side, "batch": batch.name, **_run_side(side, project, lakes[side], batch.clock)})
+        print(f"  {size_text(batch.bytes)} {batch.name}, {side}: build {told[-1]['build']:.1f} s", file=sys.stderr)
+    return told
+
+
+def _run_side(side: str, project: Project, lake: Path, clock: datetime) -> dict[str, Any]:
+    """A side in a fresh process; `process` are the seconds from its start to its end."""
+    script = ROOT / "bench" / "sides.py"
+    arguments = [sys.executable, str(script), side, str(project.root), str(lake), clock.isoformat()]
+    started = time.perf_counter()
+    done = subprocess.run(arguments, stdout=subprocess.PIPE, check=True, cwd=lake)
+    return {**json.loads(done.stdout), "process": time.perf_counter() - started}
+
+
+def _assert_equal(lakes: dict[str, Path]) -> None:
+    """Both sides hold the same gold rows, and as many items."""
+    golds = {side: _gold(lakes[side] / GOLD[side]) for side in SIDES}
+    assert golds["hand"] == golds["headgate"], "the two sides' gold tables differ"
+    assert golds["hand"], "gold is empty"
+    items = {side: _open(lakes[side] / ITEMS[side]).count() for side in SIDES}
+    assert items["hand"] == items["headgate"], items
+
+
+def _gold(path: Path) -> list[str]:
+    rows = _open(path).to_pyarrow_table().to_pylist()
+    return sorted(str(sorted((name, value) for name, value in row.items() if name[0] != "_")) for row in rows)
+
+
+def _open(path: Path) -> Any:
+    from deltalake import DeltaTable
+
+    return DeltaTable(str(path))
+
+
+# --- what is told
+
+
+def _row(size: int, batch: Batch, runs: list[dict[str, Any]]) -> dict[str, Any]:
+    row: dict[str, Any] = {"size": size, "batch": batch.name, "bytes": batch.bytes, "uploads": batch.uploads}
+    for part in MEASURES:
+        seconds = {side: [round(run[part], 2) for run in runs if run["side"] == side] for side in SIDES}
+        middle = {side: median(seconds[side]) for side in SIDES}
+        row[part] = {**seconds, "ratio": round(middle["headgate"] / middle["hand"], 3)}
+    own = [run for run in runs if run["side"] == "headgate"]
+    row["parts"] = {
+        table: {part: _middles(run["parts"][table].get(part, (0.0, 0.0)) for run in own) for part in parts}
+        for table, parts in own[0]["parts"].items()
+    }
+    return row
+
+
+def _middles(spent: Iterable[Iterable[float]]) -> list[float]:
+    """The medians of wall and of processor seconds."""
+    return [round(median(values), 2) for values in zip(*spent, strict=True)]
+
+
+def _print_parts(row: dict[str, Any]) -> None:
+    """Where Headgate's time goes."""
+    total = sum(parts["all"][0] for parts in row["parts"].values())
+    print(f"\nHeadgate, {size_text(row['size'])}, {row['batch']}: where the {total:.1f} s of the build go")
+    lines: list[list[Any]] = []
+    for table, parts in row["parts"].items():
+        for name, (wall, cpu) in sorted(parts.items(), key=lambda pair: -pair[1][0]):
+            if wall >= total / 200:
+                lines.append([table if name == "all" else "", name, wall, cpu, f"{wall / total:.0%}"])
+    print_table(["table", "part", "seconds", "cpu", "share"], lines)
+
+
+def _print_rows(rows: list[dict[str, Any]]) -> None:
+    columns = ["size", "batch", "MB", "uploads"]
+    columns += [f"{part} {side}" for part in MEASURES for side in SIDES]
+    lines = []
+    for row in rows:
+        seconds = [median(row[part][side]) for part in MEASURES for side in SIDES]
+        ratios = [row[part]["ratio"] for part in MEASURES[1:]]
+        lines.append([size_text(row["size"]), row["batch"], row["bytes"] / 1e6, row["uploads"], *seconds, *ratios])
+    print_table([*columns, *(f"ratio {part}" for part in MEASURES[1:])], lines)
+
+
+def _aims(rows: list[dict[str, Any]]) -> list[Aim]:
+    """The build's ratio at 500 MB; not measured where that size was not run."""
+    ratios = [r["build"]["ratio"] for r in rows if r["size"] == AIM_SIZE and r["batch"] == "first build"]
+    name = "headgate / hand, first build of 500 MB, without the start of Spark"
+    return [at_most(name, ratios[0] if ratios else None, AIM_RATIO)]
+
+
+if __name__ == "__main__":
+    main()

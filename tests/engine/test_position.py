@@ -1,0 +1,110 @@
+"""Positions hold, or are known to be lost, whatever is done to a table beside Headgate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable, write_deltalake
+from pyspark.sql import SparkSession
+
+from tests.engine import model
+from tests.engine.world import World, sale
+
+BRONZE, SILVER, ITEMS, GOLD = (
+    "bronze.transactions", "silver.transactions", "silver.transaction_items", "gold.daily_store_sales"
+)  # fmt: skip
+THIRD = [sale(3, day=5, revised=1, total="31.00"), sale(5, day=3, revised=1, items=[]), sale(6), "{broken"]
+
+
+def clean_up_log(world: World, table: str) -> None:
+    """What Delta's own clean-up does once a checkpoint is there: the commits before it go."""
+    delta = DeltaTable(world.path(table))
+    delta.create_checkpoint()
+    for commit in (Path(world.path(table)) / "_delta_log").glob("*.json"):
+        if int(commit.stem) < delta.version():
+            commit.unlink()
+
+
+@pytest.fixture
+def vacuumed_at_once(spark: SparkSession) -> None:
+    """VACUUM may take away all that the newest version does not need."""
+    check = "spark.databricks.delta.retentionDurationCheck.enabled"
+    spark.conf.set(check, "false")
+    yield
+    spark.conf.unset(check)
+
+
+def set_property(world: World, table: str) -> None:
+    """A commit by others that changes no rows."""
+    world.spark.sql(f"ALTER TABLE delta.`{world.path(table)}` SET TBLPROPERTIES ('by' = 'others')")
+
+
+@pytest.mark.usefixtures("vacuumed_at_once")
+def test_positions_survive_log_clean_up_and_optimize_and_vacuum(grown: World) -> None:
+    for table in (BRONZE, SILVER, ITEMS, GOLD):
+        clean_up_log(grown, table)
+    for table in (BRONZE, SILVER):
+        before = grown.version(table)
+        grown.delta(table).optimize().executeCompaction()
+        grown.delta(table).vacuum(0)
+        assert grown.version(table) == before + 3  # OPTIMIZE, and the start and end of VACUUM
+    assert grown.kinds() == {}
+    grown.upload(THIRD, key="third")
+    reports = grown.run_well()
+    assert {reports[table].work for table in (BRONZE, SILVER, ITEMS, GOLD)} == {"increment"}
+    assert grown.tables() == model.tables(grown.sent)
+
+
+@pytest.mark.usefixtures("vacuumed_at_once")
+def test_a_table_is_rebuilt_where_its_position_or_its_sources_change_data_is_gone(grown: World) -> None:
+    grown.upload(THIRD, key="third")
+    grown.run_well(BRONZE, SILVER)
+    grown.delta(SILVER).vacuum(0)
+    set_property(grown, ITEMS)
+    clean_up_log(grown, ITEMS)
+    reports = grown.run_well()
+    assert {table: reports[table].work for table in (ITEMS, GOLD)} == {ITEMS: "rebuild", GOLD: "rebuild"}
+    assert "position lost: the log before version 2 was cleaned up" in reports[ITEMS].reason
+    assert "change data of silver.transactions after version 1 was vacuumed" in reports[GOLD].reason
+    assert grown.tables() == model.tables(grown.sent)
+
+
+def test_what_a_restore_of_silver_took_away_is_merged_again(grown: World) -> None:
+    grown.delta(SILVER).restoreToVersion(0)
+    assert grown.kinds() == {SILVER: "increment", ITEMS: "after", GOLD: "after"}
+    reports = grown.run_well()
+    assert reports[SILVER].counts["records"] == 3  # the second upload's
+    assert grown.tables() == model.tables(grown.sent)
+
+
+def test_what_a_restore_of_bronze_took_away_is_read_again_from_landing(grown: World) -> None:
+    grown.delta(BRONZE).restoreToVersion(0)
+    reports = grown.run_well()
+    assert reports[BRONZE].counts["uploads"] == 1
+    assert reports[SILVER].reason == "rows went away from bronze.transactions"
+    assert grown.tables() == model.tables(grown.sent)
+
+
+def test_a_restore_between_plan_and_commit_voids_the_position(grown: World) -> None:
+    grown.upload(THIRD, key="third")
+    grown.run_well(BRONZE)
+    planner = grown.planner()
+    planned = planner.plan_table(SILVER)
+    grown.delta(SILVER).restoreToVersion(0)
+    planner.plan_table = lambda _: planned
+    assert grown.runner(planner).run([SILVER])[0].status == "done"
+    reports = grown.run_well()
+    assert reports[SILVER].work == "rebuild"
+    assert "planned before a RESTORE" in reports[SILVER].reason
+    assert grown.tables() == model.tables(grown.sent)
+
+
+def test_a_delta_table_of_others_in_the_way_is_refused_and_left_as_it_is(world: World) -> None:
+    world.upload([sale(1)], key="first")
+    write_deltalake(world.path(SILVER), pa.table({"theirs": [1]}))
+    report = world.run()[SILVER]
+    assert report.status == "failed"
+    assert "a Delta table that Headgate did not write" in report.reason
+    assert world.raw_rows(SILVER) == [{"theirs": 1}]

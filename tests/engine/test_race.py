@@ -1,0 +1,29 @@
+"""Two runs that planned against the same head: one of them wins, and the other knows."""
+
+from __future__ import annotations
+
+from tests.engine import model
+from tests.engine.world import World, sale
+
+TABLES = ("bronze.transactions", "silver.transactions", "gold.daily_store_sales", "silver.transaction_items")
+
+
+def test_the_loser_of_a_race_names_the_winner_and_finds_the_work_done(grown: World) -> None:
+    """By each way of writing: an append, two kinds of MERGE, and a replaced partition. Delta skips each in silence."""
+    grown.upload([sale(1, revised=2, total="12.00"), sale(3, day=5, revised=1), sale(6)], key="third")
+    told, expected = {}, {}
+    for table in TABLES:
+        planner = grown.planner()
+        stale, plan = [planner.plan_table(table)], planner.plan_table
+        winner = grown.runner()
+        version = winner.run([table])[0].version
+        planner.plan_table = lambda name, stale=stale, plan=plan: stale.pop() if stale else plan(name)
+        report = grown.runner(planner).run([table])[0]
+        told[table] = (report.status, report.reason, report.version, grown.version(table))
+        expected[table] = ("current", f"run {winner.run_id} committed version {version} first", version, version)
+    assert told == expected
+    assert grown.tables() == model.tables(grown.sent)
+
+
+def test_two_runs_that_begin_in_the_same_second_have_different_names(two_runs: World) -> None:
+    assert two_runs.runner().run_id != two_runs.runner().run_id

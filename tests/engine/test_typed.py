@@ -1,0 +1,332 @@
+"""Typing by contract: what each value becomes, and that the fast way and the reference mean the same."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from headgate.contract import Contract, load_contract
+from headgate.engine import typed as engine
+from headgate.project import Project
+
+COLUMNS = """\
+      - {name: text, logicalType: string, required: true}
+      - {name: small, logicalType: integer, physicalType: int}
+      - {name: whole, logicalType: integer}
+      - {name: money, logicalType: number, physicalType: "decimal(12,2)"}
+      - {name: exact, logicalType: number, physicalType: "decimal(38,18)"}
+      - {name: widest, logicalType: number, physicalType: "decimal(38,2)"}
+      - {name: rough, logicalType: number, physicalType: double}
+      - {name: flag, logicalType: boolean}
+      - {name: day, logicalType: date}
+      - {name: at, logicalType: timestamp}
+"""
+NESTED = """\
+      - {name: numbers, logicalType: array, items: {logicalType: integer}}
+      - name: thing
+        logicalType: object
+        properties:
+          - {name: name, logicalType: string, required: true}
+          - {name: price, logicalType: number, physicalType: "decimal(5,1)"}
+          - {name: day, logicalType: date}
+      - name: lines
+        logicalType: array
+        items:
+          logicalType: object
+          properties:
+            - {name: line, logicalType: integer, physicalType: int, required: true}
+            - {name: price, logicalType: number, physicalType: "decimal(12,2)"}
+            - {name: at, logicalType: timestamp}
+            - {name: tags, logicalType: array, items: {logicalType: string}}
+"""
+
+
+def contract(folder: Path, format_: str, columns: str, evolution: str = "strict") -> Contract:
+    path = folder / "conf" / "datasets" / "things.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        "apiVersion: v3.1.0\nkind: DataContract\nid: things\nversion: 1.0.0\nteam: {name: Tests}\n"
+        f"schema:\n  - name: things\n    properties:\n{columns}"
+        f"customProperties:\n  - {{property: headgate.format, value: {format_}}}\n"
+        f"  - {{property: headgate.evolution, value: {evolution}}}\n"
+    )
+    return load_contract(path, Project(folder))
+
+
+def frame(spark: SparkSession, raws: Iterable[str]) -> DataFrame:
+    """Bronze rows that hold `raws`; a record's ordinal is its place."""
+    rows = [("u", datetime(2026, 3, 2, tzinfo=UTC), n, raw, None, None) for n, raw in enumerate(raws)]
+    names = "upload string, received timestamp, record bigint, raw string, raw_encoding string, problem string"
+    return spark.createDataFrame(rows, names).coalesce(2)
+
+
+def judged(bronze: DataFrame, by: Contract) -> list[dict[str, Any]]:
+    """Each record's typed values, or its reasons, in the order of the records."""
+    found = {}
+    for row in engine.typed(bronze, by).collect():
+        values = row.asDict(recursive=True)
+        source, rejected = values.pop("_source"), values.pop("_rejected")
+        reasons = [(r["column"], r["rule"], r["value"]) for r in rejected["reasons"]] if rejected else None
+        found[source["record"]] = {"rejected": reasons} if reasons else {"values": comparable(values)}
+    return [found[record] for record in range(len(found))]
+
+
+def comparable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: comparable(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [comparable(item) for item in value]
+    return "NaN" if isinstance(value, float) and math.isnan(value) else value
+
+
+# --- what a value becomes
+
+UTC_NOON = datetime(2026, 3, 1, 12)
+MONEY, EXACT = "type: decimal(12,2)", "type: decimal(38,18)"
+
+
+class Refused(str):
+    """The rule that a value breaks."""
+
+
+EXAMPLES: list[tuple[str, str, Any]] = [
+    ("whole", "9007199254740993", 9007199254740993),
+    ("whole", "9223372036854775807", 2**63 - 1),
+    ("whole", "9223372036854775808", Refused("type: bigint")),
+    ("whole", '"9007199254740993"', 9007199254740993),
+    ("whole", "1.5", Refused("type: bigint")),
+    ("whole", "true", Refused("type: bigint")),
+    ("small", "2147483647", 2147483647),
+    ("small", "2147483648", Refused("type: int")),
+    ("money", "12.34", Decimal("12.34")),
+    ("money", '"12.34"', Decimal("12.34")),
+    ("money", "12.3400", Decimal("12.34")),
+    ("money", "12", Decimal("12.00")),
+    ("money", "1e2", Decimal("100.00")),
+    ("money", "9999999999.99", Decimal("9999999999.99")),
+    ("money", "10000000000", Refused(MONEY)),
+    ("money", "12.345", Refused(MONEY)),
+    ("money", '"12.345"', Refused(MONEY)),
+    ("money", "12.34000000000000000000001", Refused(MONEY)),
+    ("money", "1e-20", Refused(MONEY)),
+    ("money", '"1,50"', Refused(MONEY)),
+    ("money", '"1,234.50"', Refused(MONEY)),
+    ("money", '""', Refused(MONEY)),
+    ("money", "[1]", Refused(MONEY)),
+    ("widest", "123456789012345678901234567890123456.78", Decimal("123456789012345678901234567890123456.78")),
+    ("widest", "12.345", Refused("type: decimal(38,2)")),
+    ("widest", "1234567890123456789012345678901234567.25", Refused("type: decimal(38,2)")),
+    ("exact", "0.123456789012345678", Decimal("0.123456789012345678")),
+    ("exact", "12345678901234567890.123456789012345678", Decimal("12345678901234567890.123456789012345678")),
+    ("exact", "0.1234567890123456789", Refused(EXACT)),
+    ("exact", "12345678901234567890.1234567890123456", Decimal("12345678901234567890.1234567890123456")),
+    ("rough", "0.1", 0.1),
+    ("rough", '"0.1"', 0.1),
+    ("rough", '"x"', Refused("type: double")),
+    ("flag", "true", True),
+    ("flag", '"yes"', True),
+    ("flag", "2", Refused("type: boolean")),
+    ("day", '"2026-03-01"', date(2026, 3, 1)),
+    ("day", '"2026-02-30"', Refused("type: date")),
+    ("day", '"01.03.2026"', Refused("type: date")),
+    ("day", "20260301", Refused("type: date")),
+    ("at", '"2026-03-01T12:00:00Z"', UTC_NOON),
+    ("at", '"2026-03-01T14:00:00+02:00"', UTC_NOON),
+    ("at", '"2026-03-01 12:00:00"', UTC_NOON),
+    ("at", '"12:00:00"', Refused("type: timestamp")),
+    ("at", '"T12:00"', Refused("type: timestamp")),
+    ("at", '"2026-03-01T25:00:00Z"', Refused("type: timestamp")),
+    ("at", "1772366400000", Refused("type: timestamp")),
+    ("text", '""', ""),
+    ("text", "9223372036854775808", "9223372036854775808"),
+    ("text", '{"a": [1]}', '{"a":[1]}'),
+    ("text", "null", Refused("required")),
+    ("numbers", "[1, 9007199254740993]", [1, 9007199254740993]),
+    ("numbers", "[]", []),
+    ("numbers", "{}", Refused("type: array")),
+    ("numbers", '"[1]"', Refused("type: array")),
+    ("thing", '"{}"', Refused("type: object")),
+    ("thing", "[]", Refused("type: object")),
+    ("money", "null", None),
+]
+
+
+@pytest.fixture(scope="module")
+def things(tmp_path_factory: pytest.TempPathFactory) -> Contract:
+    return contract(tmp_path_factory.mktemp("json"), "jsonl", COLUMNS + NESTED)
+
+
+@pytest.fixture(scope="module")
+def flat(tmp_path_factory: pytest.TempPathFactory) -> Contract:
+    return contract(tmp_path_factory.mktemp("csv"), "csv", COLUMNS)
+
+
+@pytest.fixture(scope="module")
+def examples(spark: SparkSession, things: Contract) -> list[dict[str, Any]]:
+    raws = [f'{{"text":"x","{name}":{text}}}' if name != "text" else f'{{"text":{text}}}' for name, text, _ in EXAMPLES]
+    return judged(frame(spark, raws), things)
+
+
+@pytest.mark.parametrize("place", range(len(EXAMPLES)), ids=[f"{name} {text}" for name, text, _ in EXAMPLES])
+def test_a_value_is_typed_exactly_or_its_record_is_rejected(examples, place):
+    name, text, expected = EXAMPLES[place]
+    if isinstance(expected, Refused):
+        [(column, rule, value)] = examples[place]["rejected"]
+        assert (column, rule) == (name, expected)
+        assert (value is None) == (expected == "required")  # else it shows what was sent
+    else:
+        assert examples[place]["values"][name] == expected
+
+
+def test_a_record_with_several_faults_lists_each_with_its_path(spark, things):
+    record = {
+        "small": "x", "day": "?", "numbers": [1, None, "y"], "thing": {"price": 1.25},
+        "lines": [{"line": 1}, {"price": "z"}, None], "extra": 1, "else": 2,
+    }  # fmt: skip
+    [found] = judged(frame(spark, [json.dumps(record)]), things)
+    assert sorted(found["rejected"], key=str) == sorted(
+        [
+            ("text", "required", None), ("small", "type: int", "x"), ("day", "type: date", "?"),
+            ("numbers[1]", "required", None), ("numbers[2]", "type: bigint", "y"),
+            ("thing.name", "required", None), ("thing.price", "type: decimal(5,1)", "1.25"),
+            ("lines[1].line", "required", None), ("lines[1].price", "type: decimal(12,2)", "z"),
+            ("lines[2]", "required", None), ("extra", "unknown field", None), ("else", "unknown field", None),
+        ],
+        key=str,
+    )  # fmt: skip
+
+
+def test_an_unknown_field_passes_where_the_contract_takes_added_columns(spark, tmp_path):
+    open_contract = contract(tmp_path, "jsonl", COLUMNS, "add_columns")
+    [found] = judged(frame(spark, ['{"text":"x","extra":1}']), open_contract)
+    assert found["values"]["text"] == "x"
+
+
+# --- the two ways
+
+
+class Raw(str):
+    """JSON text that stands for itself: digits as they were written."""
+
+
+def written(value: Any) -> str:
+    """JSON text; an object is a list of pairs, so that a name can come twice."""
+    if isinstance(value, Raw):
+        return str(value)
+    if isinstance(value, tuple):
+        return "{" + ",".join(f"{json.dumps(name)}:{written(item)}" for name, item in value) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(written, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+digits = st.text("0123456789", min_size=1, max_size=19)
+signs = st.sampled_from(["", "", "", "-"])
+integers = st.builds(lambda sign, number: Raw(sign + str(int(number))), signs, digits)
+decimals = st.builds(
+    lambda sign, whole, part, zeros: Raw(f"{sign}{int(whole)}.{part}{zeros}"),
+    signs, st.text("0123456789", min_size=1, max_size=12), digits, st.sampled_from(["", "", "0", "000"]),
+)  # fmt: skip
+cents = st.integers(-(10**6), 10**6).map(lambda number: Raw(f"{number / 100:.2f}"))
+edges = st.sampled_from(
+    ["9007199254740993", "9223372036854775807", "9223372036854775808", "-9223372036854775809", "2147483648", "1e2",
+     "1.5E3", "12.34", "12.340", "12.345", "0.005", "0.1", "1e-20", "9999999999.99", "9999999999.995", "99999999999",
+     "1234567890123456789012345678901234567.8", "123456789012345678901234567890123456.78", "1e300", "-0", "4.0"]
+).map(Raw)  # fmt: skip
+numbers = integers | decimals | cents | edges
+as_text = numbers.map(str) | st.sampled_from(
+    ["", " ", " 12 ", "+1", ".5", "5.", "1,50", "1,234.5", "1.5f", "0x10", "NaN", "Infinity", "-INF", "1e2", "true",
+     "yes", "T", "0", "null", "[1]", '{"name":"x"}']
+)  # fmt: skip
+moments = st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1))
+times = st.builds(lambda moment, form: moment.strftime(form), moments, st.sampled_from(
+    ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M:%S.%f", "%Y-%m-%dT%H:%M+02:00", "%Y-%m-%dT%H:%M:%S",
+     "%d.%m.%Y", "%Y%m%d", "%Y-%m", "%H:%M:%S", "T%H:%M", "%Y-%m-%dT%H:%M:%S[Europe/Berlin]", "%Y-%m-%dx", " %Y-%m-%d "]
+)) | st.sampled_from(["2026-02-30", "now", "today", "epoch", "12026-01-01", "2026-3-1", "2026-03-01T24:00:00Z"])  # fmt: skip
+words = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
+anything = (
+    st.none() | st.booleans() | numbers | as_text | times | words
+    | st.sampled_from([[], (), [[]], [()], [None], [Raw("1")], [[Raw("1")]], (("name", "x"),), (("line", Raw("1")),)])
+)  # fmt: skip
+# A string's own strategy has no fractions and no objects: a suspect's text of those is spelled another way.
+wordlike = words | st.booleans() | st.none() | integers | st.sampled_from([[Raw("1")], "", "x"])
+
+
+def mostly(good: st.SearchStrategy, odd: st.SearchStrategy = anything) -> st.SearchStrategy:
+    return st.integers(0, 9).flatmap(lambda n: odd if n == 0 else good)
+
+
+def record_of(required: dict[str, st.SearchStrategy], optional: dict[str, st.SearchStrategy]) -> st.SearchStrategy:
+    """An object as pairs, some of them missing, and sometimes one name twice."""
+    pairs = st.fixed_dictionaries(required, optional=optional).map(lambda found: tuple(found.items()))
+    again = st.sampled_from([*required, *optional]).flatmap(lambda name: ({**required, **optional}[name]).map(lambda v: ((name, v),)))
+    return st.builds(lambda first, more: first + more, pairs, st.just(()) | st.just(()) | st.just(()) | again)
+
+
+line = record_of({"line": mostly(st.integers(1, 9))}, {
+    "price": mostly(cents), "at": mostly(times), "tags": mostly(st.lists(wordlike, max_size=2), st.just("x") | st.none()),
+})  # fmt: skip
+thing = record_of({"name": wordlike}, {"price": mostly(st.integers(-99, 99) | cents), "day": mostly(times)})
+some = {
+    "small": mostly(st.integers(-9, 2**31 - 1)), "whole": mostly(integers), "money": mostly(cents),
+    "exact": mostly(decimals), "widest": mostly(cents), "rough": mostly(numbers), "flag": mostly(st.booleans()),
+    "day": mostly(times), "at": mostly(times),
+}  # fmt: skip
+nested = {
+    "numbers": mostly(st.lists(mostly(integers), max_size=3)), "thing": mostly(thing),
+    "lines": mostly(st.lists(mostly(line), max_size=3)), "unknown": st.none(),
+}  # fmt: skip
+json_records = record_of({"text": mostly(wordlike, st.none())}, some | {k: v for k, v in nested.items() if k != "unknown"}) | record_of(
+    {"text": wordlike}, nested
+)
+csv_values = st.fixed_dictionaries(
+    {"text": st.just("x")}, optional={name: numbers.map(str) | as_text.filter(len) | times for name in some}
+)
+
+
+def made(strategy: st.SearchStrategy, count: int) -> list[Any]:
+    """`count` examples, so that one frame holds them all: a Spark job for each would take minutes."""
+    found: list[Any] = []
+
+    @settings(
+        max_examples=count, phases=[Phase.generate], database=None, deadline=None, derandomize=True,
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(strategy)
+    def keep(example: Any) -> None:
+        found.append(example)
+
+    keep()
+    return found
+
+
+def assert_same(spark: SparkSession, raws: list[str], by: Contract, monkeypatch: pytest.MonkeyPatch) -> None:
+    bronze = frame(spark, raws)
+    parsed = bronze.select("raw", "problem", engine._parsed(by).alias("fast"))
+    fast_alone = parsed.filter(~engine._suspect_record(by)).count()
+    fast = judged(bronze, by)
+    monkeypatch.setattr(engine, "_suspect_record", lambda _: F.lit(True))
+    reference = judged(bronze, by)
+    differing = [(raw, f, r) for raw, f, r in zip(raws, fast, reference, strict=True) if f != r]
+    assert differing == []
+    assert fast_alone > len(raws) / 20, "hardly any record takes the fast way: nothing is compared"
+    assert sum("rejected" in found for found in fast) > len(raws) / 20, "hardly any record is rejected"
+
+
+def test_the_fast_way_and_the_reference_agree_on_json(spark, things, monkeypatch):
+    assert_same(spark, [written(item) for item in made(json_records, 2000)], things, monkeypatch)
+
+
+def test_the_fast_way_and_the_reference_agree_on_csv(spark, flat, monkeypatch):
+    assert_same(spark, [json.dumps(item) for item in made(csv_values, 1000)], flat, monkeypatch)
