@@ -1,8 +1,18 @@
-"""Headgate's packages. Pins and their reasons are in requirements.txt; what they pull in is fixed by constraints.txt."""
+"""Headgate's packages. Pins, with reasons, are in requirements.txt; constraints.txt fixes what they pull in."""
 
 from setuptools import find_packages, setup
 
-CORE = ["click", "httpx", "obstore", "PyYAML", "jsonschema", "open-data-contract-standard", "deltalake", "pyarrow", "rich"]
+CORE = [
+    "click",
+    "httpx",
+    "obstore",
+    "PyYAML",
+    "jsonschema",
+    "open-data-contract-standard",
+    "deltalake",
+    "pyarrow",
+    "rich",
+]
 
 setup(
     name="headgate",

@@ -20,7 +20,9 @@ RECORD = """
     transaction_id string, revised_at timestamp, store_id string, sold_at timestamp, register int,
     receipt_number bigint, customer_id string, payment_method string, currency string, total decimal(14,4),
     voided boolean,
-    items array<struct<line: int, product_id: string, quantity: int, unit_price: decimal(12,2), discount: decimal(12,2)>>,
+    items array<struct<
+        line: int, product_id: string, quantity: int, unit_price: decimal(12,2), discount: decimal(12,2)
+    >>,
     _corrupt string
 """
 REQUIRED = ("transaction_id", "revised_at", "store_id", "sold_at", "currency", "total", "items")
@@ -81,15 +83,13 @@ def create_silver(spark: SparkSession, batch: DataFrame, tables: dict[str, str])
 
 def add_to_silver(spark: SparkSession, batch: DataFrame, tables: dict[str, str]) -> None:
     """Merges a batch into the transactions, and replaces the items of those that it holds."""
-    sales = clean(batch).persist()
-    sales.count()  # a MERGE refuses a source that becomes cached while it runs
+    sales = clean(batch).localCheckpoint()  # computed once for the MERGE and what comes after it
     merge_sales(spark, sales, tables["transactions"])
     touched = sales.select("transaction_id")
     target = DeltaTable.forPath(spark, tables["items"]).alias("t")
     target.merge(touched.alias("s"), "t.transaction_id = s.transaction_id").whenMatchedDelete().execute()
     now = spark.read.format("delta").load(tables["transactions"]).join(touched, "transaction_id", "left_semi")
     save(items_of(now), "append", tables["items"])
-    sales.unpersist()
 
 
 def merge_sales(spark: SparkSession, sales: DataFrame, path: str) -> None:

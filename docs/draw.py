@@ -53,7 +53,9 @@ def boxes(graph: Graph) -> list[Box]:
 
 def _table(node: Node, layer: str, column: int, row: float) -> Box:
     how = " -> ".join([*(type(read).__name__ for read in node.reads.values()), type(node.writes).__name__])
-    return Box(node.name, how if node.writes else "raw records, receipts", layer, column, row, node.sources or ("receiver",))
+    return Box(
+        node.name, how if node.writes else "raw records, receipts", layer, column, row, node.sources or ("receiver",)
+    )
 
 
 def draw(graph: Graph) -> str:
@@ -68,7 +70,7 @@ def draw(graph: Graph) -> str:
         "its log is the ledger: position, counts and provenance are in the commit of its rows.</text>"
     )
     body = "\n".join([*titles, *arrows, *map(_drawn, found.values()), note])
-    return f'{_HEAD.format(width=width, height=height)}\n{body}\n</svg>\n'
+    return f"{_HEAD.format(width=width, height=height)}\n{body}\n</svg>\n"
 
 
 _HEAD = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="14">
@@ -85,7 +87,8 @@ def _title(text: str, column: int) -> str:
 def _drawn(box: Box) -> str:
     centre = box.x + _WIDTH / 2
     return (
-        f'<rect x="{box.x}" y="{box.y}" width="{_WIDTH}" height="{_HEIGHT}" rx="7" fill="{_FILL[box.kind]}" stroke="#999"/>'
+        f'<rect x="{box.x}" y="{box.y}" width="{_WIDTH}" height="{_HEIGHT}" rx="7" stroke="#999" '
+        f'fill="{_FILL[box.kind]}"/>'
         f'<text x="{centre}" y="{box.y + 23}" text-anchor="middle">{escape(box.name)}</text>'
         f'<text x="{centre}" y="{box.y + 41}" text-anchor="middle" class="small">{escape(box.line)}</text>'
     )
@@ -94,7 +97,11 @@ def _drawn(box: Box) -> str:
 def _arrow(source: Box, target: Box) -> str:
     if source.column == target.column:
         middle = source.x + _WIDTH / 2
-        down = f"M{middle} {source.y + _HEIGHT}V{target.y - 2}" if target.y > source.y else f"M{middle} {source.y}V{target.y + _HEIGHT + 2}"
+        down = (
+            f"M{middle} {source.y + _HEIGHT}V{target.y - 2}"
+            if target.y > source.y
+            else f"M{middle} {source.y}V{target.y + _HEIGHT + 2}"
+        )
         return f'<path d="{down}" fill="none" stroke="#888" marker-end="url(#tip)"/>'
     start, end = (source.x + _WIDTH, source.y + _HEIGHT / 2), (target.x - 2, target.y + _HEIGHT / 2)
     bend = (start[0] + end[0]) / 2

@@ -7,9 +7,7 @@ from headgate import SOURCE, Changes, Merge, table
 @table(
     "silver.transactions",
     reads={"uploads": Changes("bronze.transactions")},
-    writes=Merge(
-        keys=["transaction_id"], sequence_by="revised_at", delete_when="voided", partition_by=["sale_date"]
-    ),
+    writes=Merge(keys=["transaction_id"], sequence_by="revised_at", delete_when="voided", partition_by=["sale_date"]),
     tags=["nightly", "intraday"],
 )
 def transactions(uploads: DataFrame) -> DataFrame:

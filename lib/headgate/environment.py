@@ -14,10 +14,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from headgate.document import Document, Invalid, Place, Problem, Trail, as_error, check, load_document, parse_document
-from headgate.errors import EnvironmentConfigError, suggestion
+from headgate.errors import EnvironmentConfigError, StorageError, suggestion
 from headgate.landing import DEFAULT_LOOKBACK, LEAST_LOOKBACK
 from headgate.project import Project
 
@@ -105,8 +106,14 @@ class Environment:
         return Path(self.lake)
 
     def object_store(self) -> ObjectStore:
-        """A store rooted at the lake; a folder is made where there is none."""
-        return LocalStore(self.folder, mkdir=True) if self.is_folder else from_url(self.lake)
+        """A store rooted at the lake; a folder is made where there is none. Raises StorageError."""
+        try:
+            return LocalStore(self.folder, mkdir=True) if self.is_folder else from_url(self.lake)
+        except (OSError, BaseError) as error:
+            raise StorageError(
+                f"the lake cannot be opened: {str(error).splitlines()[0]}", where=self.lake,
+                fix="name a folder that can be made and written, in the environment's lake or HEADGATE_LAKE",
+            ) from error  # fmt: skip
 
     def table_uri(self, name: str) -> str:
         """Where the table `name`, such as silver.transactions, is: a folder or an s3:// address."""

@@ -26,7 +26,7 @@ def find_java() -> Path:
 
 def java_version(java: str) -> int | None:
     """The major version that `java -version` prints, or None where it prints none."""
-    printed = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr  # noqa: S603
+    printed = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
     match = re.search(r'version "(?:1\.)?(\d+)', printed)
     return int(match.group(1)) if match else None
 

@@ -209,7 +209,7 @@ def _is_stale_copy(commit: Commit) -> bool:
 def parse_commit(version: int, content: bytes) -> Commit:
     """The commit that a log file's lines describe."""
     actions = tuple(json.loads(line) for line in content.splitlines() if line.strip())
-    info = next((a["commitInfo"] for a in actions if "commitInfo" in a), {})
+    info: Mapping[str, Any] = next((a["commitInfo"] for a in actions if "commitInfo" in a), {})
     return Commit(
         version=version,
         timestamp=int(info.get("timestamp", 0)),

@@ -24,7 +24,9 @@ def load_table(project: Project, path: Path) -> Table:
     where = project.relative(path)
     if len(tables) != 1:
         raise TableDefinitionError(
-            f"declares {len(tables)} tables", where=where, fix="keep one @table in a module; share helpers in jobs/common"
+            f"declares {len(tables)} tables",
+            where=where,
+            fix="keep one @table in a module; share helpers in jobs/common",
         )
     expected = f"{path.parent.name}.{path.stem}"
     if tables[0].name != expected:
@@ -46,7 +48,7 @@ def _import(project: Project, path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except HeadgateError as error:
         raise TableDefinitionError(
-            error.what, where=error.where or author_line(error, project, path), fix=error.fix
+            error.what, where=_inside(error.where, project) or author_line(error, project, path), fix=error.fix
         ) from error
     except Exception as error:
         raise TableDefinitionError(
@@ -59,10 +61,16 @@ def _import(project: Project, path: Path) -> ModuleType:
     return module
 
 
+def _inside(where: str, project: Project) -> str:
+    return where.removeprefix(f"{project.root}/")
+
+
 def _forget_other_projects(project: Project) -> None:
     """Drops `jobs` as another project's import left it, so that `jobs.common` is this project's."""
     for name in [n for n in sys.modules if n == "jobs" or n.startswith("jobs.")]:
-        origin = getattr(sys.modules[name], "__file__", None) or next(iter(getattr(sys.modules[name], "__path__", [])), "")
+        origin = getattr(sys.modules[name], "__file__", None) or next(
+            iter(getattr(sys.modules[name], "__path__", [])), ""
+        )
         if not Path(origin).is_relative_to(project.root):
             del sys.modules[name]
 

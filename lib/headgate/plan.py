@@ -130,7 +130,9 @@ class Planner:
             return Work(node.name, Kind.CURRENT, "no new uploads", head)
         kind = Kind.INCREMENT if head.exists else Kind.FIRST
         ordered = tuple(sorted(new, key=lambda landed: landed.path))
-        return Work(node.name, kind, f"{len(new)} new uploads", head, landed=ordered, listed_at=listed_at)
+        return Work(
+            node.name, kind, f"{len(new)} new upload{'s' * (len(new) != 1)}", head, landed=ordered, listed_at=listed_at
+        )
 
     def _not_in_bronze(self, head: Head, listed: Mapping[str, Landed]) -> list[Landed]:
         if not head.exists or not listed:

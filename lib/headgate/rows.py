@@ -67,7 +67,9 @@ def _dataset(ledger: Ledger, table: str) -> ds.Dataset:
 def _read(data: ds.Dataset, columns: list[str], wanted: ds.Expression | None, limit: int | None) -> pa.Table:
     """The rows that meet a condition: batch by batch, so that a look at a large table stays cheap."""
     scanner = data.scanner(columns=columns, filter=wanted)
-    return scanner.to_table() if limit is None else pa.Table.from_batches(_first(scanner, limit), scanner.projected_schema)
+    return (
+        scanner.to_table() if limit is None else pa.Table.from_batches(_first(scanner, limit), scanner.projected_schema)
+    )
 
 
 def _first(scanner: ds.Scanner, limit: int) -> Iterator[pa.RecordBatch]:

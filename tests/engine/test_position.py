@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -28,7 +29,7 @@ def clean_up_log(world: World, table: str) -> None:
 
 
 @pytest.fixture
-def vacuumed_at_once(spark: SparkSession) -> None:
+def vacuumed_at_once(spark: SparkSession) -> Iterator[None]:
     """VACUUM may take away all that the newest version does not need."""
     check = "spark.databricks.delta.retentionDurationCheck.enabled"
     spark.conf.set(check, "false")

@@ -1,7 +1,8 @@
-"""Rerun is resume: a run that dies anywhere is made whole by the next one, and a run with nothing to do does nothing."""
+"""Rerun is resume: the next run makes whole what one left that died, and with nothing to do does nothing."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -40,7 +41,7 @@ def run_shot_at(world: World, point: str) -> None:
     variables = {
         "HEADGATE_LAKE": str(world.lake),
         "HEADGATE_KILL_AT": point,
-        "HEADGATE_SPARK": '{"spark.master": "local[2]", "spark.driver.memory": "1g", "spark.sql.shuffle.partitions": 1}',
+        "HEADGATE_SPARK": json.dumps({"spark.master": "local[2]", "spark.driver.memory": "1g"}),
     }
     command = [sys.executable, "-m", "headgate.cli", "run", "--project", str(world.project.root)]
     done = subprocess.run(command, env={**os.environ, **variables}, capture_output=True, text=True, timeout=300)

@@ -192,7 +192,8 @@ def notes(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Note
     before = tables_of_notes(world)
     second = [
         note("b", None, "twin", revision=2, gone=True), note("c", 1, None, revision=2, gone=True),
-        note("h", None, "three"), note("i", 5, None), note("s", 4, "stray"), note("g", 3, "only", revision=2, gone=True),
+        note("h", None, "three"), note("i", 5, None), note("s", 4, "stray"),
+        note("g", 3, "only", revision=2, gone=True),
     ]  # fmt: skip
     world.records("notes", second, key="second")
     reports = world.run()

@@ -73,12 +73,13 @@ def frame(spark: SparkSession, raws: Iterable[str]) -> DataFrame:
 
 def judged(bronze: DataFrame, by: Contract) -> list[dict[str, Any]]:
     """Each record's typed values, or its reasons, in the order of the records."""
+    rows = engine.typed(bronze, by)
+    values = F.when(F.col("_rejected").isNull(), F.struct(*(field.name for field in by.fields))).alias("values")
     found = {}
-    for row in engine.typed(bronze, by).collect():
-        values = row.asDict(recursive=True)
-        source, rejected = values.pop("_source"), values.pop("_rejected")
-        reasons = [(r["column"], r["rule"], r["value"]) for r in rejected["reasons"]] if rejected else None
-        found[source["record"]] = {"rejected": reasons} if reasons else {"values": comparable(values)}
+    for row in rows.select("_source.record", "_rejected.reasons", values).collect():
+        plain = row.asDict(recursive=True)
+        reasons = [(r["column"], r["rule"], r["value"]) for r in plain["reasons"] or []]
+        found[row["record"]] = {"rejected": reasons} if reasons else {"values": comparable(plain["values"])}
     return [found[record] for record in range(len(found))]
 
 
@@ -87,12 +88,14 @@ def comparable(value: Any) -> Any:
         return {name: comparable(item) for name, item in value.items()}
     if isinstance(value, list):
         return [comparable(item) for item in value]
+    if isinstance(value, datetime):
+        return value.astimezone(UTC)  # Spark gives it in the machine's zone
     return "NaN" if isinstance(value, float) and math.isnan(value) else value
 
 
 # --- what a value becomes
 
-UTC_NOON = datetime(2026, 3, 1, 12)
+UTC_NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MONEY, EXACT = "type: decimal(12,2)", "type: decimal(38,18)"
 
 
@@ -141,9 +144,11 @@ EXAMPLES: list[tuple[str, str, Any]] = [
     ("day", '"2026-02-30"', Refused("type: date")),
     ("day", '"01.03.2026"', Refused("type: date")),
     ("day", "20260301", Refused("type: date")),
+    ("day", "46082", Refused("type: date")),
     ("at", '"2026-03-01T12:00:00Z"', UTC_NOON),
     ("at", '"2026-03-01T14:00:00+02:00"', UTC_NOON),
     ("at", '"2026-03-01 12:00:00"', UTC_NOON),
+    ("at", '"46082"', Refused("type: timestamp")),
     ("at", '"12:00:00"', Refused("type: timestamp")),
     ("at", '"T12:00"', Refused("type: timestamp")),
     ("at", '"2026-03-01T25:00:00Z"', Refused("type: timestamp")),

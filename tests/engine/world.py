@@ -112,7 +112,8 @@ class World:
 
     def kinds(self) -> dict[str, str]:
         """What each table's work is, as planned now, of the tables that have or may have any."""
-        return {name: work.kind.value for name, work in self.plan().items() if work.kind not in (Kind.CURRENT, Kind.NO_SOURCE)}
+        nothing = (Kind.CURRENT, Kind.NO_SOURCE)
+        return {name: work.kind.value for name, work in self.plan().items() if work.kind not in nothing}
 
     def path(self, table: str) -> str:
         return self.environment.table_uri(table)
@@ -164,7 +165,8 @@ class World:
                 self.rows("silver.transaction_items"), key=lambda row: (row["transaction_id"], row["line"])
             ),
             "gold": sorted(
-                self.rows("gold.daily_store_sales"), key=lambda row: (row["sale_date"], row["store_id"], row["currency"])
+                self.rows("gold.daily_store_sales"),
+                key=lambda row: (row["sale_date"], row["store_id"], row["currency"]),
             ),
         }
 

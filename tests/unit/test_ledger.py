@@ -222,7 +222,7 @@ def test_user_metadata_of_others_is_not_taken_for_headgates(text: str | None) ->
         (commit_of("WRITE", operationMetrics={"numOutputRows": "0"}), False),
         (commit_of("DELETE"), True),
     ],
-    ids=["own without", "own with", "optimize", "vacuum", "restore", "empty merge", "merge", "empty write", "no metrics"],
+    ids=["own without", "own", "optimize", "vacuum", "restore", "empty merge", "merge", "empty write", "no metrics"],
 )
 def test_whether_a_commit_changes_rows_is_told_from_the_log(commit: Commit, changes: bool) -> None:
     assert commit.changes_rows is changes

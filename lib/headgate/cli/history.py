@@ -24,7 +24,9 @@ def command(target: Target, table: str, limit: int) -> None:
     if target.as_json:
         print_json({"table": name, "commits": commits})
         return
-    rows = [(c["version"], c["at"], c["operation"], c["run"], _read(c["position"]), _counted(c["counts"])) for c in commits]
+    rows = [
+        (c["version"], c["at"], c["operation"], c["run"], _read(c["position"]), _counted(c["counts"])) for c in commits
+    ]
     print_table(["version", "at", "operation", "run", "read up to", "counts"], rows, numeric=["version"])
 
 

@@ -33,7 +33,7 @@ class Verbs(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in VERBS:
             return None
-        return importlib.import_module(f"headgate.cli.{name}").command  # type: ignore[no-any-return]
+        return importlib.import_module(f"headgate.cli.{name}").command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple:
         if args and args[0] not in VERBS:

@@ -25,8 +25,12 @@ class Target:
 def target_options(verb: Callable[..., Any]) -> Callable[..., Any]:
     """Adds `--project`, `--env` and `--json`; the verb gets a Target as its first argument."""
 
-    @click.option("--project", "folder", type=click.Path(path_type=Path), help="The project's folder. [default: found upwards]")
-    @click.option("--env", "env", default="local", show_default=True, envvar="HEADGATE_ENV", help="The environment to use.")
+    @click.option(
+        "--project", "folder", type=click.Path(path_type=Path), help="The project's folder. [default: found upwards]"
+    )
+    @click.option(
+        "--env", "env", default="local", show_default=True, envvar="HEADGATE_ENV", help="The environment to use."
+    )
     @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
     @functools.wraps(verb)
     def with_target(folder: Path | None, env: str, as_json: bool, **rest: Any) -> Any:

@@ -40,7 +40,9 @@ def command(target: Target, upload: str) -> None:
 def _parsed(text: str, graph: Graph) -> Upload:
     upload = parse_upload_id(text)
     if upload is None:
-        raise UsageError(f"'{text}' is no upload id", fix="an id reads dataset.yyyymmddhh.store.hash, as the receipt gave it")
+        raise UsageError(
+            f"'{text}' is no upload id", fix="an id reads dataset.yyyymmddhh.store.hash, as the receipt gave it"
+        )
     if upload.dataset not in graph.contracts:
         raise UsageError(f"no dataset '{upload.dataset}'.{suggestion(upload.dataset, graph.contracts)}", where=text)
     return upload
@@ -79,8 +81,12 @@ def _landed(environment: Environment, contract: Contract, upload: Upload) -> dic
 def _print(found: dict[str, Any]) -> None:
     click.echo(f"upload  {found['upload']}")
     landed, bronze = found["landed"], found["bronze"]
-    click.echo(f"landed  {landed['received']}  {landed['bytes']:,} bytes  {landed['object']}" if landed else "landed  no")
-    in_bronze = f"{bronze['receipt']['records']:,} records, sha256 {bronze['receipt']['sha256'][:12]}…" if bronze else ""
+    click.echo(
+        f"landed  {landed['received']}  {landed['bytes']:,} bytes  {landed['object']}" if landed else "landed  no"
+    )
+    in_bronze = (
+        f"{bronze['receipt']['records']:,} records, sha256 {bronze['receipt']['sha256'][:12]}…" if bronze else ""
+    )
     click.echo(f"bronze  {in_bronze or 'not yet: headgate run'}")
     for table in found["tables"]:
         counts = {k: v for k, v in (table["counts"] or {}).items() if isinstance(v, int) and v}

@@ -20,7 +20,9 @@ _WIDTH = 40
 @click.command("show")
 @click.argument("table")
 @click.option("--limit", default=20, show_default=True, help="How many rows; 0 for all.")
-@click.option("--format", "shape", type=click.Choice(["table", "json", "csv"]), help="[default: table; json with --json]")
+@click.option(
+    "--format", "shape", type=click.Choice(["table", "json", "csv"]), help="[default: table; json with --json]"
+)
 @target_options
 def command(target: Target, table: str, limit: int, shape: str | None) -> None:
     """Print rows of TABLE; `quarantine.TABLE` prints the records it rejected, with every reason.

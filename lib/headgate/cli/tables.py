@@ -11,6 +11,7 @@ from headgate.cli.output import print_table
 from headgate.cli.selection import selection_options
 from headgate.graph import Graph, Node, load_graph
 from headgate.ledger import Head, Ledger
+from headgate.table import Read
 
 
 @click.command("tables")
@@ -37,8 +38,7 @@ def describe(graph: Graph, node: Node, head: Head) -> dict:
         "table": node.name,
         "version": head.version if head.exists else None,
         "built_at": f"{built:%Y-%m-%d %H:%M:%S}" if built else None,
-        "reads": ", ".join(f"{type(r).__name__}({r.table})" for r in node.reads.values()) or f"uploads ({contract.format})"
-        if contract or node.reads else "",
+        "reads": f"uploads ({contract.format})" if contract else ", ".join(map(_read, node.reads.values())),
         "writes": type(node.writes).__name__ if node.writes else "Append",
         "grain": node.grain,
         "module": f"{node.module}:{node.line}",
@@ -46,3 +46,7 @@ def describe(graph: Graph, node: Node, head: Head) -> dict:
         "owner": contract.owner if contract else None,
         "uri": head.uri,
     }  # fmt: skip
+
+
+def _read(read: Read) -> str:
+    return f"{type(read).__name__}({read.table})"

@@ -1,1 +1,1 @@
-"""The work on Spark: session, bronze, reads, gate, writes, run. Imports pyspark; never `headgate.aws` or the command line."""
+"""The work on Spark: session, bronze, reads, gate, writes, run. Never imports `headgate.aws` or the command line."""

@@ -68,7 +68,7 @@ def read_landed(
     )
     layout = layout_of(contract)
 
-    def fetch(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def fetch(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         store = environment.object_store()
         for batch in batches:
             for text in batch.column(0).to_pylist():

@@ -49,7 +49,9 @@ class Committer:
         """Adds rows; an empty frame only moves the position."""
         return self._write(rows, "append", {}, facts)
 
-    def overwrite(self, rows: DataFrame, partition_by: list[str], properties: Mapping[str, str], **facts: Any) -> Commit:
+    def overwrite(
+        self, rows: DataFrame, partition_by: list[str], properties: Mapping[str, str], **facts: Any
+    ) -> Commit:
         """Makes the table, or replaces all of it, schema and partitions included."""
         options = {"overwriteSchema": "true", **TABLE_PROPERTIES, **properties}
         return self._write(rows, "overwrite", options, facts, partition_by)
@@ -142,8 +144,8 @@ class Committer:
 
 
 def _is_txn(action: Mapping[str, Any], app: str, version: int) -> bool:
-    txn = action.get("txn")
-    return bool(txn) and txn["appId"] == app and int(txn["version"]) == version
+    txn = action.get("txn") or {}
+    return txn.get("appId") == app and int(txn.get("version", -1)) == version
 
 
 def _is_race(error: Exception) -> bool:

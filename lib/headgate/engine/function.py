@@ -46,9 +46,7 @@ class AuthoredFunction:
         except Exception as error:
             self.refuse(error)
         if not isinstance(rows, DataFrame):
-            raise TableError(
-                f"the function returned {type(rows).__name__}", where=self.where, fix="return a DataFrame"
-            )
+            raise TableError(f"the function returned {type(rows).__name__}", where=self.where, fix="return a DataFrame")
         return rows
 
     def check(self, session: SparkSession, inputs: Mapping[str, DataFrame]) -> DataFrame:
@@ -88,8 +86,8 @@ class AuthoredFunction:
                 self._wrong("_source does not belong into this table", "drop it")
         for name in needed:
             if name not in rows.columns:
-                self._wrong(f"the declaration names '{name}', which the function does not return."
-                            + suggestion(name, rows.columns), "return the column, or correct the declaration")  # fmt: skip
+                missing = f"the declaration names '{name}', which the function does not return."
+                self._wrong(missing + suggestion(name, rows.columns), "return the column, or correct the declaration")
 
     def _wrong(self, what: str, fix: str) -> NoReturn:
         raise TableError(what, where=self.where, fix=fix)
@@ -114,13 +112,13 @@ def cause_of(error: BaseException) -> str:
             cause = cause.getCause()
         return _first_line(str(cause.toString()))
     if isinstance(error, PySparkException):
-        return _first_line(str(error.getMessage() or error))
+        return _first_line(str(error.getMessage() or error)) or f"{type(error).__name__} {error.getCondition() or ''}"
     return f"{type(error).__name__}: {_first_line(str(error))}"
 
 
 def _first_line(text: str) -> str:
     lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
-    return lines[0] if lines else "no message"
+    return lines[0] if lines else ""
 
 
 def _call_site(error: BaseException, project: Project) -> str:

@@ -57,7 +57,7 @@ def _submit_nothing(scratch: Path) -> subprocess.CompletedProcess[str]:
     submit = Path(pyspark.__file__).parent / "bin" / "spark-submit"
     settings = ["--packages", DELTA, "--conf", f"spark.jars.ivy={scratch / 'ivy'}"]
     environment = {**os.environ, "PYSPARK_PYTHON": sys.executable, "SPARK_HOME": str(submit.parent.parent)}
-    return subprocess.run(  # noqa: S603
+    return subprocess.run(
         [str(submit), *settings, str(script)], capture_output=True, text=True, check=False, env=environment
     )
 

@@ -42,6 +42,8 @@ def _acquire(handle: int, wait: bool, waiting: Callable[[str], None]) -> None:
     except BlockingIOError:
         holder = os.pread(handle, 32, 0).decode() or "?"
         if not wait:
-            raise LakeBusy(f"process {holder} is writing to the lake", fix="wait for it, or run without --no-wait") from None
+            raise LakeBusy(
+                f"process {holder} is writing to the lake", fix="wait for it, or run without --no-wait"
+            ) from None
         waiting(f"process {holder} is writing to the lake: waiting for it")
         fcntl.flock(handle, fcntl.LOCK_EX)

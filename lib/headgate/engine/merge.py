@@ -94,7 +94,9 @@ def _placed(rows: DataFrame, writes: Any) -> DataFrame:
     return rows.select(
         *business,
         _text_key("k:", writes.keys).alias("_key"),
-        F.struct(*(F.col(path).alias(name) for name, path in order.items()), sequence.alias("sequence")).alias("_source"),
+        F.struct(*(F.col(path).alias(name) for name, path in order.items()), sequence.alias("sequence")).alias(
+            "_source"
+        ),
         F.when(deleted, "deleted").otherwise("live").alias("_state"),
         gate.keyless(writes).alias("_reasons"),
     )
@@ -232,7 +234,9 @@ def _all_states(winners: DataFrame, batch: Batch) -> DataFrame:
 
     rejected = batch.rejected.select(
         _text_key("r:", ("_source.upload", "_source.record")).alias("_key"),
-        widened(F.struct("_source.upload", "_source.received", "_source.record", F.lit(None).alias("sequence"))).alias("_source"),
+        widened(F.struct("_source.upload", "_source.received", "_source.record", F.lit(None).alias("sequence"))).alias(
+            "_source"
+        ),
         F.lit("rejected").alias("_state"),
         "_rejected",
     )
@@ -242,7 +246,9 @@ def _all_states(winners: DataFrame, batch: Batch) -> DataFrame:
         F.lit("receipt").alias("_state"),
         "_receipt",
     )
-    rows = winners.withColumn("_rejected", F.lit(None).cast(REJECTED)).withColumn("_receipt", F.lit(None).cast(_RECEIPT))
+    rows = winners.withColumn("_rejected", F.lit(None).cast(REJECTED)).withColumn(
+        "_receipt", F.lit(None).cast(_RECEIPT)
+    )
     return rows.unionByName(rejected, allowMissingColumns=True).unionByName(receipts, allowMissingColumns=True)
 
 

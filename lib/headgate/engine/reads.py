@@ -140,8 +140,10 @@ def _points(values: DataFrame) -> list[dict[str, Literal]]:
 
 
 def _bounds(net: DataFrame, by: tuple[str, ...]) -> tuple[dict[str, tuple[Literal, Literal, int]], int]:
-    """Least and greatest value and number of nulls of each column of `by` (empty without rows), and the rows that came."""
-    sides = [f(name).cast("string").alias(f"{label}_{name}") for name in by for label, f in (("lo", F.min), ("hi", F.max))]
+    """Least and greatest value and number of nulls of each column of `by` (empty without rows); the rows that came."""
+    sides = [
+        f(name).cast("string").alias(f"{label}_{name}") for name in by for label, f in (("lo", F.min), ("hi", F.max))
+    ]
     nulls = [F.count_if(F.col(name).isNull()).alias(f"nulls_{name}") for name in by]
     came = F.sum(F.when(F.col("_sign") > 0, F.col("_sign"))).alias("came")
     row = net.agg(*sides, *nulls, F.count("*").alias("rows"), came).collect()[0]
@@ -154,7 +156,9 @@ def _bounds(net: DataFrame, by: tuple[str, ...]) -> tuple[dict[str, tuple[Litera
 
 def _one_of(points: list[dict[str, Literal]], prefix: str) -> str:
     """Exactly these slices, so that other partitions are neither read nor replaced."""
-    slices = ("(" + " AND ".join(_equals(prefix + name, value) for name, value in point.items()) + ")" for point in points)
+    slices = (
+        "(" + " AND ".join(_equals(prefix + name, value) for name, value in point.items()) + ")" for point in points
+    )
     return " OR ".join(slices) or "false"
 
 

@@ -120,7 +120,7 @@ def _merge_difference(job: Job, gone: DataFrame, inserts: DataFrame, slices: Sli
     condition = F.expr(slices.within("target.")) & (content_hash(names, "target.") == F.col("changes._hash"))
     for name in _writes(job).by:
         condition = condition & F.col(f"target.{name}").eqNullSafe(F.col(f"changes.{name}"))
-    columns = {f"`{name}`": F.col(f"changes.{name}") for name in names}
+    columns: dict[str, str | Column] = {f"`{name}`": F.col(f"changes.{name}") for name in names}
     with job.committer.merging(changes_rows=True) as session:
         target = DeltaTable.forPath(session, job.work.head.uri).alias("target")
         merge = target.merge(changes, condition).withSchemaEvolution().whenMatchedDelete()

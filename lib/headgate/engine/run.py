@@ -72,15 +72,12 @@ class Runner:
     def run(self, names: Iterable[str]) -> list[Report]:
         """Builds each table; one that fails stops its descendants, not its siblings."""
         reports: list[Report] = []
-        stopped: dict[str, str] = {}
+        stopped: dict[str, str] = {}  # table -> the failed table that stopped it: itself, or one above it
         for name in names:
-            blocker = next((s for s in self._graph.node(name).sources if s in stopped), None)
-            if blocker:
-                report = Report(name, "skipped", reason=f"{stopped[blocker]} failed")
-            else:
-                report = self._run_table(name)
+            above = next((stopped[source] for source in self._graph.node(name).sources if source in stopped), None)
+            report = Report(name, "skipped", reason=f"{above} failed") if above else self._run_table(name)
             if report.status in ("failed", "skipped"):
-                stopped[name] = name if report.status == "failed" else stopped[blocker or name]
+                stopped[name] = above or name
             reports.append(report)
         return reports
 
@@ -151,7 +148,9 @@ class Runner:
         else:
             commit = committer.overwrite(rows, bronze.PARTITION_BY, bronze.PROPERTIES, **facts)
         written = int(commit.metrics.get("numOutputRows", 0)) - len(work.landed)
-        return Outcome(commit.version, len(work.landed), written, counts={"uploads": len(work.landed), "records": written})
+        return Outcome(
+            commit.version, len(work.landed), written, counts={"uploads": len(work.landed), "records": written}
+        )
 
 
 def _done(work: Work, outcome: Outcome, started: float) -> Report:

@@ -1,5 +1,6 @@
 """The Spark session: one for a run, passed in to whatever needs it."""
 
+import logging
 import os
 import sys
 from collections.abc import Mapping
@@ -40,6 +41,8 @@ def start_session(environment: Environment, settings: Mapping[str, str] | None =
     Raises SetupError where Java or the jars are missing.
     """
     find_java()
+    # It would print the whole Java trace of an author's mistake, which is reported as one line.
+    logging.getLogger("DataFrameQueryContextLogger").disabled = True
     # Python workers have to be this Python, with what is installed beside it.
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     chosen = {**_SETTINGS, **_local_settings(), **environment.spark, **(settings or {})}

@@ -29,6 +29,7 @@ _READ_AS_IS = ("string", "bigint", "double", "boolean")  # types that `from_json
 _MOST_DIGITS = 38  # of a Spark decimal
 # `from_json` drops the thousands separators of a decimal in a string: with English ones "1,50" would be 150.
 _PARSING = {"columnNameOfCorruptRecord": _CORRUPT, "locale": "de-CH"}
+_DAYS = "0001-01-01", "9999-12-31"
 # What a number of more than 38 digits looks like as text: it went through a double, which lost digits.
 _LOST_DIGITS = r"\.\d{15,}E\d\d"
 
@@ -118,9 +119,10 @@ def _suspect(value: Column, field: Field, read_as_is: tuple[str, ...]) -> Column
 def _does_not_fit(value: Column, field: Field) -> Column:
     """Whether a value is there that the field's type cannot hold as it is: never null."""
     cast = value.try_cast(type_of(field))
-    if field.type == "timestamp":
-        # A time without a date would be one of today.
-        return value.isNotNull() & (cast.isNull() | value.try_cast("date").isNull())
+    if field.type in ("date", "timestamp"):
+        # A time without a date would be one of today, and a spreadsheet's 46082 a year.
+        dated = value.try_cast("date").between(*(F.lit(day).cast("date") for day in _DAYS))
+        return value.isNotNull() & (cast.isNull() | ~F.coalesce(dated, F.lit(False)))
     if field.type != "decimal":
         return value.isNotNull() & cast.isNull()
     same = cast.try_cast(_wide(field)) == value.try_cast(_wide(field))
