@@ -35,9 +35,8 @@ def spark(tmp_path_factory: pytest.TempPathFactory, repository: Project) -> Iter
             "spark.databricks.delta.snapshotPartitions": "1",
             "spark.sql.warehouse.dir": str(scratch),
             "spark.local.dir": str(scratch),
-            "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Dlog4j2.configurationFile="
-            + (ROOT / "lib/headgate/engine/log4j2.properties").as_uri(),
         },
+        small=True,
     )
     yield session
     session.stop()

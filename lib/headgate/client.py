@@ -109,7 +109,7 @@ def _persist(attempt: Callable[[], Receipt], address: str, tries: int, sleep: Ca
 def _pause(count: int, asked: float) -> float:
     """Seconds before the next try: doubling, spread so that a thousand stores do not come back at once."""
     growing = _FIRST_PAUSE * 2.0 ** (count - 1)
-    spread = growing * random.uniform(0.5, 1.0)
+    spread = growing * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
     return min(max(spread, asked), _LONGEST_PAUSE)
 
 

@@ -244,7 +244,7 @@ class _Retailer:
 
     def numbers_for(self, *purpose: object) -> Random:
         """A generator for one purpose: the same purpose gives the same numbers."""
-        return Random("/".join(map(str, (self.spec.seed, *purpose))))
+        return Random("/".join(map(str, (self.spec.seed, *purpose))))  # noqa: S311
 
     def _store(self, number: int) -> _Store:
         weight = 0.5 + 1.2 * self.numbers_for("store", number).random()

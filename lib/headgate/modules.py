@@ -67,12 +67,15 @@ def _inside(where: str, project: Project) -> str:
 
 def _forget_other_projects(project: Project) -> None:
     """Drops `jobs` as another project's import left it, so that `jobs.common` is this project's."""
-    for name in [n for n in sys.modules if n == "jobs" or n.startswith("jobs.")]:
-        origin = getattr(sys.modules[name], "__file__", None) or next(
-            iter(getattr(sys.modules[name], "__path__", [])), ""
-        )
-        if not Path(origin).is_relative_to(project.root):
-            del sys.modules[name]
+    own = [name for name in sys.modules if name == "jobs" or name.startswith("jobs.")]
+    # All are looked at before the first is dropped: a namespace package finds its path through its parent.
+    for name in [name for name in own if not _origin(sys.modules[name]).is_relative_to(project.root)]:
+        del sys.modules[name]
+
+
+def _origin(module: ModuleType) -> Path:
+    """The file of a module, or the folder of a package without one."""
+    return Path(getattr(module, "__file__", None) or next(iter(getattr(module, "__path__", [])), ""))
 
 
 def author_line(error: BaseException, project: Project, path: Path | None = None) -> str:

@@ -18,6 +18,10 @@ from headgate.ledger import Commit, Head, Ledger
 from headgate.table import Changes
 
 
+#: What an object is taken for whose size is not known yet: one that was found by its late marker.
+UNKNOWN_SIZE = 2**20
+
+
 class Kind(StrEnum):
     """What a table's work is."""
 
@@ -109,6 +113,12 @@ class Planner:
                 fix="move it away, or name the table differently",
             )  # fmt: skip
         return self._plan_bronze(node, head) if node.layer == "bronze" else self._plan_built(node, head)
+
+    def bytes_of(self, works: Iterable[Work]) -> int:
+        """About how many bytes the works will read: landed objects, and whole sources where they are built anew."""
+        landed = sum(item.size or UNKNOWN_SIZE for work in works for item in work.landed)
+        whole = {(name, source.version) for work in works if work.whole for name, source in work.sources.items()}
+        return landed + sum(self._ledger.size(name, version) for name, version in whole)
 
     def rebuilt(self, work: Work, reason: str) -> Work:
         """`work` turned into a rebuild from all of what the table reads."""

@@ -18,6 +18,7 @@ from headgate.plan import Planner
 if TYPE_CHECKING:
     from headgate.engine.run import Report
 
+_SMALL_BYTES = 64 * 2**20
 _COLUMNS = ["table", "status", "work", "rows in", "written", "quarantined", "version", "seconds"]
 
 
@@ -38,7 +39,8 @@ def command(
     """Build the tables that have work. A table that fails stops what reads it, and nothing else."""
     graph = load_graph(target.project)
     names = graph.select(selectors, exclude)
-    works = Planner(target.environment, graph).plan(names)
+    planner = Planner(target.environment, graph)
+    works = planner.plan(names)
     if dry_run:
         from headgate.cli import plan
 
@@ -47,20 +49,21 @@ def command(
     if not rebuild and not any(work.is_work for work in works):
         _print_nothing(target, works)
         return
-    reports = _run(target, graph, names, rebuild=rebuild, wait=not no_wait)
+    small = not rebuild and planner.bytes_of(works) <= _SMALL_BYTES
+    reports = _run(target, graph, names, rebuild=rebuild, wait=not no_wait, small=small)
     _print(target, reports)
     if any(report.status in ("failed", "skipped") for report in reports):
         sys.exit(1)
 
 
-def _run(target: Target, graph: Graph, names: Sequence[str], *, rebuild: bool, wait: bool) -> list[Report]:
+def _run(target: Target, graph: Graph, names: Sequence[str], *, rebuild: bool, wait: bool, small: bool) -> list[Report]:
     from headgate.engine.lock import writing
     from headgate.engine.run import Runner
     from headgate.engine.session import start_session
 
     with writing(target.environment, wait=wait, waiting=lambda text: click.echo(text, err=True)):
         progress("starting Spark")
-        session = start_session(target.environment)
+        session = start_session(target.environment, small=small)
         try:
             return Runner(target.project, target.environment, graph, session, progress, rebuild=rebuild).run(names)
         finally:

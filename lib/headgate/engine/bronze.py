@@ -17,6 +17,7 @@ from pyspark.sql import DataFrame, SparkSession
 from headgate.contract import Contract
 from headgate.environment import Environment
 from headgate.landing import Landed
+from headgate.plan import UNKNOWN_SIZE
 from headgate.records import Layout, Record, split
 
 SCHEMA = """
@@ -43,7 +44,6 @@ _BIN_BYTES = 32 * 2**20
 _BIN_OBJECTS = 500
 _MAX_BINS_BY_COUNT = 64
 _BATCH_BYTES = 8 * 2**20
-_UNKNOWN_SIZE = 2**20
 
 
 def layout_of(contract: Contract) -> Layout:
@@ -98,7 +98,7 @@ def pack(landed: list[Landed]) -> list[list[Landed]]:
 
 def _size(item: Landed) -> int:
     """What an object weighs in a bin: its bytes, and what its fetch costs beside them."""
-    return (item.size if item.size is not None else _UNKNOWN_SIZE) + 2048
+    return (item.size if item.size is not None else UNKNOWN_SIZE) + 2048
 
 
 def _upload_batches(store: object, layout: Layout, upload: str, owner: str, path: str) -> Iterator[pa.RecordBatch]:

@@ -35,31 +35,38 @@ _SETTINGS = {
 }
 
 
-def start_session(environment: Environment, settings: Mapping[str, str] | None = None) -> SparkSession:
+# What compiles little and starts fast: a small run takes half the processor time that it takes otherwise.
+_SMALL_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+_LARGE_JVM = "-XX:+UseParallelGC"
+
+
+def start_session(
+    environment: Environment, settings: Mapping[str, str] | None = None, *, small: bool = False
+) -> SparkSession:
     """A local session with Headgate's settings, then the environment's, then `settings`.
 
-    Raises SetupError where Java or the jars are missing.
+    `small` starts a JVM for little data. Raises SetupError where Java or the jars are missing.
     """
     find_java()
     # It would print the whole Java trace of an author's mistake, which is reported as one line.
     logging.getLogger("DataFrameQueryContextLogger").disabled = True
     # Python workers have to be this Python, with what is installed beside it.
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
-    chosen = {**_SETTINGS, **_local_settings(), **environment.spark, **(settings or {})}
+    chosen = {**_SETTINGS, **_local_settings(_SMALL_JVM if small else _LARGE_JVM), **environment.spark, **(settings or {})}
     builder = SparkSession.builder.appName("headgate").config(map=dict(chosen))
     session = builder.master(chosen.get("spark.master", "local[*]")).getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
     return session
 
 
-def _local_settings() -> dict[str, str]:
+def _local_settings(jvm: str) -> dict[str, str]:
     cores = os.cpu_count() or 2
     return {
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.memory": f"{_driver_gigabytes()}g",
         "spark.driver.extraClassPath": f"{ensure_jars()}/*",
-        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={_LOG_SETTINGS.as_uri()}",
+        "spark.driver.extraJavaOptions": f"{jvm} -Dlog4j2.configurationFile={_LOG_SETTINGS.as_uri()}",
         "spark.sql.shuffle.partitions": str(max(4, cores * 2)),
     }
 
