@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import NoReturn
 
 from py4j.protocol import Py4JJavaError
@@ -66,8 +68,21 @@ class AuthoredFunction:
         """Raises `error` as one message with the author's file and line."""
         if isinstance(error, HeadgateError):
             raise error
-        where = author_line(error, self._project) or _call_site(error, self._project) or self.where
+        where = author_line(error, self._project) or self._failing_line(error) or self.where
         raise TableError(cause_of(error), where=where, fix=_advice(error)) from error
+
+    def _failing_line(self, error: BaseException) -> str:
+        """`file:line` of the author's expression that failed on a row, as Spark's query context tells it."""
+        for context in error.getQueryContext() or [] if isinstance(error, PySparkException) else []:
+            for path, line in re.findall(r"(\S+?\.py):(\d+)", _safely(context.callSite)):
+                if Path(path).is_relative_to(self._project.jobs):
+                    return f"{self._project.relative(Path(path))}:{line}"
+            # Of a function such as to_date Spark knows the name alone.
+            lines, first = inspect.getsourcelines(self._table.function)
+            calls = [n for n, text in enumerate(lines, first) if f"{_safely(context.fragment)}(" in text]
+            if len(calls) == 1:
+                return f"{self._node.module}:{calls[0]}"
+        return ""
 
     def _check_columns(self, rows: DataFrame) -> None:
         writes = self._node.writes
@@ -119,16 +134,6 @@ def cause_of(error: BaseException) -> str:
 def _first_line(text: str) -> str:
     lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
     return lines[0] if lines else ""
-
-
-def _call_site(error: BaseException, project: Project) -> str:
-    """`file:line` of the author's expression that failed on a row, as Spark's query context tells it."""
-    contexts = error.getQueryContext() if isinstance(error, PySparkException) else []
-    for context in contexts or []:
-        found = re.search(r"(\S+?\.py):(\d+)", _safely(context.callSite))
-        if found:
-            return f"{found.group(1).removeprefix(str(project.root) + '/')}:{found.group(2)}"
-    return ""
 
 
 def _safely(call: object) -> str:

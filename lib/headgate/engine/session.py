@@ -9,6 +9,7 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from headgate.engine.jars import ensure_jars
+from headgate.engine.quiet import without_banner
 from headgate.environment import Environment
 from headgate.java import find_java
 
@@ -54,7 +55,8 @@ def start_session(
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     chosen = {**_SETTINGS, **_local_settings(_SMALL_JVM if small else _LARGE_JVM), **environment.spark, **(settings or {})}
     builder = SparkSession.builder.appName("headgate").config(map=dict(chosen))
-    session = builder.master(chosen.get("spark.master", "local[*]")).getOrCreate()
+    with without_banner():
+        session = builder.master(chosen.get("spark.master", "local[*]")).getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
     return session
 
