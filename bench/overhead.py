@@ -46,6 +46,8 @@ ITEMS = {"hand": "items", "headgate": "silver/transaction_items"}
 FIRST_DAY, DAYS = date(2026, 3, 1), 20
 INCREMENT = 0.02
 AIM_SIZE, AIM_RATIO = 500_000_000, 1.10
+# Up to so many landed bytes `headgate run` starts a JVM for little data. Both sides get the same one.
+SMALL_BYTES = 64 * 2**20
 _SHARES = {"late": 0.02, "repeated": 0.03, "corrected": 0.03, "broken": 0.02}
 
 
@@ -139,17 +141,18 @@ def _turn(project: Project, batch: Batch, lakes: dict[str, Path], number: int) -
     for side in order:
         link_tree(batch.folder, lakes[side])
         os.sync()
-        told.append({"side": side, "batch": batch.name, **_run_side(side, project, lakes[side], batch.clock)})
+        told.append({"side": side, "batch": batch.name, **_run_side(side, project, lakes[side], batch)})
         print(f"  {size_text(batch.bytes)} {batch.name}, {side}: build {told[-1]['build']:.1f} s", file=sys.stderr)
     return told
 
 
-def _run_side(side: str, project: Project, lake: Path, clock: datetime) -> dict[str, Any]:
+def _run_side(side: str, project: Project, lake: Path, batch: Batch) -> dict[str, Any]:
     """A side in a fresh process; `process` are the seconds from its start to its end."""
     script = ROOT / "bench" / "sides.py"
-    arguments = [sys.executable, str(script), side, str(project.root), str(lake), clock.isoformat()]
+    jvm = "small" if batch.bytes <= SMALL_BYTES else "large"
+    arguments = [side, str(project.root), str(lake), batch.clock.isoformat(), jvm]
     started = time.perf_counter()
-    done = subprocess.run(arguments, stdout=subprocess.PIPE, check=True, cwd=lake)
+    done = subprocess.run([sys.executable, str(script), *arguments], stdout=subprocess.PIPE, check=True, cwd=lake)
     return {**json.loads(done.stdout), "process": time.perf_counter() - started}
 
 

@@ -1,4 +1,4 @@
-"""One side of `overhead` in a process of its own: `sides.py SIDE PROJECT LAKE CLOCK` prints its times as JSON."""
+"""One side of `overhead` in a process of its own: `sides.py SIDE PROJECT LAKE CLOCK JVM` prints its times as JSON."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from headgate.project import Project
 BUILT = ("bronze.transactions", "silver.transactions", "silver.transaction_items", "gold.daily_store_sales")
 
 
-def main(side: str, project: str, lake: str, clock: str) -> None:
-    """Builds what was landed in the lake, and prints the seconds that it took."""
+def main(side: str, project: str, lake: str, clock: str, jvm: str) -> None:
+    """Builds what was landed in the lake, and prints the seconds that it took. `jvm` is small or large."""
     # What a library says on stdout must not run into the answer.
     answer, sys.stdout = os.fdopen(os.dup(1), "w"), sys.stderr
     os.dup2(2, 1)
     build = {"hand": by_hand, "headgate": by_headgate}[side]
-    told = build(Project(Path(project)), Path(lake), datetime.fromisoformat(clock))
+    told = build(Project(Path(project)), Path(lake), datetime.fromisoformat(clock), jvm == "small")
     print(json.dumps(told), file=answer, flush=True)
 
 
-def by_hand(project: Project, lake: Path, clock: datetime) -> dict[str, Any]:
+def by_hand(project: Project, lake: Path, clock: datetime, small: bool) -> dict[str, Any]:
     """The baseline, with the session that Headgate has."""
     import hand
 
     from headgate.engine.session import start_session
 
     started = time.perf_counter()
-    session = start_session(environment_on(project, lake))
+    session = start_session(environment_on(project, lake), small=small)
     ready, cpu = time.perf_counter(), cpu_seconds()
     hand.build(session, lake)
     done, cpu = time.perf_counter(), cpu_seconds() - cpu
@@ -43,7 +43,7 @@ def by_hand(project: Project, lake: Path, clock: datetime) -> dict[str, Any]:
     return {"session": ready - started, "build": done - ready, "cpu": cpu}
 
 
-def by_headgate(project: Project, lake: Path, clock: datetime) -> dict[str, Any]:
+def by_headgate(project: Project, lake: Path, clock: datetime, small: bool) -> dict[str, Any]:
     """What `headgate run` does; the planner's clock is the data's, which was landed in its own time."""
     from timers import instrument
 
@@ -58,7 +58,7 @@ def by_headgate(project: Project, lake: Path, clock: datetime) -> dict[str, Any]
     planner = Planner(environment, graph, clock=lambda: clock)
     with writing(environment, wait=True, waiting=print):
         started = time.perf_counter()
-        session = start_session(environment)
+        session = start_session(environment, small=small)
         ready, cpu = time.perf_counter(), cpu_seconds()
         reports = Runner(project, environment, graph, session, planner=planner).run(BUILT)
         done, cpu = time.perf_counter(), cpu_seconds() - cpu

@@ -17,7 +17,6 @@ from headgate.landing import Landed, list_landed
 from headgate.ledger import Commit, Head, Ledger
 from headgate.table import Changes
 
-
 #: What an object is taken for whose size is not known yet: one that was found by its late marker.
 UNKNOWN_SIZE = 2**20
 

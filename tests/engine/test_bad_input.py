@@ -166,7 +166,8 @@ def test_an_upload_that_is_not_what_it_says_is_one_rejected_record_kept_whole(la
 def test_a_line_of_64_mb_is_rejected_and_kept(landed):
     [found] = landed.rejected("64 MB")
     assert found["raw"].encode() == LINE_OF_64_MB
-    assert found["reasons"][0]["value"].startswith(f"a record of {len(LINE_OF_64_MB)} bytes; the contract takes 16777216")
+    said = found["reasons"][0]["value"]
+    assert said.startswith(f"a record of {len(LINE_OF_64_MB)} bytes; the contract takes 16777216")
 
 
 @pytest.mark.parametrize("upload", ["empty", "empty gzip", "blank"])

@@ -185,7 +185,7 @@ def examples(spark: SparkSession, things: Contract) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("place", range(len(EXAMPLES)), ids=[f"{name} {text}" for name, text, _ in EXAMPLES])
 def test_a_value_is_typed_exactly_or_its_record_is_rejected(examples, place):
-    name, text, expected = EXAMPLES[place]
+    name, _, expected = EXAMPLES[place]
     if isinstance(expected, Refused):
         [(column, rule, value)] = examples[place]["rejected"]
         assert (column, rule) == (name, expected)
@@ -255,10 +255,12 @@ as_text = numbers.map(str) | st.sampled_from(
      "yes", "T", "0", "null", "[1]", '{"name":"x"}']
 )  # fmt: skip
 moments = st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1))
-times = st.builds(lambda moment, form: moment.strftime(form), moments, st.sampled_from(
+forms = st.sampled_from(
     ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M:%S.%f", "%Y-%m-%dT%H:%M+02:00", "%Y-%m-%dT%H:%M:%S",
      "%d.%m.%Y", "%Y%m%d", "%Y-%m", "%H:%M:%S", "T%H:%M", "%Y-%m-%dT%H:%M:%S[Europe/Berlin]", "%Y-%m-%dx", " %Y-%m-%d "]
-)) | st.sampled_from(["2026-02-30", "now", "today", "epoch", "12026-01-01", "2026-3-1", "2026-03-01T24:00:00Z"])  # fmt: skip
+)  # fmt: skip
+odd_times = ["2026-02-30", "now", "today", "epoch", "12026-01-01", "2026-3-1", "2026-03-01T24:00:00Z"]
+times = st.builds(lambda moment, form: moment.strftime(form), moments, forms) | st.sampled_from(odd_times)
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
 anything = (
     st.none() | st.booleans() | numbers | as_text | times | words
@@ -274,7 +276,8 @@ def record_of(good: dict[str, st.SearchStrategy], *needed: str) -> st.SearchStra
         {name: good[name] for name in needed}, optional={name: good[name] for name in good if name not in needed}
     )
     names = st.sampled_from(sorted(good))
-    odd = names.flatmap(lambda name: st.tuples(st.just(name), wordlike if name in ("text", "name") else anything | as_text))
+    odds = {name: wordlike if name in ("text", "name") else anything | as_text for name in good}
+    odd = names.flatmap(lambda name: st.tuples(st.just(name), odds[name]))
     again = st.one_of(odd, names.flatmap(lambda name: st.tuples(st.just(name), good[name])))
     plain = fitting.map(lambda found: tuple(found.items()))
     with_odd = st.builds(lambda found, pair: tuple((found | dict([pair])).items()), fitting, odd)

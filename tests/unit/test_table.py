@@ -30,7 +30,7 @@ def refused(*args, **changes) -> TableDefinitionError:
 @pytest.mark.parametrize(
     ("read", "writes", "what", "fix"),
     [
-        (Changes("bronze.things"), REPLACE, "Changes cannot feed Replace", 'Affected("bronze.things", by=[\'day\'])'),
+        (Changes("bronze.things"), REPLACE, "Changes cannot feed Replace", "Affected(\"bronze.things\", by=['day'])"),
         (Affected("silver.other", by=["day"]), MERGE, "Affected cannot feed Merge", "Replace(by=['day'])"),
         (Changes("silver.other"), MERGE, "silver.other is not one", 'Affected("silver.other", by=[...])'),
         (Affected("silver.other", by=["id"]), REPLACE, "reads the slices ['id'] and writes the slices ['day']", "same"),

@@ -17,7 +17,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from headgate.engine import gate
-from headgate.engine.function import may_multiply
+from headgate.engine.function import is_projection, may_multiply
 from headgate.engine.outcome import Job, Outcome
 from headgate.engine.reads import read_at, read_changes
 from headgate.engine.schema import indexed_columns, require_same_or_added
@@ -58,7 +58,7 @@ def build_merge(job: Job) -> Outcome:
     parameter = next(iter(job.node.reads))
     shape = job.function.check(job.session, {parameter: records.drop("_rejected")})
     require_same_or_added(shape, job.work, job.node, job.committer.ledger)
-    batch = _judge(job, bronze, records, one_each=not may_multiply(shape))
+    batch = _judge(job, bronze, records, shape)
     commit = _commit(job, batch)
     _check_metrics(job, batch.counts, commit)
     counts = batch.counts
@@ -66,13 +66,19 @@ def build_merge(job: Job) -> Outcome:
     return Outcome(commit.version, counts["records"], written, counts["quarantined"], counts)
 
 
-def _judge(job: Job, bronze: DataFrame, records: DataFrame, *, one_each: bool) -> Batch:
-    """Everything that is known of the batch before its commit. Computes records and rows once each."""
+def _judge(job: Job, bronze: DataFrame, records: DataFrame, shape: DataFrame) -> Batch:
+    """Everything that is known of the batch before its commit. `shape` is the function's plan over nothing.
+
+    The typed records are kept, because parsing is what costs; the function's rows only where they
+    are more than a selection of them.
+    """
     parameter = next(iter(job.node.reads))
     records = job.stages.stage(records)
     accepted = job.function(**{parameter: records.filter("_rejected IS NULL").drop("_rejected")})
-    placed = job.stages.stage(_placed(accepted, job.node.writes))
-    if not one_each:
+    placed = _placed(accepted, job.node.writes)
+    if not is_projection(shape):
+        placed = job.stages.stage(placed)
+    if may_multiply(shape):
         gate.require_one_row_a_record(placed, job.node)
     rows = placed.filter("size(_reasons) = 0").drop("_reasons")
     within = _within_keys(rows)

@@ -1,4 +1,4 @@
-"""Keeps one line of every JVM's start from the user: Spark needs an incubator module, and Java warns of it each time."""
+"""Keeps one line of every JVM's start from the user: Java warns of an incubator module that Spark needs."""
 
 from __future__ import annotations
 

@@ -53,7 +53,12 @@ def start_session(
     logging.getLogger("DataFrameQueryContextLogger").disabled = True
     # Python workers have to be this Python, with what is installed beside it.
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
-    chosen = {**_SETTINGS, **_local_settings(_SMALL_JVM if small else _LARGE_JVM), **environment.spark, **(settings or {})}
+    chosen = {
+        **_SETTINGS,
+        **_local_settings(_SMALL_JVM if small else _LARGE_JVM),
+        **environment.spark,
+        **(settings or {}),
+    }
     builder = SparkSession.builder.appName("headgate").config(map=dict(chosen))
     with without_banner():
         session = builder.master(chosen.get("spark.master", "local[*]")).getOrCreate()

@@ -83,7 +83,8 @@ def _fast_type(field: Field, contract: Contract) -> str:
         return f"struct<{', '.join(f'`{child.name}`: {_fast_type(child, contract)}' for child in field.fields)}>"
     if field.type == "array":
         return f"array<{_fast_type(_item(field), contract)}>"
-    return {"date": "string", "timestamp": "string", "int": "bigint", "decimal": _wide(field)}.get(field.type, field.type)
+    wider = {"date": "string", "timestamp": "string", "int": "bigint", "decimal": _wide(field)}
+    return wider.get(field.type, field.type)
 
 
 def _wide(field: Field) -> str:
