@@ -32,7 +32,7 @@ demo: $(READY) ## The main job, end to end, in a folder: uploads over HTTP becom
 	@$(BIN)/python demo/demo.py
 
 test: $(READY) ## All tests that need Python and Java only.
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),-n 2 --dist loadfile)
 
 .venv-check/.ready: requirements-check.txt constraints.txt
 	@bin/check-machine "$(PYTHON)"

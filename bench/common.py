@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 from headgate.environment import Environment, load_environment
-from headgate.graph import load_graph
 from headgate.java import find_java, java_version
 from headgate.landing import Upload, hash_of_key, whole_hour
 from headgate.project import Project
@@ -107,22 +106,26 @@ def machine() -> dict[str, Any]:
     }
 
 
+_seen_ticks: dict[tuple[int, str], int] = {}
+
+
 def cpu_seconds() -> float:
     """The processor time so far of this process and all below it, the JVM and its Python workers; 0 without /proc.
 
-    Where other work shares the machine it tells more than the clock.
+    Where other work shares the machine it tells more than the clock. A process that has ended counts as
+    it was when it was last seen here.
     """
     stats = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            fields = path.read_text().rpartition(")")[2].split()
-            stats[int(path.parent.name)] = (int(fields[1]), sum(map(int, fields[11:15])))
-    ticks, wanted = 0, [os.getpid()] if stats else []
+            stats[int(path.parent.name)] = path.read_text().rpartition(")")[2].split()
+    wanted = [os.getpid()] if stats else []
     while wanted:
         pid = wanted.pop()
-        ticks += stats[pid][1]
-        wanted += [child for child, (parent, _) in stats.items() if parent == pid]
-    return ticks / os.sysconf("SC_CLK_TCK")
+        started, ticks = stats[pid][19], sum(map(int, stats[pid][11:13]))
+        _seen_ticks[pid, started] = ticks
+        wanted += [child for child, fields in stats.items() if int(fields[1]) == pid]
+    return sum(_seen_ticks.values()) / os.sysconf("SC_CLK_TCK")
 
 
 def write_results(name: str, rows: Sequence[Mapping[str, Any]], aims: Sequence[Aim], before: Mapping[str, Any]) -> None:
@@ -150,7 +153,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Prints rows under their columns; numbers to the right."""
     texts = [[_shown(value) for value in row] for row in rows]
     widths = [max(len(text) for text in column) for column in zip(columns, *texts, strict=True)]
-    numeric = [all(isinstance(row[n], int | float) for row in rows) for n in range(len(columns))]
+    numeric = [all(isinstance(row[n], int | float | None) for row in rows) for n in range(len(columns))]
 
     def line(cells: Sequence[str]) -> str:
         padded = (c.rjust(w) if right else c.ljust(w) for c, w, right in zip(cells, widths, numeric, strict=True))
@@ -166,8 +169,3 @@ def _shown(value: Any) -> str:
     if value is None:
         return ""
     return f"{value:,.2f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def all_tables(project: Project) -> list[str]:
-    """The names of the project's tables, in the order in which they are built."""
-    return load_graph(project).select(())

@@ -30,17 +30,13 @@ TABLES = ("bronze", "transactions", "items", "gold")
 MONEY = "decimal(12,2)"
 
 
-def build(spark: SparkSession, lake: Path) -> dict[str, int]:
-    """Takes in what was landed since the last time. Gives how many files that were."""
+def build(spark: SparkSession, lake: Path) -> None:
+    """Takes in what was landed since the last time."""
     tables = {name: str(lake / name) for name in TABLES}
-    files = new_files(spark, lake, tables["bronze"])
-    batch = load_bronze(spark, files, tables["bronze"])
-    if DeltaTable.isDeltaTable(spark, tables["transactions"]):
-        add_to_silver(spark, batch, tables)
-    else:
-        create_silver(spark, batch, tables)
+    batch = load_bronze(spark, new_files(spark, lake, tables["bronze"]), tables["bronze"])
+    touched = write_sales(spark, batch, tables["transactions"])
+    write_items(spark, touched, tables)
     write_gold(spark, tables)
-    return {"files": len(files)}
 
 
 def new_files(spark: SparkSession, lake: Path, bronze: str) -> list[str]:
@@ -74,22 +70,25 @@ def clean(bronze: DataFrame) -> DataFrame:
     return typed.withColumn("rank", F.row_number().over(newest_first)).where("rank = 1").drop("rank")
 
 
-def create_silver(spark: SparkSession, batch: DataFrame, tables: dict[str, str]) -> None:
-    """Both silver tables for the first time."""
-    sales = clean(batch).where("NOT coalesce(voided, false)")
-    save(sales, "overwrite", tables["transactions"])
-    save(items_of(spark.read.format("delta").load(tables["transactions"])), "overwrite", tables["items"])
-
-
-def add_to_silver(spark: SparkSession, batch: DataFrame, tables: dict[str, str]) -> None:
-    """Merges a batch into the transactions, and replaces the items of those that it holds."""
+def write_sales(spark: SparkSession, batch: DataFrame, path: str) -> DataFrame | None:
+    """One row per transaction; gives the ids that the batch touches, None where the table is made."""
+    if not DeltaTable.isDeltaTable(spark, path):
+        save(clean(batch).where("NOT coalesce(voided, false)"), "overwrite", path)
+        return None
     sales = clean(batch).localCheckpoint()  # computed once for the MERGE and what comes after it
-    merge_sales(spark, sales, tables["transactions"])
-    touched = sales.select("transaction_id")
+    merge_sales(spark, sales, path)
+    return sales.select("transaction_id")
+
+
+def write_items(spark: SparkSession, touched: DataFrame | None, tables: dict[str, str]) -> None:
+    """One row per item; those of touched transactions are replaced."""
+    sales = spark.read.format("delta").load(tables["transactions"])
+    if touched is None:
+        save(items_of(sales), "overwrite", tables["items"])
+        return
     target = DeltaTable.forPath(spark, tables["items"]).alias("t")
     target.merge(touched.alias("s"), "t.transaction_id = s.transaction_id").whenMatchedDelete().execute()
-    now = spark.read.format("delta").load(tables["transactions"]).join(touched, "transaction_id", "left_semi")
-    save(items_of(now), "append", tables["items"])
+    save(items_of(sales.join(touched, "transaction_id", "left_semi")), "append", tables["items"])
 
 
 def merge_sales(spark: SparkSession, sales: DataFrame, path: str) -> None:

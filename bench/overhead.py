@@ -185,29 +185,34 @@ def _row(size: int, batch: Batch, runs: list[dict[str, Any]]) -> dict[str, Any]:
         seconds = {side: [round(run[part], 2) for run in runs if run["side"] == side] for side in SIDES}
         middle = {side: median(seconds[side]) for side in SIDES}
         row[part] = {**seconds, "ratio": round(middle["headgate"] / middle["hand"], 3)}
-    own = [run for run in runs if run["side"] == "headgate"]
-    row["parts"] = {
-        table: {part: _middles(run["parts"][table].get(part, (0.0, 0.0)) for run in own) for part in parts}
-        for table, parts in own[0]["parts"].items()
-    }
+    row["parts"] = {side: _parts([run["parts"] for run in runs if run["side"] == side]) for side in SIDES}
     return row
 
 
+def _parts(told: list[dict[str, Any]]) -> dict[str, dict[str, list[float]]]:
+    """Table -> part -> the medians of wall and of processor seconds."""
+    return {
+        table: {part: _middles(one[table].get(part, (0.0, 0.0)) for one in told) for part in parts}
+        for table, parts in told[0].items()
+    }
+
+
 def _middles(spent: Iterable[Iterable[float]]) -> list[float]:
-    """The medians of wall and of processor seconds."""
     return [round(median(values), 2) for values in zip(*spent, strict=True)]
 
 
 def _print_parts(row: dict[str, Any]) -> None:
-    """Where Headgate's time goes."""
-    total = sum(parts["all"][0] for parts in row["parts"].values())
+    """Where Headgate's time goes, beside what the table takes by hand."""
+    own, hand = row["parts"]["headgate"], row["parts"]["hand"]
+    total = sum(parts["all"][0] for parts in own.values())
     print(f"\nHeadgate, {size_text(row['size'])}, {row['batch']}: where the {total:.1f} s of the build go")
     lines: list[list[Any]] = []
-    for table, parts in row["parts"].items():
-        for name, (wall, cpu) in sorted(parts.items(), key=lambda pair: -pair[1][0]):
-            if wall >= total / 200:
-                lines.append([table if name == "all" else "", name, wall, cpu, f"{wall / total:.0%}"])
-    print_table(["table", "part", "seconds", "cpu", "share"], lines)
+    for table, parts in own.items():
+        lines.append([table, "", *parts["all"], f"{parts['all'][0] / total:.0%}", *hand[table]["all"]])
+        inner = sorted((pair for pair in parts.items() if pair[0] != "all"), key=lambda pair: -pair[1][0])
+        shown = [(name, spent) for name, spent in inner if spent[0] > total / 200]
+        lines += [["", name, *spent, f"{spent[0] / total:.0%}", None, None] for name, spent in shown]
+    print_table(["table", "part", "seconds", "cpu", "share", "by hand", "cpu by hand"], lines)
 
 
 def _print_rows(rows: list[dict[str, Any]]) -> None:

@@ -31,21 +31,23 @@ def main(side: str, project: str, lake: str, clock: str, jvm: str) -> None:
 def by_hand(project: Project, lake: Path, clock: datetime, small: bool) -> dict[str, Any]:
     """The baseline, with the session that Headgate has."""
     import hand
+    from timers import instrument_hand
 
     from headgate.engine.session import start_session
 
+    timers = instrument_hand(hand)
     started = time.perf_counter()
     session = start_session(environment_on(project, lake), small=small)
     ready, cpu = time.perf_counter(), cpu_seconds()
     hand.build(session, lake)
     done, cpu = time.perf_counter(), cpu_seconds() - cpu
     session.stop()
-    return {"session": ready - started, "build": done - ready, "cpu": cpu}
+    return {"session": ready - started, "build": done - ready, "cpu": cpu, "parts": timers.parts()}
 
 
 def by_headgate(project: Project, lake: Path, clock: datetime, small: bool) -> dict[str, Any]:
     """What `headgate run` does; the planner's clock is the data's, which was landed in its own time."""
-    from timers import instrument
+    from timers import instrument_headgate
 
     from headgate.engine.lock import writing
     from headgate.engine.run import Runner
@@ -53,7 +55,7 @@ def by_headgate(project: Project, lake: Path, clock: datetime, small: bool) -> d
     from headgate.graph import load_graph
     from headgate.plan import Planner
 
-    timers = instrument()
+    timers = instrument_headgate()
     environment, graph = environment_on(project, lake), load_graph(project)
     planner = Planner(environment, graph, clock=lambda: clock)
     with writing(environment, wait=True, waiting=print):

@@ -10,7 +10,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Any
 
 from common import cpu_seconds
@@ -40,6 +40,13 @@ _WRAPPED = (
     (Committer, "append", "commit: append"),
     (Committer, "replace_where", "commit: replace where"),
 )
+# The baseline's functions, by the table of Headgate's that each makes.
+_BY_HAND = {
+    "load_bronze": "bronze.transactions",
+    "write_sales": "silver.transactions",
+    "write_items": "silver.transaction_items",
+    "write_gold": "gold.daily_store_sales",
+}
 
 
 class Timers:
@@ -86,13 +93,21 @@ class Timers:
         return {name: [round(s, 3) for s in spent] for name, spent in {"all": total, **own, "other": other}.items()}
 
 
-def instrument() -> Timers:
+def instrument_headgate() -> Timers:
     """Wraps what a run consists of."""
     timers = Timers()
     timers.wrap(Runner, "_run_table", lambda _, runner, name: name)
     timers.wrap(Stages, "stage", lambda caller, *_: f"stage: {_assigned(caller)}")
     for owner, name, label in _WRAPPED:
         timers.wrap(owner, name, lambda *_, label=label: label)
+    return timers
+
+
+def instrument_hand(module: ModuleType) -> Timers:
+    """Wraps the baseline's four steps."""
+    timers = Timers()
+    for name, table in _BY_HAND.items():
+        timers.wrap(module, name, lambda *_, table=table: table)
     return timers
 
 

@@ -31,7 +31,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory, repository: Project) -> Iter
         {
             "spark.master": "local[2]",
             "spark.driver.memory": "2g",
-            "spark.sql.shuffle.partitions": "1", "spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+            "spark.sql.shuffle.partitions": "1",
             "spark.databricks.delta.snapshotPartitions": "1",
             "spark.sql.warehouse.dir": str(scratch),
             "spark.local.dir": str(scratch),

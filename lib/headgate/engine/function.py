@@ -114,13 +114,6 @@ def plan_classes(rows: DataFrame) -> set[str]:
     return {name.rpartition(".")[2] for name in re.findall(r'"class":"([\w.$]+)"', text)}
 
 
-def is_projection(rows: DataFrame) -> bool:
-    """Whether a plan only selects and filters its input, so that computing it twice costs less than keeping it."""
-    return not plan_classes(rows) & (
-        _MULTIPLYING | {"Aggregate", "Window", "Sort", "Distinct", "Deduplicate", "PythonUDF", "ScalaUDF"}
-    )
-
-
 def may_multiply(rows: DataFrame) -> bool:
     """Whether a plan could give more than one row for a record."""
     return bool(plan_classes(rows) & _MULTIPLYING)

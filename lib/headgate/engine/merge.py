@@ -17,7 +17,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from headgate.engine import gate
-from headgate.engine.function import is_projection, may_multiply
+from headgate.engine.function import may_multiply
 from headgate.engine.outcome import Job, Outcome
 from headgate.engine.reads import read_at, read_changes
 from headgate.engine.schema import indexed_columns, require_same_or_added
@@ -69,15 +69,12 @@ def build_merge(job: Job) -> Outcome:
 def _judge(job: Job, bronze: DataFrame, records: DataFrame, shape: DataFrame) -> Batch:
     """Everything that is known of the batch before its commit. `shape` is the function's plan over nothing.
 
-    The typed records are kept, because parsing is what costs; the function's rows only where they
-    are more than a selection of them.
+    Records and rows are computed once each, and whole: an error on a row comes here, not in the middle of a write.
     """
     parameter = next(iter(job.node.reads))
     records = job.stages.stage(records)
     accepted = job.function(**{parameter: records.filter("_rejected IS NULL").drop("_rejected")})
-    placed = _placed(accepted, job.node.writes)
-    if not is_projection(shape):
-        placed = job.stages.stage(placed)
+    placed = job.stages.stage(_placed(accepted, job.node.writes))
     if may_multiply(shape):
         gate.require_one_row_a_record(placed, job.node)
     rows = placed.filter("size(_reasons) = 0").drop("_reasons")

@@ -31,6 +31,8 @@ _SETTINGS = {
     # Few open files a task replace the sort that a partitioned write would do.
     "spark.sql.maxConcurrentOutputFileWriters": "64",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "10000",
+    # Room for the compiled code of every table of a run: Spark's own 100 places are taken by a single one.
+    "spark.sql.codegen.cache.maxEntries": "4000",
     # A record may say a key twice; the last counts, as JSON readers have it.
     "spark.sql.variant.allowDuplicateKeys": "true",
 }
