@@ -42,6 +42,7 @@ _WRAPPED = (
 )
 # The baseline's functions, by the table of Headgate's that each makes.
 _BY_HAND = {
+    "new_files": "bronze.transactions",
     "load_bronze": "bronze.transactions",
     "write_sales": "silver.transactions",
     "write_items": "silver.transaction_items",

@@ -7,7 +7,7 @@ state store. All of this reads the log's files, without a JVM.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -153,6 +153,16 @@ class Ledger:
 
         files = pa.table(self.open(table, version).get_add_actions(flatten=True))
         return pc.sum(files["size_bytes"]).as_py() or 0
+
+    def uploads(self, table: str, days: Iterable[str]) -> set[str]:
+        """The ids of the uploads that a bronze table has taken in under `days` (`yyyy-mm-dd`)."""
+        # Not to_pyarrow_table: that imports pandas, which takes longer than the rest of a plan.
+        from deltalake import QueryBuilder
+
+        wanted = ", ".join(f"DATE '{day}'" for day in sorted(days))
+        query = f"SELECT upload FROM bronze WHERE _state = 'receipt' AND dt IN ({wanted})"
+        found = QueryBuilder().register("bronze", self.open(table)).execute(query).read_all()
+        return set(found["upload"].to_pylist())
 
     def live_rows(self, table: str, version: int) -> int:
         """How many live rows a version holds, by the statistics of its files."""

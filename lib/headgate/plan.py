@@ -146,11 +146,8 @@ class Planner:
     def _not_in_bronze(self, head: Head, listed: Mapping[str, Landed]) -> list[Landed]:
         if not head.exists or not listed:
             return list(listed.values())
-        days = sorted({landed.day for landed in listed.values()})
-        known = self._ledger.open(head.table).to_pyarrow_table(
-            columns=["upload"], partitions=[("_state", "=", "receipt"), ("dt", "in", days)]
-        )
-        return [listed[upload] for upload in listed.keys() - set(known["upload"].to_pylist())]
+        known = self._ledger.uploads(head.table, {landed.day for landed in listed.values()})
+        return [listed[upload] for upload in listed.keys() - known]
 
     def _plan_built(self, node: Node, head: Head) -> Work:
         sources = {name: self._ledger.head(name) for name in node.sources}

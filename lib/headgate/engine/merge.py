@@ -31,6 +31,7 @@ COUNTS = ("records", UNPARSABLE, "rejected", "no_row", "accepted", *VERDICTS)
 _RECEIPT = f"struct<store: string, object: string, {', '.join(f'{name}: bigint' for name in COUNTS)}>"
 _ORDER = ("sequence", "received", "upload", "record")
 _LOST = ("superseded", "unchanged")
+_BROADCAST_ROWS = 100_000
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def _judge(job: Job, bronze: DataFrame, records: DataFrame, shape: DataFrame) ->
     receipts = job.stages.stage(_receipts(bronze, records, keyless, verdicts))
     counts = _totals(receipts)
     gate.require_balance(counts, job.node)
-    rejected = _rejected(records, keyless, bronze, rows)
+    rejected = _rejected(records, keyless if counts["keyless"] else None, bronze)
     return Batch(rows, verdicts, rejected, receipts, counts, within)
 
 
@@ -173,21 +174,24 @@ def _receipts(bronze: DataFrame, records: DataFrame, keyless: DataFrame, verdict
     unread = sent - n["read"] - n[UNPARSABLE] - n["rejected"]
     counts = [values[name].alias(name) for name in COUNTS]
     receipt = F.struct("store", "object", *counts).cast(_RECEIPT).alias("_receipt")
-    return joined.select("upload", "received", unread.alias("unread"), "held", receipt)
+    return joined.select("upload", "received", unread.alias("unread"), "held", n["keyless"].alias("keyless"), receipt)
 
 
 def _totals(receipts: DataFrame) -> dict[str, int]:
     """The counts of all uploads, with `unread` (must be 0), `uploads`, and `held`: winners whose key is there."""
     sums = [F.sum(f"_receipt.{name}").alias(name) for name in COUNTS]
-    beside = [F.sum(F.abs("unread")).alias("unread"), F.sum("held").alias("held"), F.count("*").alias("uploads")]
+    beside = [F.sum(name).alias(name) for name in ("held", "keyless")]
+    beside += [F.sum(F.abs("unread")).alias("unread"), F.count("*").alias("uploads")]
     row = receipts.agg(*sums, *beside).collect()[0]
     counts = {name: int(value or 0) for name, value in row.asDict().items()}
     return {**counts, "quarantined": counts["rejected"] + counts[UNPARSABLE]}
 
 
-def _rejected(records: DataFrame, keyless: DataFrame, bronze: DataFrame, rows: DataFrame) -> DataFrame:
-    """One row a rejected record, with its raw text and every reason."""
+def _rejected(records: DataFrame, keyless: DataFrame | None, bronze: DataFrame) -> DataFrame:
+    """One row a rejected record, with its raw text and every reason. Bronze is read again for `keyless` only."""
     by_contract = records.filter("_rejected IS NOT NULL").select("_source", "_rejected")
+    if keyless is None:
+        return by_contract
     raw = bronze.filter("_state = 'live'").select("upload", "record", "raw", "raw_encoding")
     joined = keyless.select("_source.*", "_reasons").join(raw, ["upload", "record"])
     body = F.struct("raw", "raw_encoding", F.col("_reasons").alias("reasons")).cast(REJECTED)
@@ -224,6 +228,8 @@ def _merge(job: Job, rows: DataFrame, batch: Batch, facts: dict[str, Any]) -> Co
 def _without_lost(batch: Batch) -> DataFrame:
     lost = batch.verdicts.filter(F.col("verdict").isin(*_LOST))
     lost = lost.select(F.struct("upload", "record").alias("_lost"))
+    if sum(batch.counts[verdict] for verdict in _LOST) <= _BROADCAST_ROWS:
+        lost = F.broadcast(lost)  # Spark does not know how few they are, and would shuffle every row
     return batch.rows.join(lost, F.struct("_source.upload", "_source.record") == F.col("_lost"), "left_anti")
 
 
