@@ -12,6 +12,7 @@ import click
 from headgate.cli.options import Target, print_json, target_options
 from headgate.cli.output import print_table, progress
 from headgate.cli.selection import selection_options
+from headgate.errors import HeadgateError
 from headgate.graph import Graph, load_graph
 from headgate.plan import Planner
 
@@ -87,11 +88,10 @@ def _print(target: Target, reports: Sequence[Report]) -> None:
     print_table(_COLUMNS, rows, numeric=_COLUMNS[3:])
     for report in reports:
         if report.error:
-            click.echo(f"\nerror[{report.error['code']}] {report.table}: {_sentence(report.error)}", err=True)
+            click.echo(f"\nerror[{report.error['code']}] {report.table}: {_told(report.error)}", err=True)
         elif report.status == "skipped":
             click.echo(f"\n{report.table}: skipped, {report.reason}", err=True)
 
 
-def _sentence(error: dict[str, str]) -> str:
-    place = f"{error['where']}: " if error["where"] else ""
-    return f"{place}{error['what']}" + (f"\n  to do: {error['fix']}" if error["fix"] else "")
+def _told(error: dict[str, str]) -> str:
+    return str(HeadgateError(error["what"], where=error["where"], fix=error["fix"]))

@@ -201,9 +201,7 @@ def _rejected(records: DataFrame, keyless: DataFrame | None, bronze: DataFrame) 
 
 def _commit(job: Job, batch: Batch) -> Commit:
     """The target's one commit: rows, tombstones, rejected records, receipts, position."""
-    lost = sum(batch.counts[verdict] for verdict in _LOST)
-    winners = batch.rows if lost == 0 else _without_lost(batch)
-    rows = _all_states(winners, batch)
+    rows = _all_states(_winners(batch), batch)
     facts = {"counts": batch.counts, "changes_rows": _changes_rows(batch.counts)}
     partition_by = ["_state", *_writes(job).partition_by]
     spread = rows.hint("rebalance", *partition_by)
@@ -225,10 +223,14 @@ def _merge(job: Job, rows: DataFrame, batch: Batch, facts: dict[str, Any]) -> Co
     return job.committer.committed()
 
 
-def _without_lost(batch: Batch) -> DataFrame:
+def _winners(batch: Batch) -> DataFrame:
+    """The rows that are to be written: all but the superseded and the unchanged."""
+    count = sum(batch.counts[verdict] for verdict in _LOST)
+    if count == 0:
+        return batch.rows
     lost = batch.verdicts.filter(F.col("verdict").isin(*_LOST))
     lost = lost.select(F.struct("upload", "record").alias("_lost"))
-    if sum(batch.counts[verdict] for verdict in _LOST) <= _BROADCAST_ROWS:
+    if count <= _BROADCAST_ROWS:
         lost = F.broadcast(lost)  # Spark does not know how few they are, and would shuffle every row
     return batch.rows.join(lost, F.struct("_source.upload", "_source.record") == F.col("_lost"), "left_anti")
 
@@ -236,28 +238,20 @@ def _without_lost(batch: Batch) -> DataFrame:
 def _all_states(winners: DataFrame, batch: Batch) -> DataFrame:
     """Live rows, tombstones, rejected records and receipts as rows of one schema."""
     source = winners.schema["_source"].dataType
-    empty_source = [F.lit(None).alias(name) for name in ("record", "sequence")]
-
-    def widened(struct: Column) -> Column:
-        return struct.cast(source)
-
+    none = F.lit(None)
     rejected = batch.rejected.select(
         _text_key("r:", ("_source.upload", "_source.record")).alias("_key"),
-        widened(F.struct("_source.upload", "_source.received", "_source.record", F.lit(None).alias("sequence"))).alias(
-            "_source"
-        ),
+        F.struct("_source.*", none.alias("sequence")).cast(source).alias("_source"),
         F.lit("rejected").alias("_state"),
         "_rejected",
     )
     receipts = batch.receipts.select(
         F.concat(F.lit("u:"), "upload").alias("_key"),
-        widened(F.struct("upload", "received", *empty_source)).alias("_source"),
+        F.struct("upload", "received", none.alias("record"), none.alias("sequence")).cast(source).alias("_source"),
         F.lit("receipt").alias("_state"),
         "_receipt",
     )
-    rows = winners.withColumn("_rejected", F.lit(None).cast(REJECTED)).withColumn(
-        "_receipt", F.lit(None).cast(_RECEIPT)
-    )
+    rows = winners.withColumn("_rejected", none.cast(REJECTED)).withColumn("_receipt", none.cast(_RECEIPT))
     return rows.unionByName(rejected, allowMissingColumns=True).unionByName(receipts, allowMissingColumns=True)
 
 
