@@ -4,7 +4,7 @@ The modules of this folder import neither pyspark nor boto3, so that a plan need
 `engine` does the work on Spark, `cli` holds one thin module a verb.
 """
 
-from headgate.table import SOURCE, Affected, Changes, Merge, Replace, table
+from headgate.table import SOURCE, Affected, Append, Changes, History, Merge, Replace, Snapshot, table
 
-__all__ = ["SOURCE", "Affected", "Changes", "Merge", "Replace", "table"]
+__all__ = ["SOURCE", "Affected", "Append", "Changes", "History", "Merge", "Replace", "Snapshot", "table"]
 __version__ = "0.1.0"

@@ -19,7 +19,7 @@ from headgate.contract import Contract, load_contracts
 from headgate.errors import TableDefinitionError, UsageError, suggestion
 from headgate.modules import load_table, module_paths
 from headgate.project import Project
-from headgate.table import Affected, Changes, Merge, Read, Replace, Table, Write
+from headgate.table import Affected, Append, Changes, History, Merge, Read, Replace, Snapshot, Table, Write
 
 _MANIFEST_FORMAT = 1
 
@@ -159,6 +159,7 @@ def _in_order(nodes: Mapping[str, Node]) -> dict[str, Node]:
                     where=f"{node.module}:{node.line}",
                     fix="a bronze table needs a contract in conf/datasets, any other a module in jobs",
                 )
+    _check_reads(nodes)
     _check_one_reader_a_dataset(nodes)
     sorter = graphlib.TopologicalSorter({name: sorted(node.sources) for name, node in sorted(nodes.items())})
     try:
@@ -179,6 +180,26 @@ def _check_one_reader_a_dataset(nodes: Mapping[str, Node]) -> None:
                 where=f"{readers[1].module}:{readers[1].line}",
                 fix=f'read Affected("{readers[0].name}", by=[...]) instead',
             )
+
+
+def _check_reads(nodes: Mapping[str, Node]) -> None:
+    """`Changes` reads what only gains rows; the other reads need rows with columns, which bronze has not."""
+    for node in nodes.values():
+        for read in node.reads.values():
+            source, where = nodes[read.table], f"{node.module}:{node.line}"
+            insert_only = source.layer == "bronze" or isinstance(source.writes, Append)
+            if isinstance(read, Changes) and not insert_only:
+                raise TableDefinitionError(
+                    f"{node.name}: Changes reads insert-only tables, and {read.table} is not one",
+                    where=where,
+                    fix=f'read Affected("{read.table}", by=[...]) and write with Replace(by=[...])',
+                )
+            if not isinstance(read, Changes) and source.layer == "bronze":
+                raise TableDefinitionError(
+                    f"{node.name}: {type(read).__name__} cannot read {read.table}, whose records are not typed yet",
+                    where=where,
+                    fix=f'read Changes("{read.table}") and write with Merge(keys=[...]) or Append()',
+                )
 
 
 def _matches(node: Node, core: str) -> bool:
@@ -224,12 +245,14 @@ def _write_manifest(project: Project, digest: str, graph: Graph) -> None:
         return
 
 
-_KINDS: dict[str, Any] = {kind.__name__: kind for kind in (Changes, Affected, Merge, Replace)}
+_KINDS: dict[str, Any] = {
+    kind.__name__: kind for kind in (Changes, Affected, Snapshot, Append, Merge, Replace, History)
+}
 
 
 def _node_to(node: Node) -> dict[str, Any]:
     def tagged(value: Read | Write) -> dict[str, Any]:
-        return {"kind": type(value).__name__, **asdict(value)}
+        return {"kind": type(value).__name__, **{key: item for key, item in asdict(value).items() if item}}
 
     plain = {key: getattr(node, key) for key in ("name", "module", "line", "grain", "tags", "code_hash")}
     reads = {name: tagged(read) for name, read in node.reads.items()}

@@ -55,8 +55,13 @@ class Commit:
 
     @property
     def takes_rows_away(self) -> bool:
-        """Whether rows left an insert-only table: a rollback, an overwrite, a delete. Compaction does not count."""
-        return any(a["remove"].get("dataChange", True) for a in self.actions if "remove" in a)
+        """Whether rows left an insert-only table: a rollback, an overwrite, a delete.
+
+        Compaction does not count, and neither do rejected records that a replay released.
+        """
+        removed = [action["remove"] for action in self.actions if "remove" in action]
+        gone = (file for file in removed if file.get("dataChange", True))
+        return any(file.get("partitionValues", {}).get("_state", "live") == "live" for file in gone)
 
     @property
     def schema(self) -> Mapping[str, Any] | None:

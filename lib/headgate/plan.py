@@ -15,7 +15,7 @@ from headgate.errors import TableError
 from headgate.graph import Graph, Node
 from headgate.landing import Landed, list_landed
 from headgate.ledger import Commit, Head, Ledger
-from headgate.table import Changes
+from headgate.table import Changes, Read, Snapshot, Write
 
 #: What an object is taken for whose size is not known yet: one that was found by its late marker.
 UNKNOWN_SIZE = 2**20
@@ -34,11 +34,19 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Source:
-    """A table as one run reads it: pinned at `version`, changed since `since` (None: all of it)."""
+    """A table as one run reads it: pinned at `version`, changed since `since` (None: all of it).
+
+    A table that is not built yet is an empty one: its version is -1.
+    """
 
     id: str
     version: int
     since: int | None = None
+    moved: bool = False  # whether its rows may have changed since; what a frozen snapshot sees never counts
+
+    @property
+    def exists(self) -> bool:
+        return self.version >= 0
 
 
 @dataclass(frozen=True)
@@ -116,16 +124,17 @@ class Planner:
     def bytes_of(self, works: Iterable[Work]) -> int:
         """About how many bytes the works will read: landed objects, and whole sources where they are built anew."""
         landed = sum(item.size or UNKNOWN_SIZE for work in works for item in work.landed)
-        whole = {(name, source.version) for work in works if work.whole for name, source in work.sources.items()}
+        read = ((name, source) for work in works if work.whole for name, source in work.sources.items())
+        whole = {(name, source.version) for name, source in read if source.exists}
         return landed + sum(self._ledger.size(name, version) for name, version in whole)
 
     def rebuilt(self, work: Work, reason: str) -> Work:
         """`work` turned into a rebuild from all of what the table reads."""
-        sources = {name: self._ledger.head(name) for name in self._graph.node(work.table).sources}
-        if not all(source.exists for source in sources.values()):
+        node = self._graph.node(work.table)
+        heads = {name: self._ledger.head(name) for name in node.sources}
+        if _nothing_to_read(node, heads):
             return work
-        whole = {name: Source(source.id, source.version) for name, source in sources.items()}
-        return Work(work.table, Kind.REBUILD, reason, work.head, whole)
+        return Work(work.table, Kind.REBUILD, reason, work.head, _whole(heads))
 
     def _plan_bronze(self, node: Node, head: Head) -> Work:
         listed_at = self._clock()
@@ -150,32 +159,29 @@ class Planner:
         return [listed[upload] for upload in listed.keys() - known]
 
     def _plan_built(self, node: Node, head: Head) -> Work:
-        sources = {name: self._ledger.head(name) for name in node.sources}
-        missing = [name for name, source in sources.items() if not source.exists]
-        if missing:
-            return Work(node.name, Kind.NO_SOURCE, f"{missing[0]} is not built yet", head)
-        whole = {name: Source(source.id, source.version) for name, source in sources.items()}
+        heads = {name: self._ledger.head(name) for name in node.sources}
+        if missing := _nothing_to_read(node, heads):
+            return Work(node.name, Kind.NO_SOURCE, f"{missing} is not built yet", head)
         if not head.exists:
-            return Work(node.name, Kind.FIRST, "", head, whole)
-        why = self._why_rebuild(node, head, sources)
+            return Work(node.name, Kind.FIRST, "", head, _whole(heads))
+        why = self._why_rebuild(node, head, heads)
         if why:
-            return Work(node.name, Kind.REBUILD, why, head, whole)
-        return self._plan_increment(node, head, sources)
+            return Work(node.name, Kind.REBUILD, why, head, _whole(heads))
+        return self._plan_increment(node, head, heads)
 
     def _plan_increment(self, node: Node, head: Head, heads: Mapping[str, Head]) -> Work:
         position = head.position or {}
-        sources, moved = {}, []
+        sources = {}
         for name, source in heads.items():
             since = int(position[name]["version"])
-            sources[name] = Source(source.id, source.version, since)
-            commits = list(self._ledger.commits(name, since, source.version))
+            commits = [] if _is_frozen(node, name) else list(self._ledger.commits(name, since, source.version))
             why = self._why_unreadable(node, name, since, commits)
             if why:
                 return self.rebuilt(Work(node.name, Kind.REBUILD, why, head), why)
-            if any(commit.changes_rows for commit in commits if commit):
-                moved.append(f"{name} {since} -> {source.version}")
-        kind = Kind.INCREMENT if moved else Kind.CURRENT
-        return Work(node.name, kind, ", ".join(moved), head, sources)
+            moved = any(commit.changes_rows for commit in commits if commit)
+            sources[name] = Source(source.id, source.version, since, moved)
+        told = [f"{name} {source.since} -> {source.version}" for name, source in sources.items() if source.moved]
+        return Work(node.name, Kind.INCREMENT if told else Kind.CURRENT, ", ".join(told), head, sources)
 
     def _why_rebuild(self, node: Node, head: Head, sources: Mapping[str, Head]) -> str:
         """Why the table's position cannot be gone on from; empty where it can."""
@@ -185,8 +191,8 @@ class Planner:
         if declared != declaration(node):
             return "its declaration changed: " + _difference(declared, declaration(node))
         for name, source in sources.items():
-            at = head.position.get(name)
-            if at is None or at["id"] != source.id:
+            at = head.position[name]
+            if int(at["version"]) >= 0 and at["id"] != source.id:
                 return f"{name} is another table than before"
             if int(at["version"]) > source.version:
                 return f"{name} went back behind version {at['version']}"
@@ -211,7 +217,7 @@ class Planner:
         changed = [commit.schema for commit in commits if commit.schema is not None]
         if not changed:
             return True
-        schema = self._ledger.schema(source, since)
+        schema = self._ledger.schema(source, since) if since >= 0 else {}
         for after in changed:
             if any(after.get(name) != kind for name, kind in schema.items()):
                 return False
@@ -232,11 +238,36 @@ class Planner:
         return True
 
 
+def _reads_of(node: Node, source: str) -> list[Read]:
+    return [read for read in node.reads.values() if read.table == source]
+
+
+def _is_frozen(node: Node, source: str) -> bool:
+    return all(isinstance(read, Snapshot) and read.frozen for read in _reads_of(node, source))
+
+
+def _nothing_to_read(node: Node, heads: Mapping[str, Head]) -> str:
+    """The source without which there is nothing to build; empty where there is something.
+
+    A table is built as soon as one of the tables that drive it is there: the others are empty so far.
+    """
+    driving = [read.table for read in node.reads.values() if not isinstance(read, Snapshot)]
+    needed = driving or list(node.sources)
+    return "" if any(heads[name].exists for name in needed) else needed[0]
+
+
+def _whole(heads: Mapping[str, Head]) -> dict[str, Source]:
+    return {name: Source(head.id, head.version) for name, head in heads.items()}
+
+
 def declaration(node: Node) -> str:
     """What must rebuild a table when it changes, as canonical text: how it reads and how it is written."""
-    reads = {name: {"kind": type(read).__name__, **asdict(read)} for name, read in node.reads.items()}
-    writes = {"kind": type(node.writes).__name__, **asdict(node.writes)} if node.writes else None
-    return json.dumps({"reads": sorted(reads.values(), key=str), "writes": writes}, sort_keys=True)
+    reads = sorted((_declared(read) for read in node.reads.values()), key=str)
+    return json.dumps({"reads": reads, "writes": _declared(node.writes) if node.writes else None}, sort_keys=True)
+
+
+def _declared(part: Read | Write) -> dict[str, Any]:
+    return {"kind": type(part).__name__, **asdict(part)}
 
 
 def _difference(before: str | None, after: str) -> str:

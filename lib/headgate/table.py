@@ -1,8 +1,8 @@
 """`@table`: how a table is declared. Declarations only: nothing here reads, writes or imports Spark.
 
-Two pairs of a driving read and a write are legal here, each by the reason architecture gives:
-`Changes` feeds `Merge`, because only an insert-only source tells every change by its new rows;
-`Affected` feeds `Replace`, because a slice is recomputed whole, so a row that left it is gone.
+A read *drives* a table: `Changes` (one) feeds `Append` or `Merge`, because only an insert-only source tells
+every change by its new rows; `Affected` (one or more, of the same slices) feeds `Replace` or `History`, because
+a slice is recomputed whole, so a row that left it is gone. `Snapshot` stands beside them, or alone with `Replace()`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import update_wrapper
 from types import CodeType
-from typing import Any
+from typing import Any, NoReturn
 
 from headgate.errors import TableDefinitionError
 
@@ -24,7 +24,7 @@ LAYERS = ("silver", "gold")
 
 @dataclass(frozen=True)
 class Changes:
-    """Each new row of an insert-only table (a bronze table), exactly once."""
+    """Each new row of an insert-only table (a bronze table, or one written by `Append`), exactly once."""
 
     table: str
 
@@ -39,6 +39,28 @@ class Affected:
     def __init__(self, table: str, by: Sequence[str]) -> None:
         object.__setattr__(self, "table", table)
         object.__setattr__(self, "by", _names("by", by))
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All live rows of `table`, at one version a run.
+
+    Where its content has changed since, what reads it is rebuilt, so that a row that came late is not missing
+    for ever. `frozen` accepts the version that a row was computed with, and gives up that order does not matter.
+    """
+
+    table: str
+    frozen: bool = False
+
+
+@dataclass(frozen=True)
+class Append:
+    """Insert-only: each record's rows, as many as the function gives."""
+
+    partition_by: tuple[str, ...] = ()
+
+    def __init__(self, partition_by: Sequence[str] = ()) -> None:
+        object.__setattr__(self, "partition_by", _names("partition_by", partition_by, or_none=True))
 
 
 @dataclass(frozen=True)
@@ -70,23 +92,74 @@ class Merge:
 
 @dataclass(frozen=True)
 class Replace:
-    """The output owns each slice of `by`: what is computed for a slice replaces what was there."""
+    """The output owns each slice of `by`: what is computed for a slice replaces what was there.
 
-    by: tuple[str, ...]
+    Without `by` the whole table is one slice.
+    """
+
+    by: tuple[str, ...] = ()
     partition_by: tuple[str, ...] = ()
 
-    def __init__(self, by: Sequence[str], partition_by: Sequence[str] = ()) -> None:
-        object.__setattr__(self, "by", _names("by", by))
+    def __init__(self, by: Sequence[str] | None = None, partition_by: Sequence[str] = ()) -> None:
+        object.__setattr__(self, "by", () if by is None else _names("by", by))
         object.__setattr__(self, "partition_by", _names("partition_by", partition_by, or_none=True))
 
     @property
     def by_partition(self) -> bool:
         """Whether a slice is a partition of the output, so that it is replaced by its files."""
-        return set(self.by) == set(self.partition_by)
+        return bool(self.by) and set(self.by) == set(self.partition_by)
 
 
-Read = Changes | Affected
-Write = Merge | Replace
+@dataclass(frozen=True)
+class History:
+    """Slowly changing dimension, type 2: a row for each time a key's content was the same.
+
+    The function gives every version of a key; `sequence_by` is when a version began. Headgate adds `valid_from`,
+    `valid_to` (null where open; half-open intervals) and `is_current`, and leaves out the column of `sequence_by`
+    and those that only `delete_when` needs. Only a change in `track` (default: every column) opens a row; of the
+    other columns the latest value counts. A version that meets `delete_when` closes the row before it.
+    """
+
+    keys: tuple[str, ...]
+    sequence_by: str
+    track: tuple[str, ...] | None = None
+    delete_when: str | None = None
+    partition_by: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        keys: Sequence[str],
+        sequence_by: str,
+        track: Sequence[str] | None = None,
+        delete_when: str | None = None,
+        partition_by: Sequence[str] = (),
+    ) -> None:
+        object.__setattr__(self, "keys", _names("keys", keys))
+        object.__setattr__(self, "sequence_by", sequence_by)
+        object.__setattr__(self, "track", None if track is None else _names("track", track))
+        object.__setattr__(self, "delete_when", delete_when)
+        object.__setattr__(self, "partition_by", _names("partition_by", partition_by, or_none=True))
+
+
+Read = Changes | Affected | Snapshot
+Write = Append | Merge | Replace | History
+
+#: What `History` adds to the function's columns.
+VALID_FROM, VALID_TO, IS_CURRENT = "valid_from", "valid_to", "is_current"
+
+
+def slices_of(writes: Write) -> tuple[str, ...]:
+    """The columns whose values are the slices that a write recomputes; empty for one that has none."""
+    if isinstance(writes, History):
+        return writes.keys
+    return writes.by if isinstance(writes, Replace) else ()
+
+
+def unique_keys(writes: Write | None) -> tuple[str, ...]:
+    """The columns by which a table has one live row at most; empty where nothing is promised."""
+    if isinstance(writes, History):
+        return (*writes.keys, VALID_FROM)
+    return writes.keys if isinstance(writes, Merge) else ()
 
 
 class Table:
@@ -155,35 +228,69 @@ def _check_parameters(name: str, reads: Mapping[str, Read], function: Callable[.
 
 
 def _check_pair(name: str, reads: Mapping[str, Read], writes: Write, where: str) -> None:
-    """Refuses every pair but Changes-Merge and Affected-Replace, and names the right one."""
+    """Refuses every pair of driving read and write that would give wrong rows, and names the right one."""
+
+    def refuse(what: str, fix: str) -> NoReturn:
+        raise TableDefinitionError(f"{name}: {what}", where=where, fix=fix)
+
     changes = [r for r in reads.values() if isinstance(r, Changes)]
     affected = [r for r in reads.values() if isinstance(r, Affected)]
-    if len(reads) != 1:
-        raise TableDefinitionError(f"{name}: {len(reads)} reads; one drives a table", where=where, fix="keep one read")
-    if changes and not isinstance(writes, Merge):
-        raise TableDefinitionError(
-            f"{name}: Changes cannot feed Replace: new rows alone do not tell what a slice is now",
-            where=where,
-            fix=f'write with Merge(keys=[...]), or read Affected("{changes[0].table}", by={list(writes.by)})',
+    if changes and affected:
+        refuse(
+            f"{changes[0].table} by Changes and {affected[0].table} by Affected cannot both drive a table",
+            f'read the other one whole: Snapshot("{affected[0].table}"), or make two tables',
         )
-    if affected and not isinstance(writes, Replace):
-        raise TableDefinitionError(
-            f"{name}: Affected cannot feed Merge: a row that is missing from a slice would stay",
-            where=where,
-            fix=f"write with Replace(by={list(affected[0].by)})",
+    if len(changes) > 1:
+        refuse(
+            "two reads by Changes: rows of one that come later would never meet rows of the other",
+            "merge each into a table of its own, and read both by Affected with the same columns",
         )
-    if changes and not changes[0].table.startswith("bronze."):
-        raise TableDefinitionError(
-            f"{name}: Changes reads insert-only tables, and {changes[0].table} is not one",
-            where=where,
-            fix=f'read Affected("{changes[0].table}", by=[...]) and write with Replace(by=[...])',
+    if changes:
+        _check_changes(changes[0], writes, refuse)
+    elif affected:
+        _check_affected(affected, writes, refuse)
+    else:
+        _check_snapshots(reads, writes, refuse)
+
+
+def _check_changes(read: Changes, writes: Write, refuse: Callable[[str, str], NoReturn]) -> None:
+    if not isinstance(writes, Append | Merge):
+        refuse(
+            f"Changes cannot feed {type(writes).__name__}: new rows alone do not tell what a slice is now",
+            f'write with Append() or Merge(keys=[...]), or read Affected("{read.table}", by={list(slices_of(writes))})',
         )
-    if isinstance(writes, Replace) and affected and set(affected[0].by) != set(writes.by):
-        raise TableDefinitionError(
-            f"{name}: reads the slices {list(affected[0].by)} and writes the slices {list(writes.by)}",
-            where=where,
-            fix="give Affected and Replace the same columns",
+
+
+def _check_affected(reads: list[Affected], writes: Write, refuse: Callable[[str, str], NoReturn]) -> None:
+    by = reads[0].by
+    if not isinstance(writes, Replace | History):
+        refuse(
+            f"Affected cannot feed {type(writes).__name__}: a row that is missing from a slice would stay",
+            f"write with Replace(by={list(by)}) or History(keys={list(by)}, sequence_by=...)",
         )
+    if any(set(read.by) != set(by) for read in reads):
+        told = ", ".join(f"{read.table} by {list(read.by)}" for read in reads)
+        refuse(f"the reads by Affected have different slices: {told}", "give each the same columns")
+    if set(slices_of(writes)) != set(by):
+        owns = "keys" if isinstance(writes, History) else "by"
+        refuse(
+            f"reads the slices {list(by)} and writes the slices {list(slices_of(writes))}",
+            f"give Affected's by and {type(writes).__name__}'s {owns} the same columns",
+        )
+
+
+def _check_snapshots(reads: Mapping[str, Read], writes: Write, refuse: Callable[[str, str], NoReturn]) -> None:
+    if not reads:
+        refuse("reads nothing", 'name what it reads: reads={"rows": Affected("silver.x", by=[...])}')
+    if not isinstance(writes, Replace) or writes.by:
+        refuse(
+            f"Snapshot alone cannot feed {type(writes).__name__}"
+            + (f"(by={list(writes.by)})" if isinstance(writes, Replace) else "")
+            + ": nothing tells what changed",
+            "write the whole table with Replace(), or read what drives it by Changes or Affected",
+        )
+    if all(isinstance(read, Snapshot) and read.frozen for read in reads.values()):
+        refuse("every read is frozen: nothing would ever rebuild it", "remove frozen=True from one read")
 
 
 def _caller() -> str:

@@ -26,7 +26,7 @@ customProperties:
   - {{property: headgate.format, value: jsonl}}
 """
 MODULE = '''\
-from headgate import Affected, Changes, Merge, Replace, table
+from headgate import Affected, Append, Changes, History, Merge, Replace, Snapshot, table
 
 
 @table("{name}", reads={{"rows": {read}}}, writes={write}, tags={tags})
@@ -177,6 +177,27 @@ def test_two_tables_that_read_one_bronze_are_refused_with_the_read_to_use(shop):
     assert (error.where, error.fix) == ("jobs/silver/tills.py:4", 'read Affected("silver.sales", by=[...]) instead')
 
 
+def test_changes_of_a_table_that_is_not_insert_only_are_refused_with_the_read_to_use(shop):
+    shop.merged("silver.tills", "silver.sales")
+    error = refused(shop)
+    assert "silver.sales is not one" in error.what
+    assert (error.where, error.fix[:28]) == ("jobs/silver/tills.py:4", 'read Affected("silver.sales"')
+
+
+@pytest.mark.parametrize("read", ['Affected("bronze.stock", by=["id"])', 'Snapshot("bronze.stock")'])
+def test_bronze_is_read_by_changes_alone(shop, read):
+    shop.module("gold.stock", read, 'Replace(by=["id"])' if "Affected" in read else "Replace()", ())
+    error = refused(shop)
+    assert "cannot read bronze.stock" in error.what
+    assert error.fix.startswith('read Changes("bronze.stock")')
+
+
+def test_changes_of_an_insert_only_table_are_taken(shop):
+    shop.module("silver.stock", 'Changes("bronze.stock")', "Append()", ())
+    shop.merged("silver.newest", "silver.stock")
+    assert shop.load().node("silver.newest").sources == ("silver.stock",)
+
+
 def test_a_module_that_cannot_be_loaded_leaves_no_manifest(shop):
     (shop.project.jobs / "gold" / "daily.py").write_text("1 / 0\n")
     assert refused(shop).where == "jobs/gold/daily.py:1"
@@ -205,6 +226,10 @@ def test_an_unchanged_project_is_planned_without_importing_pyspark(shop):
 
 
 def test_the_manifest_gives_the_graph_that_the_modules_gave(shop):
+    shop.module("silver.stock", 'Changes("bronze.stock")', 'Append(partition_by=["day"])', ())
+    shop.module("gold.whole", 'Snapshot("silver.stock", frozen=False)', "Replace()", ())
+    history = 'History(keys=["id"], sequence_by="at", track=["a"], delete_when="gone")'
+    shop.module("gold.past", 'Affected("silver.sales", by=["id"])', history, ())
     assert shop.load() == shop.load()
 
 

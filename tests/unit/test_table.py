@@ -6,7 +6,7 @@ import inspect
 
 import pytest
 
-from headgate import Affected, Changes, Merge, Replace, table
+from headgate import Affected, Append, Changes, History, Merge, Replace, Snapshot, table
 from headgate.errors import TableDefinitionError
 
 MERGE = Merge(keys=["id"])
@@ -27,31 +27,53 @@ def refused(*args, **changes) -> TableDefinitionError:
     return caught.value
 
 
+BRONZE = Changes("bronze.things")
+OTHER = Affected("silver.other", by=["day"])
+HISTORY = History(keys=["id"], sequence_by="at")
+
+
 @pytest.mark.parametrize(
-    ("read", "writes", "what", "fix"),
+    ("reads", "writes", "what", "fix"),
     [
-        (Changes("bronze.things"), REPLACE, "Changes cannot feed Replace", "Affected(\"bronze.things\", by=['day'])"),
-        (Affected("silver.other", by=["day"]), MERGE, "Affected cannot feed Merge", "Replace(by=['day'])"),
-        (Changes("silver.other"), MERGE, "silver.other is not one", 'Affected("silver.other", by=[...])'),
-        (Affected("silver.other", by=["id"]), REPLACE, "reads the slices ['id'] and writes the slices ['day']", "same"),
+        ([BRONZE], REPLACE, "Changes cannot feed Replace", "Affected(\"bronze.things\", by=['day'])"),
+        ([BRONZE], HISTORY, "Changes cannot feed History", "Affected(\"bronze.things\", by=['id'])"),
+        ([OTHER], MERGE, "Affected cannot feed Merge", "Replace(by=['day']) or History(keys=['day']"),
+        ([OTHER], Append(), "Affected cannot feed Append", "Replace(by=['day'])"),
+        ([OTHER], Replace(), "writes the slices []", "Replace's by the same columns"),
+        ([OTHER], HISTORY, "writes the slices ['id']", "History's keys the same"),
+        ([Affected("silver.other", by=["id"])], REPLACE, "the slices ['id'] and writes the slices ['day']", "same"),
+        ([OTHER, Affected("silver.more", by=["id"])], REPLACE, "silver.other by ['day'], silver.more by", "same"),
+        ([BRONZE, OTHER], MERGE, "cannot both drive a table", 'Snapshot("silver.other")'),
+        ([BRONZE, Changes("bronze.more")], MERGE, "two reads by Changes", "read both by Affected"),
+        ([Snapshot("silver.other")], MERGE, "Snapshot alone cannot feed Merge", "Replace()"),
+        ([Snapshot("silver.other")], REPLACE, "Snapshot alone cannot feed Replace(by=['day'])", "Replace()"),
+        ([Snapshot("silver.other", frozen=True)], Replace(), "every read is frozen", "remove frozen=True"),
+        ([], MERGE, "reads nothing", "reads="),
     ],
 )
-def test_an_illegal_pair_is_refused_with_the_pair_to_use(read, writes, what, fix):
-    error = refused({"uploads": read}, writes)
+def test_an_illegal_pair_is_refused_with_the_pair_to_use(reads, writes, what, fix):
+    error = _refuse_reads(reads, writes)
     assert what in error.what
     assert fix in error.fix
 
 
 @pytest.mark.parametrize(
-    ("read", "writes"),
+    ("reads", "writes"),
     [
-        (Changes("bronze.things"), MERGE),
-        (Affected("silver.other", by=["day"]), REPLACE),
-        (Affected("silver.other", by=["a", "b"]), Replace(by=["b", "a"])),
+        ([BRONZE], MERGE),
+        ([BRONZE], Append(partition_by=["day"])),
+        ([Changes("silver.log")], MERGE),
+        ([BRONZE, Snapshot("silver.other")], MERGE),
+        ([BRONZE, Snapshot("silver.other", frozen=True)], Append()),
+        ([OTHER], REPLACE),
+        ([OTHER, Affected("silver.more", by=["day"]), Snapshot("silver.third")], REPLACE),
+        ([Affected("silver.other", by=["a", "b"])], Replace(by=["b", "a"])),
+        ([Affected("silver.other", by=["id"])], HISTORY),
+        ([Snapshot("silver.other"), Snapshot("silver.more", frozen=True)], Replace()),
     ],
 )
-def test_a_legal_pair_is_taken(read, writes):
-    assert declare({"uploads": read}, writes).writes == writes
+def test_a_legal_pair_is_taken(reads, writes):
+    assert _declare_reads(reads, writes).writes == writes
 
 
 def test_a_refusal_names_the_line_of_the_declaration():
@@ -70,16 +92,17 @@ def test_a_function_without_a_docstring_is_refused_because_it_says_the_grain(doc
     assert "no docstring" in refused({"uploads": Changes("bronze.things")}, doc=doc).what
 
 
-def test_a_table_has_exactly_one_read():
-    assert "0 reads" in str(_refuse_reads({}))
-    assert "2 reads" in str(_refuse_reads({"a": Changes("bronze.a"), "b": Changes("bronze.b")}))
+def _declare_reads(reads, writes):
+    """A table whose function takes a parameter for each read."""
+    named = {f"rows_{number}": read for number, read in enumerate(reads)}
+    namespace: dict = {}
+    exec(f'def f({", ".join(named)}):\n    """One row."""', namespace)  # noqa: S102
+    return table("silver.things", reads=named, writes=writes)(namespace["f"])
 
 
-def _refuse_reads(reads) -> TableDefinitionError:
+def _refuse_reads(reads, writes) -> TableDefinitionError:
     with pytest.raises(TableDefinitionError) as caught:
-        namespace: dict = {}
-        exec(f'def f({", ".join(reads)}):\n    """One row."""', namespace)  # noqa: S102
-        table("silver.things", reads=reads, writes=MERGE)(namespace["f"])
+        _declare_reads(reads, writes)
     return caught.value
 
 

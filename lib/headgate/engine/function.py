@@ -16,7 +16,7 @@ from headgate.errors import HeadgateError, TableError, suggestion
 from headgate.graph import Node
 from headgate.modules import author_line, load_table
 from headgate.project import Project
-from headgate.table import SOURCE, Merge, Table
+from headgate.table import SOURCE, Merge, Table, slices_of
 
 #: Expressions whose value is another one when a run is repeated.
 _UNREPEATABLE = {
@@ -96,7 +96,7 @@ class AuthoredFunction:
             if SOURCE not in rows.columns:
                 self._wrong("the column _source was dropped", "keep it: add SOURCE to the select")
         else:
-            needed = [*writes.by, *writes.partition_by] if writes else []
+            needed = [*slices_of(writes), *writes.partition_by] if writes else []
             if SOURCE in rows.columns:
                 self._wrong("_source does not belong into this table", "drop it")
         for name in needed:
