@@ -16,7 +16,18 @@ from headgate.errors import HeadgateError, TableError, suggestion
 from headgate.graph import Node
 from headgate.modules import author_line, load_table
 from headgate.project import Project
-from headgate.table import SOURCE, Merge, Table, slices_of
+from headgate.table import (
+    IS_CURRENT,
+    SOURCE,
+    VALID_FROM,
+    VALID_TO,
+    Append,
+    History,
+    Merge,
+    Table,
+    Write,
+    slices_of,
+)
 
 #: Expressions whose value is another one when a run is repeated.
 _UNREPEATABLE = {
@@ -91,21 +102,30 @@ class AuthoredFunction:
             self._wrong(f"the column '{own[0]}' begins with '_', which is Headgate's", "rename it")
         if len({name.lower() for name in rows.columns}) != len(rows.columns):
             self._wrong("two columns have the same name", "give each its own")
-        if isinstance(writes, Merge):
-            needed = [*writes.keys, *([writes.sequence_by] if writes.sequence_by else []), *writes.partition_by]
+        if isinstance(writes, Append | Merge):
             if SOURCE not in rows.columns:
                 self._wrong("the column _source was dropped", "keep it: add SOURCE to the select")
-        else:
-            needed = [*slices_of(writes), *writes.partition_by] if writes else []
-            if SOURCE in rows.columns:
-                self._wrong("_source does not belong into this table", "drop it")
-        for name in needed:
+        elif SOURCE in rows.columns:
+            self._wrong("_source does not belong into this table", "drop it")
+        if isinstance(writes, History) and (taken := {VALID_FROM, VALID_TO, IS_CURRENT} & set(rows.columns)):
+            self._wrong(f"the column '{min(taken)}' is what History adds", "rename it")
+        for name in named_columns(writes) if writes else ():
             if name not in rows.columns:
                 missing = f"the declaration names '{name}', which the function does not return."
                 self._wrong(missing + suggestion(name, rows.columns), "return the column, or correct the declaration")
 
     def _wrong(self, what: str, fix: str) -> NoReturn:
         raise TableError(what, where=self.where, fix=fix)
+
+
+def named_columns(writes: Write) -> list[str]:
+    """The columns that a write names: the function has to return them."""
+    found = [*slices_of(writes), *writes.partition_by]
+    if isinstance(writes, Merge):
+        found += [*writes.keys, *([writes.sequence_by] if writes.sequence_by else [])]
+    if isinstance(writes, History):
+        found += [writes.sequence_by, *(writes.track or ())]
+    return found
 
 
 def plan_classes(rows: DataFrame) -> set[str]:

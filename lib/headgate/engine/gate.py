@@ -18,6 +18,11 @@ from headgate.graph import Node
 from headgate.table import Merge
 
 
+def no_reasons() -> Column:
+    """The reasons of a row with which nothing is wrong: an empty array."""
+    return F.array().cast(f"array<{REASON}>")
+
+
 def keyless(writes: Merge) -> Column:
     """The reasons for which a row cannot be placed: a null key or a null sequence. An empty array where it can."""
     needed = [*((name, "key") for name in writes.keys)]
@@ -55,11 +60,26 @@ def require_inside(outside: DataFrame, by: tuple[str, ...], node: Node) -> None:
         )
 
 
+def require_all_placed(unplaced: DataFrame | None, node: Node) -> None:
+    """Raises BatchRefused where a row without a key came from a table that has no records to reject."""
+    row = unplaced.head() if unplaced is not None else None
+    if row is not None:
+        raise BatchRefused(
+            f"record {row['_source']['record']} of upload {row['_source']['upload']}: "
+            f"{row['_reasons'][0]['column']} {row['_reasons'][0]['rule']}",
+            where=f"{node.module}:{node.line}",
+            fix=f"leave such a row out here, or reject its record in {node.sources[0]}, which reads the upload",
+        )
+
+
 def require_balance(counts: dict[str, int], node: Node) -> None:
-    """The two counting equations, over a run. Raises BatchRefused: a record that is nowhere is a fault of Headgate."""
+    """The two counting equations, over a run; an accepted record has one row, or with `Append` more.
+
+    Raises BatchRefused: a record that is nowhere is a fault of Headgate.
+    """
     records = ("unparsable", "rejected", "no_row", "accepted")
     rows = ("inserted", "updated", "deleted", "superseded", "unchanged")
     whole = counts["records"] == reduce(lambda total, name: total + counts[name], records, 0)
-    parts = counts["accepted"] == reduce(lambda total, name: total + counts[name], rows, 0)
+    parts = counts["rows"] == reduce(lambda total, name: total + counts[name], rows, 0)
     if not whole or not parts or counts["no_row"] < 0 or counts["unread"] != 0:
         raise BatchRefused(f"the counts do not balance: {counts}", where=node.name, fix="report this with the counts")

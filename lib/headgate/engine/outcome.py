@@ -13,6 +13,7 @@ from headgate.engine.stage import Stages
 from headgate.environment import Environment
 from headgate.graph import Graph, Node
 from headgate.plan import Work
+from headgate.project import Project
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Job:
     """One table's work, with everything that does it."""
 
     session: SparkSession
+    project: Project
     environment: Environment
     graph: Graph
     node: Node

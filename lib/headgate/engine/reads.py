@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
 
@@ -19,8 +19,11 @@ _ADDED = ("insert", "update_postimage")
 
 def read_changes(session: SparkSession, uri: str, source: Source) -> DataFrame:
     """The rows of an insert-only table that came in (since, version]; all of them where `since` is None."""
+    everything = read_at(session, uri, source.version)
     if source.since is None:
-        return read_at(session, uri, source.version)
+        return everything
+    if not source.moved:
+        return everything.limit(0)
     feed = _feed(session, uri, source.since, source.version)
     return feed.filter(F.col("_change_type") == "insert").drop(*_FEED_COLUMNS)
 
@@ -36,60 +39,89 @@ def live(frame: DataFrame) -> DataFrame:
 
 
 @dataclass(frozen=True)
+class AffectedRead:
+    """A read by `Affected`: the function's parameter, the table as this run sees it, and how it is laid out.
+
+    `unique`: `by` are keys of which the table has one live row each. `partitioned`: a slice is whole partitions.
+    """
+
+    parameter: str
+    uri: str
+    source: Source
+    everything: DataFrame
+    unique: bool
+    partitioned: bool
+
+
+@dataclass(frozen=True)
 class Slices:
-    """The affected slices of a source, and their live rows.
+    """The affected slices, and for each read their live rows.
 
     `values` are the slices' values of `by` (None: every slice). `within` gives a literal SQL condition
     that every affected slice meets, its columns under a prefix; where `exact`, no other slice meets it.
     """
 
     by: tuple[str, ...]
-    rows: DataFrame
+    rows: Mapping[str, DataFrame]
     values: DataFrame | None = None
     within: Callable[[str], str] = lambda _: "true"
     exact: bool = True
     none: bool = False
-    rows_in: int | None = None
 
 
 def read_affected(
     session: SparkSession,
-    uri: str,
-    source: Source,
+    reads: Sequence[AffectedRead],
     by: tuple[str, ...],
     *,
-    keys: tuple[str, ...],
-    partitions: tuple[str, ...],
+    whole: bool,
+    by_partition: bool,
     stages: Stages,
+    asked: DataFrame | None = None,
 ) -> Slices:
-    """The slices of `by` in which content changed on net in (since, version], with all of their live rows.
+    """The slices of `by` in which content of any read changed on net, with all of their live rows in each read.
 
-    Where `by` are the source's `keys`, what came in on net is all there is, and the source is not
-    scanned; where they are its `partitions`, only those are read.
+    `asked` are slices to recompute beside them. Where the output's slices are its partitions (`by_partition`), or
+    every read's are, they are told one by one, so that only their partitions are read. Where `by` are the unique
+    keys of the only read, what came in on net is all there is, and it is not scanned.
     """
-    everything = live(read_at(session, uri, source.version))
-    if source.since is None:
+    everything = {read.parameter: read.everything for read in reads}
+    if whole:
         return Slices(by, everything)
-    net = stages.stage(_net_changes(_feed(session, uri, source.since, source.version)))
-    if set(by) <= set(partitions):
-        return _by_partitions(everything, net.select(*by).distinct(), by)
-    values = stages.stage(net.select(*by).distinct())
-    bounds, came = _bounds(net, by)
+    nets = {read.parameter: stages.stage(_net_changes_of(session, read)) for read in reads if read.source.moved}
+    parts = [net.select(*by) for net in nets.values()] + ([asked.select(*by)] if asked is not None else [])
+    if not parts:
+        return Slices(by, everything, none=True)
+    values = stages.stage(reduce(DataFrame.union, parts).distinct())
+    if by_partition or all(read.partitioned for read in reads):
+        points = _points(values)
+        within = partial(_one_of, points)
+        return Slices(by, _filtered(everything, within("")), values, within, none=not points)
+    bounds = _bounds(values, by)
     within = partial(_between, bounds)
-    if set(by) == set(keys):
-        rows = net.filter("_sign > 0").select(everything.columns)
-        return Slices(by, rows, values, within, exact=False, none=not bounds, rows_in=came)
-    rows = in_slices(everything.filter(within("")), values)
+    if len(reads) == 1 and reads[0].unique and asked is None:
+        rows = {name: net.filter("_sign > 0").select(everything[name].columns) for name, net in nets.items()}
+    else:
+        rows = {name: in_slices(frame, values) for name, frame in _filtered(everything, within("")).items()}
     return Slices(by, rows, values, within, exact=False, none=not bounds)
 
 
-def _by_partitions(everything: DataFrame, values: DataFrame, by: tuple[str, ...]) -> Slices:
-    points = _points(values)
-    within = partial(_one_of, points)
-    return Slices(by, everything.filter(within("")), values, within, none=not points)
+def _filtered(frames: Mapping[str, DataFrame], condition: str) -> dict[str, DataFrame]:
+    return {name: frame.filter(condition) for name, frame in frames.items()}
+
+
+def moved_on_net(session: SparkSession, uri: str, since: int, version: int) -> bool:
+    """Whether the live content of a table is another one at `version` than it was at `since`."""
+    return not _net_changes(_feed(session, uri, since, version)).isEmpty()
+
+
+def _net_changes_of(session: SparkSession, read: AffectedRead) -> DataFrame:
+    since = -1 if read.source.since is None else read.source.since
+    return _net_changes(_feed(session, read.uri, since, read.source.version))
 
 
 def _feed(session: SparkSession, uri: str, since: int, version: int) -> DataFrame:
+    """The change feed of (since, version]; from the beginning where `since` is -1."""
     reader = session.read.format("delta").option("readChangeFeed", "true")
     return reader.option("startingVersion", since + 1).option("endingVersion", version).load(uri)
 
@@ -139,19 +171,18 @@ def _points(values: DataFrame) -> list[dict[str, Literal]]:
     return [{name: (row[name], types[name]) for name in values.columns} for row in sorted(rows, key=str)]
 
 
-def _bounds(net: DataFrame, by: tuple[str, ...]) -> tuple[dict[str, tuple[Literal, Literal, int]], int]:
-    """Least and greatest value and number of nulls of each column of `by` (empty without rows); the rows that came."""
+def _bounds(values: DataFrame, by: tuple[str, ...]) -> dict[str, tuple[Literal, Literal, int]]:
+    """Least and greatest value and number of nulls of each column of `by`; empty without rows."""
     sides = [
         f(name).cast("string").alias(f"{label}_{name}") for name in by for label, f in (("lo", F.min), ("hi", F.max))
     ]
     nulls = [F.count_if(F.col(name).isNull()).alias(f"nulls_{name}") for name in by]
-    came = F.sum(F.when(F.col("_sign") > 0, F.col("_sign"))).alias("came")
-    row = net.agg(*sides, *nulls, F.count("*").alias("rows"), came).collect()[0]
+    row = values.agg(*sides, *nulls, F.count("*").alias("rows")).collect()[0]
     if not row["rows"]:
-        return {}, 0
-    types = _types(net)
+        return {}
+    types = _types(values)
     sides_of = {name: ((row[f"lo_{name}"], types[name]), (row[f"hi_{name}"], types[name])) for name in by}
-    return {name: (*sides_of[name], row[f"nulls_{name}"]) for name in by}, int(row["came"] or 0)
+    return {name: (*sides_of[name], row[f"nulls_{name}"]) for name in by}
 
 
 def _one_of(points: list[dict[str, Literal]], prefix: str) -> str:

@@ -1,4 +1,4 @@
-"""`Replace`: the output owns each slice. What is computed for a slice replaces what was there.
+"""`Replace` and `History`: the output owns each slice. What is computed for a slice replaces what was there.
 
 By partition where the slice is the output's partition; otherwise by keyed difference, one MERGE that
 deletes what is missing, inserts what is new, and leaves equal rows alone.
@@ -11,35 +11,48 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from headgate.engine import gate
+from headgate.engine.history import require_no_ties, versions
+from headgate.engine.inputs import live_rows, snapshots
 from headgate.engine.outcome import Job, Outcome
 from headgate.engine.reads import (
+    AffectedRead,
     Slices,
     in_slices,
     outside_slices,
     read_affected,
     read_at,
 )
-from headgate.engine.schema import indexed_columns, require_same_or_added
+from headgate.engine.schema import content_hash, indexed_columns, require_same_or_added, with_columns_of
 from headgate.ledger import Commit
-from headgate.table import Affected, Merge, Replace
+from headgate.table import Affected, History, Replace, slices_of, unique_keys
 
 
 def build_replace(job: Job) -> Outcome:
     """Recomputes the affected slices. Raises BatchRefused, with the target untouched, where the gate refuses them."""
-    parameter, read = next((name, read) for name, read in job.node.reads.items() if isinstance(read, Affected))
-    slices = _read(job, read)
-    shape = job.function.check(job.session, {parameter: slices.rows})
+    slices = _read(job)
+    inputs = {**slices.rows, **snapshots(job)}
+    shape = _output(job, job.function.check(job.session, inputs))
     require_same_or_added(shape, job.work, job.node, job.committer.ledger)
-    if slices.values is None:
-        return _build_whole(job, job.function(**{parameter: slices.rows}))
     if slices.none:
         return _advance(job, shape)
-    rows = job.stages.stage(job.function(**{parameter: slices.rows}))
+    rows = job.function(**inputs)
+    if isinstance(job.node.writes, History):
+        rows = job.stages.stage(rows)
+        require_no_ties(rows, job.node.writes, job.node)
+    rows = _output(job, rows)
+    if slices.values is None:
+        return _build_whole(job, rows)
+    rows = job.stages.stage(rows)
     gate.require_inside(_outside(rows, slices), slices.by, job.node)
-    rows_in = slices.rows.count() if slices.rows_in is None else slices.rows_in
-    if _writes(job).by_partition and slices.exact:
+    rows_in = sum(frame.count() for frame in slices.rows.values())
+    if slices.exact and _is_by_partition(job):
         return _replace_partitions(job, rows, slices, rows_in)
     return _replace_by_difference(job, rows, slices, rows_in)
+
+
+def _output(job: Job, rows: DataFrame) -> DataFrame:
+    """The table's rows, from those of the function."""
+    return versions(rows, job.node.writes) if isinstance(job.node.writes, History) else rows
 
 
 def _outside(rows: DataFrame, slices: Slices) -> DataFrame:
@@ -49,14 +62,28 @@ def _outside(rows: DataFrame, slices: Slices) -> DataFrame:
     return outside_slices(rows, slices.values)
 
 
-def _read(job: Job, read: Affected) -> Slices:
-    source = job.graph.node(read.table)
-    keys = source.writes.keys if isinstance(source.writes, Merge) else ()
-    partitions = source.writes.partition_by if source.writes else ()
-    return read_affected(
-        job.session, job.environment.table_uri(read.table), job.work.sources[read.table], read.by,
-        keys=keys, partitions=partitions, stages=job.stages,
+def _read(job: Job) -> Slices:
+    """The affected slices; of a table that reads by `Snapshot` alone all, or none where nothing moved."""
+    reads = [_affected_read(job, name, read) for name, read in job.node.reads.items() if isinstance(read, Affected)]
+    if not reads:
+        return Slices((), {}, none=not job.work.whole)
+    by = slices_of(_writes(job))
+    partitions = _is_by_partition(job)
+    return read_affected(job.session, reads, by, whole=job.work.whole, by_partition=partitions, stages=job.stages)
+
+
+def _affected_read(job: Job, parameter: str, read: Affected) -> AffectedRead:
+    writes = job.graph.node(read.table).writes
+    return AffectedRead(
+        parameter, job.environment.table_uri(read.table), job.work.sources[read.table], live_rows(job, read.table),
+        unique=set(read.by) == set(unique_keys(writes)),
+        partitioned=writes is not None and set(read.by) <= set(writes.partition_by),
     )  # fmt: skip
+
+
+def _is_by_partition(job: Job) -> bool:
+    writes = _writes(job)
+    return isinstance(writes, Replace) and writes.by_partition
 
 
 def _build_whole(job: Job, rows: DataFrame) -> Outcome:
@@ -97,30 +124,22 @@ def _difference(rows: DataFrame, held: DataFrame) -> DataFrame:
 
     Copies of one content cannot be told apart, so where their number changes all go and all come.
     """
-    names = rows.columns
-    new = rows.select(*names, F.lit(1).alias("_new"), F.lit(0).alias("_old"))
-    old = held.select(*names, F.lit(0).alias("_new"), F.lit(1).alias("_old"))
-    counted = new.union(old).withColumn("_hash", content_hash(names)).groupBy("_hash").agg(
-        F.sum("_old").alias("_gone"), F.sum("_new").alias("_copies"), *(F.first(name).alias(name) for name in names)
+    new = rows.select("*", F.lit(1).alias("_new"), F.lit(0).alias("_old"))
+    old = with_columns_of(held, rows).select("*", F.lit(0).alias("_new"), F.lit(1).alias("_old"))
+    counted = new.union(old).withColumn("_hash", content_hash(rows)).groupBy("_hash").agg(
+        F.sum("_old").alias("_gone"), F.sum("_new").alias("_copies"), *(F.first(n).alias(n) for n in rows.columns)
     )  # fmt: skip
     return counted.filter("_gone <> _copies")
 
 
-def content_hash(names: list[str], prefix: str = "") -> Column:
-    """A hash of a row's content that tells a null from a value, and one column from the next."""
-    content = F.struct(*(F.col(f"{prefix}{name}").alias(name) for name in names))
-    exact = {"ignoreNullFields": "false", "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"}
-    return F.md5(F.to_json(content, exact))
-
-
 def _merge_difference(job: Job, gone: DataFrame, inserts: DataFrame, slices: Slices) -> Commit:
     """One MERGE: a row of `gone` deletes every copy of its content, a row of `inserts` matches nothing."""
-    names = inserts.columns
     changes = gone.unionByName(inserts.withColumn("_hash", F.lit(None).cast("string"))).alias("changes")
-    condition = F.expr(slices.within("target.")) & (content_hash(names, "target.") == F.col("changes._hash"))
-    for name in _writes(job).by:
+    held = list(job.committer.ledger.schema(job.node.name, job.work.head.version))
+    condition = F.expr(slices.within("target.")) & (content_hash(inserts, "target.", held) == F.col("changes._hash"))
+    for name in slices_of(_writes(job)):
         condition = condition & F.col(f"target.{name}").eqNullSafe(F.col(f"changes.{name}"))
-    columns: dict[str, str | Column] = {f"`{name}`": F.col(f"changes.{name}") for name in names}
+    columns: dict[str, str | Column] = {f"`{name}`": F.col(f"changes.{name}") for name in inserts.columns}
     with job.committer.merging(changes_rows=True) as session:
         target = DeltaTable.forPath(session, job.work.head.uri).alias("target")
         merge = target.merge(changes, condition).withSchemaEvolution().whenMatchedDelete()
@@ -145,10 +164,11 @@ def _outcome(job: Job, commit: Commit, rows_in: int) -> Outcome:
 def _rows_in_sources(job: Job) -> int:
     """The live rows that a whole build reads, told by the source's own statistics."""
     ledger = job.committer.ledger
-    return sum(ledger.live_rows(name, source.version) for name, source in job.work.sources.items())
+    built = ((name, source) for name, source in job.work.sources.items() if source.exists)
+    return sum(ledger.live_rows(name, source.version) for name, source in built)
 
 
-def _writes(job: Job) -> Replace:
-    if not isinstance(job.node.writes, Replace):
-        raise TypeError(f"{job.node.name} is not written by Replace")
+def _writes(job: Job) -> Replace | History:
+    if not isinstance(job.node.writes, Replace | History):
+        raise TypeError(f"{job.node.name} is written neither by Replace nor by History")
     return job.node.writes

@@ -12,8 +12,10 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from headgate.engine import bronze
+from headgate.engine.append import build_append
 from headgate.engine.commit import Committer
 from headgate.engine.function import AuthoredFunction, cause_of
+from headgate.engine.inputs import moved_snapshot
 from headgate.engine.merge import build_merge
 from headgate.engine.outcome import Job, Outcome
 from headgate.engine.replace import build_replace
@@ -23,9 +25,11 @@ from headgate.errors import HeadgateError, LostRace, TableError
 from headgate.graph import Graph, Node
 from headgate.plan import Planner, Work
 from headgate.project import Project
-from headgate.table import Merge
+from headgate.table import Append, History, Merge, Replace
 
 _TRIES = 3
+
+_BUILDERS = {Append: build_append, Merge: build_merge, Replace: build_replace, History: build_replace}
 
 #: Up to so many bytes of sources and target a table is small, and its session has these settings.
 SMALL_BYTES = 32 * 2**20
@@ -120,21 +124,27 @@ class Runner:
         if self._is_small(work):
             for key, value in SMALL.items():
                 session.conf.set(key, value)
+        work = self._with_moved_snapshot(session, node, work)
         committer = Committer(session, self._planner.ledger, node, work, self.run_id)
         if node.layer == "bronze":
             return self._build_bronze(session, node, work, committer)
         function = AuthoredFunction(self._project, node)
         with stages() as scope:
-            job = Job(session, self._environment, self._graph, node, work, function, committer, scope)
+            job = Job(session, self._project, self._environment, self._graph, node, work, function, committer, scope)
             try:
-                return build_merge(job) if isinstance(node.writes, Merge) else build_replace(job)
+                return _BUILDERS[type(node.writes)](job)
             except Exception as error:
                 function.refuse(error)
+
+    def _with_moved_snapshot(self, session: SparkSession, node: Node, work: Work) -> Work:
+        """`work`, or a rebuild where a table that is read whole has other content than at the position."""
+        moved = "" if work.whole else moved_snapshot(session, self._environment, node, work)
+        return self._planner.rebuilt(work, f"{moved} changed, which is read whole") if moved else work
 
     def _is_small(self, work: Work) -> bool:
         """Whether all that the work can touch is little: one task a stage is then faster than planning for more."""
         ledger = self._planner.ledger
-        tables = {name: source.version for name, source in work.sources.items()}
+        tables = {name: source.version for name, source in work.sources.items() if source.exists}
         if work.head.exists:
             tables[work.table] = work.head.version
         return sum(ledger.size(name, version) for name, version in tables.items()) <= SMALL_BYTES

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, BinaryType, BooleanType, MapType, StructType, VariantType
 
 from headgate.errors import BatchRefused
@@ -44,3 +45,24 @@ def indexed_columns(rows: DataFrame, partition_by: Sequence[str]) -> list[str]:
     """The columns worth statistics: ordered scalars that are not the folder's name already."""
     fields = [f for f in rows.schema if f.name not in partition_by]
     return [f"`{f.name}`" for f in fields if not isinstance(f.dataType, _NOT_INDEXED)]
+
+
+def content_hash(rows: DataFrame, prefix: str = "", held: Sequence[str] | None = None) -> Column:
+    """A hash of a row's content that tells a null from a value, and one column from the next.
+
+    `held` are the columns that the hashed side has, where it is a table that has yet to gain some of `rows`.
+    """
+
+    def value(name: str) -> Column:
+        there = held is None or name in held
+        return F.col(f"{prefix}{name}") if there else F.lit(None).cast(rows.schema[name].dataType)
+
+    exact = {"ignoreNullFields": "false", "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"}
+    return F.md5(F.to_json(F.struct(*(value(name).alias(name) for name in rows.columns)), exact))
+
+
+def with_columns_of(held: DataFrame, rows: DataFrame) -> DataFrame:
+    """`held` with the columns of `rows`: null where it has yet to gain one."""
+    new = [field for field in rows.schema if field.name not in held.columns]
+    missing = (F.lit(None).cast(field.dataType).alias(field.name) for field in new)
+    return held.select("*", *missing).select(rows.columns)

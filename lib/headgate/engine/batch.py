@@ -1,0 +1,222 @@
+"""What is common to the writes that are fed by `Changes`: records judged one by one, counted by upload, and kept.
+
+Everything that a run says about a record is in one commit: its rows (`live`), the record itself where it is
+`rejected` (the quarantine), and one `receipt` an upload. A table fed by another `Append` table has neither of the
+last two: its records were judged there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from headgate.engine import gate
+from headgate.engine.function import may_multiply
+from headgate.engine.inputs import snapshots
+from headgate.engine.outcome import Job
+from headgate.engine.reads import live, read_changes
+from headgate.engine.schema import require_same_or_added
+from headgate.engine.typed import REJECTED, SOURCE_FIELDS, UNPARSABLE, typed
+from headgate.errors import BatchRefused
+from headgate.ledger import Commit
+from headgate.table import SOURCE, Changes
+
+VERDICTS = ("inserted", "updated", "deleted", "superseded", "unchanged")
+COUNTS = ("records", UNPARSABLE, "rejected", "no_row", "accepted", *VERDICTS)
+RECEIPT = f"struct<store: string, object: string, {', '.join(f'{name}: bigint' for name in COUNTS)}>"
+LOST = ("superseded", "unchanged")  # verdicts of rows that are not written
+
+
+@dataclass(frozen=True)
+class Feed:
+    """What is new: typed records (the columns, `_source`, `_rejected`), and bronze's rows of them.
+
+    `bronze` is None where the records come from an `Append` table.
+    """
+
+    parameter: str
+    records: DataFrame
+    bronze: DataFrame | None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A judged batch, staged.
+
+    rows: the accepted records' rows: business columns, `_key`, `_source`, `_state`.
+    verdicts: one row for each of them: upload, record, first (of its record), verdict, held (the target has the key).
+    rejected: one row a rejected record. receipts: one row an upload.
+    """
+
+    rows: DataFrame
+    verdicts: DataFrame
+    rejected: DataFrame
+    receipts: DataFrame
+    counts: dict[str, int]
+
+
+def read_feed(job: Job) -> Feed:
+    """The records that the run is to take in."""
+    parameter, read = next((name, read) for name, read in job.node.reads.items() if isinstance(read, Changes))
+    rows = read_changes(job.session, job.environment.table_uri(read.table), job.work.sources[read.table])
+    if read.table.startswith("bronze."):
+        return Feed(parameter, typed(rows.filter("_state = 'live'"), job.graph.contract_of(read.table)), rows)
+    columns = live(rows).columns
+    source = F.struct(*(F.col(f"_source.{name}").alias(name) for name in SOURCE_FIELDS))
+    none = F.lit(None).cast(REJECTED)
+    records = rows.filter("_state = 'live'").select(*columns, source.alias(SOURCE), none.alias("_rejected"))
+    return Feed(parameter, records, None)
+
+
+def judge(
+    job: Job,
+    place: Callable[[DataFrame], DataFrame],
+    verdicts: Callable[[DataFrame], DataFrame],
+    *,
+    one_row_a_record: bool,
+) -> Batch:
+    """Everything that is known of the batch before its commit.
+
+    `place` gives the function's rows `_key`, `_source`, `_state` and `_reasons`; `verdicts` judges what was placed.
+    Records and rows are computed once each, and whole: an error on a row comes here, not in the middle of a write.
+    """
+    feed, beside = read_feed(job), snapshots(job)
+    shape = job.function.check(job.session, {feed.parameter: feed.records.drop("_rejected"), **beside})
+    require_same_or_added(shape, job.work, job.node, job.committer.ledger)
+    records = job.stages.stage(feed.records)
+    accepted = records.filter("_rejected IS NULL").drop("_rejected")
+    placed = job.stages.stage(place(job.function(**{feed.parameter: accepted}, **beside)))
+    if one_row_a_record and may_multiply(shape):
+        gate.require_one_row_a_record(placed, job.node)
+    rows = placed.filter("size(_reasons) = 0").drop("_reasons")
+    judged = job.stages.stage(verdicts(rows))
+    keyless = placed.filter("size(_reasons) > 0").select("_source", "_reasons")
+    receipts = job.stages.stage(_receipts(feed.bronze, records, keyless, judged))
+    counts = _totals(receipts)
+    gate.require_balance(counts, job.node)
+    if feed.bronze is None:
+        gate.require_all_placed(keyless if counts["keyless"] else None, job.node)
+        return Batch(rows, judged, _no_rejected(records), receipts.limit(0), {**counts, "uploads": 0})
+    rejected = _rejected(records, keyless if counts["keyless"] else None, feed.bronze)
+    return Batch(rows, judged, rejected, receipts, counts)
+
+
+def text_key(prefix: str, columns: tuple[str, ...]) -> Column:
+    """A row's `_key`: a JSON array keeps two columns from running into each other."""
+    return F.concat(F.lit(prefix), F.to_json(F.array(*(F.col(name).cast("string") for name in columns))))
+
+
+def _receipts(bronze: DataFrame | None, records: DataFrame, keyless: DataFrame, verdicts: DataFrame) -> DataFrame:
+    """One row an upload, an empty one too: its counts by what became of each record."""
+    counted = _counted(records, keyless, verdicts)
+    if bronze is None:
+        joined = counted.withColumns({"received": F.lit(None), "store": F.lit(None), "object": F.lit(None)})
+        sent = F.col("n_read")
+    else:
+        joined = bronze.filter("_state = 'receipt'").join(counted, "upload", "left")
+        sent = F.col("receipt.records")
+    n = {k: F.coalesce(f"n_{k}", F.lit(0)) for k in _EVENTS}
+    values = {
+        "records": sent, UNPARSABLE: n[UNPARSABLE], "rejected": n["rejected"] + n["keyless"],
+        "no_row": n["read"] - n["keyless"] - n["accepted"], "accepted": n["accepted"], **{v: n[v] for v in VERDICTS},
+    }  # fmt: skip
+    unread = sent - n["read"] - n[UNPARSABLE] - n["rejected"]
+    counts = [values[name].alias(name) for name in COUNTS]
+    receipt = F.struct("store", "object", *counts).cast(RECEIPT).alias("_receipt")
+    beside = [n[name].alias(name) for name in ("held", "keyless", "rows")]
+    return joined.select("upload", "received", unread.alias("unread"), *beside, receipt)
+
+
+_EVENTS = ("read", UNPARSABLE, "rejected", "keyless", "accepted", "rows", "held", *VERDICTS)
+
+
+def _counted(records: DataFrame, keyless: DataFrame, verdicts: DataFrame) -> DataFrame:
+    """One row an upload that has records: `n_<event>` for each kind of event."""
+    unparsable = F.col("_rejected.reasons")[0]["rule"] == UNPARSABLE
+    kind = F.when(F.col("_rejected").isNull(), "read").when(unparsable, UNPARSABLE).otherwise("rejected")
+    no = F.lit(False)
+    replaces = F.col("held") & ~F.col("verdict").isin(*LOST)
+    events = records.select("_source.upload", kind.alias("kind"), no.alias("first"), no.alias("held"), no.alias("row"))
+    events = events.union(keyless.select("_source.upload", F.lit("keyless"), no, no, no))
+    events = events.union(verdicts.select("upload", "verdict", "first", replaces, F.lit(True)))
+    kinds = ("read", UNPARSABLE, "rejected", "keyless", *VERDICTS)
+    flags = {"accepted": "first", "rows": "row", "held": "held"}
+    return events.groupBy("upload").agg(
+        *(F.count_if(F.col("kind") == k).alias(f"n_{k}") for k in kinds),
+        *(F.count_if(flag).alias(f"n_{name}") for name, flag in flags.items()),
+    )
+
+
+def _totals(receipts: DataFrame) -> dict[str, int]:
+    """The counts of all uploads; with `uploads`, `rows`, `held` (winners whose key is there), `unread` (must be 0)."""
+    sums = [F.sum(f"_receipt.{name}").alias(name) for name in COUNTS]
+    beside = [F.sum(name).alias(name) for name in ("held", "keyless", "rows")]
+    beside += [F.sum(F.abs("unread")).alias("unread"), F.count("*").alias("uploads")]
+    row = receipts.agg(*sums, *beside).collect()[0]
+    counts = {name: int(value or 0) for name, value in row.asDict().items()}
+    return {**counts, "quarantined": counts["rejected"] + counts[UNPARSABLE]}
+
+
+def _rejected(records: DataFrame, keyless: DataFrame | None, bronze: DataFrame) -> DataFrame:
+    """One row a rejected record, with its raw text and every reason. Bronze is read again for `keyless` only."""
+    by_contract = records.filter("_rejected IS NOT NULL").select("_source", "_rejected")
+    if keyless is None:
+        return by_contract
+    raw = bronze.filter("_state = 'live'").select("upload", "record", "raw", "raw_encoding")
+    joined = keyless.select("_source.*", "_reasons").join(raw, ["upload", "record"])
+    body = F.struct("raw", "raw_encoding", F.col("_reasons").alias("reasons")).cast(REJECTED)
+    by_table = joined.select(F.struct("upload", "received", "record").alias("_source"), body.alias("_rejected"))
+    return by_contract.union(by_table)
+
+
+def _no_rejected(records: DataFrame) -> DataFrame:
+    return records.select("_source", "_rejected").limit(0)
+
+
+def all_states(winners: DataFrame, batch: Batch) -> DataFrame:
+    """Live rows, tombstones, rejected records and receipts as rows of one schema."""
+    source = winners.schema["_source"].dataType
+    none = F.lit(None)
+    rejected = batch.rejected.select(
+        text_key("r:", ("_source.upload", "_source.record")).alias("_key"),
+        F.struct("_source.*", none.alias("sequence")).cast(source).alias("_source"),
+        F.lit("rejected").alias("_state"),
+        "_rejected",
+    )
+    receipts = batch.receipts.select(
+        F.concat(F.lit("u:"), "upload").alias("_key"),
+        F.struct("upload", "received", none.alias("record"), none.alias("sequence")).cast(source).alias("_source"),
+        F.lit("receipt").alias("_state"),
+        "_receipt",
+    )
+    rows = winners.withColumn("_rejected", none.cast(REJECTED)).withColumn("_receipt", none.cast(RECEIPT))
+    return rows.unionByName(rejected, allowMissingColumns=True).unionByName(receipts, allowMissingColumns=True)
+
+
+def changes_rows(counts: dict[str, int]) -> bool:
+    """Whether live rows change. Receipts and rejected records are no work for dependents."""
+    return any(counts[verdict] for verdict in ("inserted", "updated", "deleted"))
+
+
+def written(counts: dict[str, int]) -> int:
+    return counts["inserted"] + counts["updated"] + counts["deleted"]
+
+
+def check_metrics(job: Job, counts: dict[str, int], commit: Commit) -> None:
+    """Holds what Delta says it wrote against the verdicts."""
+    beside = counts["quarantined"] + counts["uploads"]
+    if commit.operation == "MERGE":
+        new = written(counts) - counts["held"] + beside
+        expected = {"numTargetRowsInserted": new, "numTargetRowsUpdated": counts["held"]}
+    else:
+        expected = {"numOutputRows": written(counts) + beside}
+    told = {name: int(commit.metrics.get(name, -1)) for name in expected}
+    if told != expected:
+        raise BatchRefused(
+            f"version {commit.version} holds other rows than were judged: {told}, not {expected}",
+            where=job.node.name,
+            fix="report this with the counts; headgate history shows the commit",
+        )
