@@ -25,6 +25,8 @@ from headgate.project import Project
 #: Variables that are no key of an environment.
 RESERVED = ("HEADGATE_ENV", "HEADGATE_KEY", "HEADGATE_URL", "HEADGATE_JARS", "HEADGATE_KILL_AT")
 
+DEFAULT_TIME_TRAVEL = timedelta(days=7)
+
 _PREFIX = "HEADGATE_"
 _S3 = re.compile(r"s3://[a-z0-9][a-z0-9.-]+(/.*)?")
 _COUNT = {"type": "integer", "minimum": 1, "x-wanted": "a whole number from 1"}
@@ -65,6 +67,7 @@ _SCHEMA: dict[str, Any] = {
         "engine": {"enum": ["local"]},
         "spark": {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}},
         "lookback_hours": {"type": "number", "maximum": 8784, "x-wanted": "a number of hours, at most a year"},
+        "time_travel_days": {"type": "number", "minimum": 0, "maximum": 3660, "x-wanted": "a number of days from 0"},
         "receiver": _RECEIVER,
     },
 }
@@ -91,6 +94,7 @@ class Environment:
     engine: str
     spark: Mapping[str, str]
     lookback: timedelta
+    time_travel: timedelta
     receiver: Receiver
     path: Path
 
@@ -156,6 +160,7 @@ def _environment(project: Project, name: str, path: Path, document: Document) ->
         engine=value.get("engine", "local"),
         spark={key: _spark_text(setting) for key, setting in value.get("spark", {}).items()},
         lookback=_lookback(value),
+        time_travel=timedelta(days=value["time_travel_days"]) if "time_travel_days" in value else DEFAULT_TIME_TRAVEL,
         receiver=_receiver(value.get("receiver", {})),
         path=path,
     )

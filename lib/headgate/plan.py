@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from headgate.environment import Environment
-from headgate.errors import TableError
+from headgate.errors import TableError, UsageError
 from headgate.graph import Graph, Node
 from headgate.landing import Landed, list_landed
 from headgate.ledger import Commit, Head, Ledger
@@ -28,6 +28,7 @@ class Kind(StrEnum):
     FIRST = "first build"
     INCREMENT = "increment"
     REBUILD = "rebuild"
+    BACKFILL = "backfill"  # never planned: asked for by a person
     AFTER = "after"  # what it reads has work; decided when that is done
     NO_SOURCE = "no source"  # what it reads does not exist yet
 
@@ -135,6 +136,24 @@ class Planner:
         if _nothing_to_read(node, heads):
             return work
         return Work(work.table, Kind.REBUILD, reason, work.head, _whole(heads))
+
+    def backfilled(self, name: str) -> Work:
+        """Work that computes again what a table holds: from its sources as they were at its position.
+
+        Raises UsageError where there is no position to stay at.
+        """
+        node, head = self._graph.node(name), self._ledger.head(name)
+        if node.layer == "bronze":
+            raise UsageError(f"{name} holds what was sent, as it was sent", fix="backfill the table that reads it")
+        heads = {source: self._ledger.head(source) for source in node.sources}
+        why = self._why_rebuild(node, head, heads) if head.exists else "it is not built yet"
+        if why or head.position is None:
+            raise UsageError(f"{name} cannot be backfilled: {why}", fix=f"headgate run -s {name}")
+        sources = {}
+        for source, at in head.position.items():
+            version = int(at["version"])
+            sources[source] = Source(at["id"], version, since=version)
+        return Work(name, Kind.BACKFILL, "asked for", head, sources)
 
     def _plan_bronze(self, node: Node, head: Head) -> Work:
         listed_at = self._clock()

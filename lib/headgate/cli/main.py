@@ -13,6 +13,9 @@ from headgate.errors import HeadgateError, suggestion
 VERBS = {
     "plan": ("work", "Show which tables have work, without starting Spark."),
     "run": ("work", "Build the tables that have work."),
+    "backfill": ("work", "Compute chosen uploads, or slices of a table, again."),
+    "rollback": ("work", "Take a table back to an earlier version."),
+    "maintain": ("work", "Compact tables, and remove files and logs that nothing needs any more."),
     "tables": ("see", "List the tables: what they read, how they are written, where they stand."),
     "show": ("see", "Print rows of a table, or of its quarantine."),
     "history": ("see", "Print a table's commits: run, position, counts."),

@@ -12,6 +12,7 @@ import click
 from headgate.cli.options import Target, print_json, target_options
 from headgate.cli.output import print_table, progress
 from headgate.cli.selection import selection_options
+from headgate.cli.work import spark_at_work
 from headgate.errors import HeadgateError
 from headgate.graph import Graph, load_graph
 from headgate.plan import Planner
@@ -58,17 +59,10 @@ def command(
 
 
 def _run(target: Target, graph: Graph, names: Sequence[str], *, rebuild: bool, wait: bool, small: bool) -> list[Report]:
-    from headgate.engine.lock import writing
     from headgate.engine.run import Runner
-    from headgate.engine.session import start_session
 
-    with writing(target.environment, wait=wait, waiting=lambda text: click.echo(text, err=True)):
-        progress("starting Spark")
-        session = start_session(target.environment, small=small)
-        try:
-            return Runner(target.project, target.environment, graph, session, progress, rebuild=rebuild).run(names)
-        finally:
-            session.stop()
+    with spark_at_work(target, wait=wait, small=small) as session:
+        return Runner(target.project, target.environment, graph, session, progress, rebuild=rebuild).run(names)
 
 
 def _print_nothing(target: Target, works: Sequence) -> None:
@@ -82,6 +76,11 @@ def _print(target: Target, reports: Sequence[Report]) -> None:
     if target.as_json:
         print_json({"tables": [asdict(report) for report in reports]})
         return
+    print_reports(reports)
+
+
+def print_reports(reports: Sequence[Report]) -> None:
+    """A table of reports, and each failure whole."""
     rows = [
         (r.table, r.status, r.work, r.rows_in, r.written, r.quarantined, r.version, f"{r.seconds:.1f}") for r in reports
     ]

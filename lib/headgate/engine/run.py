@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from pyspark.sql import SparkSession
 
 from headgate.engine import bronze
 from headgate.engine.append import build_append
-from headgate.engine.commit import Committer
+from headgate.engine.backfill import backfill_uploads
+from headgate.engine.commit import Committer, new_run_id
 from headgate.engine.function import AuthoredFunction, cause_of
 from headgate.engine.inputs import moved_snapshot
 from headgate.engine.merge import build_merge
@@ -70,8 +70,7 @@ class Runner:
         self._project, self._environment, self._graph = project, environment, graph
         self._session, self._tell, self._rebuild = session, tell, rebuild
         self._planner = planner or Planner(environment, graph)
-        # Not the process's id: two containers often have the same, and a race is told by this name alone.
-        self.run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+        self.run_id = new_run_id()
 
     def run(self, names: Iterable[str]) -> list[Report]:
         """Builds each table; one that fails stops its descendants, not its siblings."""
@@ -89,11 +88,8 @@ class Runner:
         started = time.monotonic()
         try:
             return self._try_table(name, started)
-        except HeadgateError as error:
-            failure = error.as_dict()
         except Exception as error:
-            failure = TableError(cause_of(error), where=name).as_dict()
-        return Report(name, "failed", reason=failure["what"], error=failure, seconds=_since(started))
+            return _failed(name, error, started)
 
     def _try_table(self, name: str, started: float) -> Report:
         """Plans and builds; after a lost race it plans again, and may find the work done."""
@@ -119,20 +115,45 @@ class Runner:
 
     def _build(self, work: Work) -> Outcome:
         node = self._graph.node(work.table)
-        # MERGE takes its transaction from its session's settings, so each table has a session of its own.
+        session = self._new_session(work)
+        if node.layer == "bronze":
+            return self._build_bronze(session, node, work)
+        work = self._with_moved_snapshot(session, node, work)
+        with self._job(session, node, work) as job:
+            return _BUILDERS[type(node.writes)](job)
+
+    def backfill(self, name: str, *, uploads: Iterable[str] = (), asked: str = "") -> Report:
+        """Computes chosen uploads, or the slices that meet the condition `asked`, again."""
+        started = time.monotonic()
+        try:
+            work, node = self._planner.backfilled(name), self._graph.node(name)
+            with self._job(self._new_session(work), node, work, asked) as job:
+                outcome = build_replace(job) if asked else backfill_uploads(job, list(uploads))
+        except Exception as error:
+            return _failed(name, error, started)
+        if outcome is None or outcome.version == work.head.version:
+            return Report(name, "current", work.kind.value, "nothing differs", version=work.head.version)
+        return _done(work, outcome, started)
+
+    def _new_session(self, work: Work) -> SparkSession:
+        """A session of the table's own: MERGE takes its transaction from its session's settings."""
         session = self._session.newSession()
         if self._is_small(work):
             for key, value in SMALL.items():
                 session.conf.set(key, value)
-        work = self._with_moved_snapshot(session, node, work)
+        return session
+
+    @contextmanager
+    def _job(self, session: SparkSession, node: Node, work: Work, asked: str = "") -> Iterator[Job]:
+        """Everything that does one table's work; what its function does wrong is told by file and line."""
         committer = Committer(session, self._planner.ledger, node, work, self.run_id)
-        if node.layer == "bronze":
-            return self._build_bronze(session, node, work, committer)
         function = AuthoredFunction(self._project, node)
         with stages() as scope:
-            job = Job(session, self._project, self._environment, self._graph, node, work, function, committer, scope)
             try:
-                return _BUILDERS[type(node.writes)](job)
+                yield Job(
+                    session, self._project, self._environment, self._graph, node, work, function, committer, scope,
+                    asked,
+                )  # fmt: skip
             except Exception as error:
                 function.refuse(error)
 
@@ -149,7 +170,8 @@ class Runner:
             tables[work.table] = work.head.version
         return sum(ledger.size(name, version) for name, version in tables.items()) <= SMALL_BYTES
 
-    def _build_bronze(self, session: SparkSession, node: Node, work: Work, committer: Committer) -> Outcome:
+    def _build_bronze(self, session: SparkSession, node: Node, work: Work) -> Outcome:
+        committer = Committer(session, self._planner.ledger, node, work, self.run_id)
         contract = self._graph.contract_of(node.name)
         rows = bronze.read_landed(session, self._environment, contract, work.landed)
         facts: dict[str, Any] = {"changes_rows": True, "counts": {"uploads": len(work.landed)}}
@@ -161,6 +183,11 @@ class Runner:
         return Outcome(
             commit.version, len(work.landed), written, counts={"uploads": len(work.landed), "records": written}
         )
+
+
+def _failed(name: str, error: Exception, started: float) -> Report:
+    told = error if isinstance(error, HeadgateError) else TableError(cause_of(error), where=name)
+    return Report(name, "failed", reason=told.what, error=told.as_dict(), seconds=_since(started))
 
 
 def _done(work: Work, outcome: Outcome, started: float) -> Report:
