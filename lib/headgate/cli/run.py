@@ -51,13 +51,16 @@ def command(
         _print_nothing(target, works)
         return
     small = not rebuild and planner.bytes_of(works) <= _SMALL_BYTES
-    reports = _run(target, graph, names, rebuild=rebuild, wait=not no_wait, small=small)
-    _print(target, reports)
+    run, reports = _run(target, graph, names, rebuild=rebuild, wait=not no_wait, small=small)
+    _print(target, run, reports)
     if any(report.status in ("failed", "skipped") for report in reports):
         sys.exit(1)
 
 
-def _run(target: Target, graph: Graph, names: Sequence[str], *, rebuild: bool, wait: bool, small: bool) -> list[Report]:
+def _run(
+    target: Target, graph: Graph, names: Sequence[str], *, rebuild: bool, wait: bool, small: bool
+) -> tuple[str, list[Report]]:
+    """The run's id, and what it did to each table."""
     from headgate.engine.lock import writing
     from headgate.engine.run import Runner
     from headgate.engine.session import start_session
@@ -66,7 +69,8 @@ def _run(target: Target, graph: Graph, names: Sequence[str], *, rebuild: bool, w
         progress("starting Spark")
         session = start_session(target.environment, small=small)
         try:
-            return Runner(target.project, target.environment, graph, session, progress, rebuild=rebuild).run(names)
+            runner = Runner(target.project, target.environment, graph, session, progress, rebuild=rebuild)
+            return runner.run_id, runner.run(names)
         finally:
             session.stop()
 
@@ -78,14 +82,15 @@ def _print_nothing(target: Target, works: Sequence) -> None:
         click.echo("nothing to do: every table is current")
 
 
-def _print(target: Target, reports: Sequence[Report]) -> None:
+def _print(target: Target, run: str, reports: Sequence[Report]) -> None:
     if target.as_json:
-        print_json({"tables": [asdict(report) for report in reports]})
+        print_json({"run": run, "tables": [asdict(report) for report in reports]})
         return
     rows = [
         (r.table, r.status, r.work, r.rows_in, r.written, r.quarantined, r.version, f"{r.seconds:.1f}") for r in reports
     ]
     print_table(_COLUMNS, rows, numeric=_COLUMNS[3:])
+    click.echo(f"\nrun {run}")
     for report in reports:
         if report.error:
             click.echo(f"\nerror[{report.error['code']}] {report.table}: {_told(report.error)}", err=True)
