@@ -11,7 +11,7 @@ import click
 
 from headgate.cli.options import Target, print_json, target_options
 from headgate.cli.output import print_table, progress
-from headgate.cli.selection import selection_options
+from headgate.cli.selection import selected, selection_options
 from headgate.errors import HeadgateError
 from headgate.graph import Graph, load_graph
 from headgate.plan import Planner
@@ -39,15 +39,15 @@ def command(
 ) -> None:
     """Build the tables that have work. A table that fails stops what reads it, and nothing else."""
     graph = load_graph(target.project)
-    names = graph.select(selectors, exclude)
+    names = selected(target.environment, graph, selectors, exclude)
     planner = Planner(target.environment, graph)
     works = planner.plan(names)
     if dry_run:
         from headgate.cli import plan
 
-        plan.show(target, works)
+        plan.show(target, graph, works)
         return
-    if not rebuild and not any(work.is_work for work in works):
+    if not works or (not rebuild and not any(work.is_work for work in works)):
         _print_nothing(target, works)
         return
     small = not rebuild and planner.bytes_of(works) <= _SMALL_BYTES
@@ -79,7 +79,7 @@ def _print_nothing(target: Target, works: Sequence) -> None:
     if target.as_json:
         print_json({"tables": [{"table": work.table, "status": "current", "reason": work.reason} for work in works]})
     else:
-        click.echo("nothing to do: every table is current")
+        click.echo(f"nothing to do: {'every table is current' if works else 'no table is selected'}")
 
 
 def _print(target: Target, run: str, reports: Sequence[Report]) -> None:

@@ -21,6 +21,7 @@ from headgate.errors import LostRace
 from headgate.graph import Node
 from headgate.ledger import Commit, Ledger
 from headgate.plan import Work, declaration
+from headgate.state import codes_after
 
 _MERGE_CONFS = "spark.databricks.delta"
 
@@ -91,6 +92,7 @@ class Committer:
                 "planned": self.work.head.version,
                 "declared": declaration(self.node),
                 "code": self.node.code_hash,
+                "codes": codes_after(self.work, self.node.code_hash),
                 **facts,
             }
         )
