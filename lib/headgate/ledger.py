@@ -97,13 +97,13 @@ class Ledger:
         self._environment = environment
         self._store: ObjectStore = environment.object_store()
 
-    def head(self, table: str) -> Head:
-        """The table's newest version, with its position."""
-        delta = self.open(table)
+    def head(self, table: str, version: int | None = None) -> Head:
+        """The table's newest version, or the one that is given, with its position."""
+        delta = self.open(table, version)
         uri = self._environment.table_uri(table)
         if delta is None:
             return Head(table, uri, version=-1, id="", txn=-1)
-        version, txn = delta.version(), delta.transaction_version(table)
+        version, txn = int(delta.version()), delta.transaction_version(table)
         owner, lost = self._position_at(table, version)
         return Head(
             table, uri, version, str(delta.metadata().id), -1 if txn is None else txn,

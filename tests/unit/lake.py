@@ -144,8 +144,8 @@ class Lake:
         rows = list(rows)
         live = [
             {"id": id, "shop": shop, "day": date(2026, 3, day), "amount": 10, "_key": f'k:["{id}"]', "_state": "live",
-             "_source": {"upload": upload, "received": NOON, "record": 0}}
-            for id, shop, day, upload in rows
+             "_source": {"upload": upload, "received": NOON, "record": record}}
+            for record, (id, shop, day, upload) in enumerate(rows)
         ]  # fmt: skip
         counts = {"records": len(rows) + rejected, "unparsable": 0, "rejected": rejected, "accepted": len(rows)}
         upload = rows[0][3] if rows else "none"

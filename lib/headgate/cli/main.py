@@ -16,6 +16,7 @@ VERBS = {
     "tables": ("see", "List the tables: what they read, how they are written, where they stand."),
     "show": ("see", "Print rows of a table, or of its quarantine."),
     "history": ("see", "Print a table's commits: run, position, counts."),
+    "lineage": ("see", "Show what a table is made from and what reads it, down to the uploads of a slice."),
     "receipt": ("see", "Follow one upload: landed, bronze, each silver table."),
     "upload": ("in", "Send files to the receiver, or land them directly."),
     "generate": ("in", "Make realistic retail uploads: to files, or to a running receiver."),
