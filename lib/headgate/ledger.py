@@ -169,6 +169,15 @@ class Ledger:
         found = QueryBuilder().register("bronze", self.open(table)).execute(query).read_all()
         return set(found["upload"].to_pylist())
 
+    def received(self, table: str) -> dict[str, int]:
+        """The `records` by all receipts of a table that rejects records, and how many of them are `rejected`."""
+        from deltalake import QueryBuilder
+
+        rejected = "sum(_receipt['rejected'] + _receipt['unparsable']) AS rejected"
+        query = f"SELECT sum(_receipt['records']) AS records, {rejected} FROM t WHERE _state = 'receipt'"
+        found = QueryBuilder().register("t", self.open(table)).execute(query).read_all()
+        return {name: found[name].to_pylist()[0] or 0 for name in ("records", "rejected")}
+
     def live_rows(self, table: str, version: int) -> int:
         """How many live rows a version holds, by the statistics of its files."""
         import pyarrow as pa

@@ -6,7 +6,7 @@ Nothing decides by them: a table's own log says where it stands. So a report tha
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import islice
@@ -17,6 +17,9 @@ from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import ObjectStore
 
 from headgate.errors import StorageError
+
+#: How many of the newest runs tell what became of a table: what failed in an older one is not remembered.
+RUNS = 20
 
 _ROOT = "runs"
 
@@ -64,6 +67,12 @@ def last_outcomes(reports: Iterable[RunReport]) -> dict[str, Mapping[str, Any]]:
         for table in report.tables:
             found.setdefault(table["table"], {**table, "run": report.run, "ended": report.ended})
     return found
+
+
+def failed(store: ObjectStore, tables: Container[str]) -> dict[str, Mapping[str, Any]]:
+    """The tables of `tables` that failed when they last took part in one of the newest runs, as `last_outcomes`."""
+    outcomes = last_outcomes(newest(store, RUNS))
+    return {name: told for name, told in outcomes.items() if name in tables and told["status"] == "failed"}
 
 
 def _read(store: ObjectStore, path: str) -> RunReport | None:

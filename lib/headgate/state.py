@@ -11,6 +11,9 @@ from headgate.graph import Graph, Node
 from headgate.ledger import Head, Ledger
 from headgate.plan import Work, declaration
 
+#: What is said of a Delta table that stands in the lake and that nothing declares.
+NOT_DECLARED = "not declared any more: left as it is"
+
 _LAYERS = ("bronze", "silver", "gold")
 
 

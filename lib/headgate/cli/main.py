@@ -13,6 +13,7 @@ from headgate.errors import HeadgateError, suggestion
 VERBS = {
     "plan": ("work", "Show which tables have work, without starting Spark."),
     "run": ("work", "Build the tables that have work."),
+    "status": ("see", "Show how the project stands, and the next command."),
     "tables": ("see", "List the tables: what they read, how they are written, where they stand."),
     "show": ("see", "Print rows of a table, or of its quarantine."),
     "history": ("see", "Print a table's commits: run, position, counts."),

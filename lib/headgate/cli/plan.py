@@ -9,9 +9,7 @@ from headgate.cli.output import print_table
 from headgate.cli.selection import selected, selection_options
 from headgate.graph import Graph, load_graph
 from headgate.plan import Planner, Work
-from headgate.state import note, undeclared
-
-NOT_DECLARED = "not declared any more: left as it is"
+from headgate.state import NOT_DECLARED, note, undeclared
 
 
 @click.command("plan")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import click
@@ -12,9 +12,6 @@ from headgate.environment import Environment
 from headgate.graph import STATES, Graph, core_of, selectors_of
 from headgate.ledger import Ledger
 from headgate.state import modified
-
-#: How many of the newest runs tell what became of a table: one that an older run left failed is not remembered.
-RUNS = 20
 
 
 def selection_options(verb: Callable[..., Any]) -> Callable[..., Any]:
@@ -30,15 +27,13 @@ def selection_options(verb: Callable[..., Any]) -> Callable[..., Any]:
 def selected(environment: Environment, graph: Graph, selectors: Iterable[str], exclude: Iterable[str]) -> list[str]:
     """The tables that the options name; how the lake stands is looked at only where a selector asks for it."""
     asked = {core_of(selector) for selector in selectors_of([*selectors, *exclude])}
-    finders = {"state:modified": _modified, "result:error": failed}
+    finders = {"state:modified": _modified, "result:error": _failed}
     states = {name: finders[name](environment, graph) for name in STATES if name in asked}
     return graph.select(selectors, exclude, states)
 
 
-def failed(environment: Environment, graph: Graph) -> dict[str, Mapping[str, Any]]:
-    """The tables that failed when they last took part in a run, each with what its report says."""
-    outcomes = reports.last_outcomes(reports.newest(environment.object_store(), RUNS))
-    return {name: told for name, told in outcomes.items() if name in graph.nodes and told["status"] == "failed"}
+def _failed(environment: Environment, graph: Graph) -> Collection[str]:
+    return reports.failed(environment.object_store(), graph.nodes)
 
 
 def _modified(environment: Environment, graph: Graph) -> set[str]:
