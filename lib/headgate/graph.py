@@ -9,6 +9,7 @@ from __future__ import annotations
 import graphlib
 import hashlib
 import json
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
@@ -25,6 +26,7 @@ from headgate.table import Affected, Append, Changes, History, Merge, Read, Repl
 STATES = ("state:modified", "result:error")
 
 _MANIFEST_FORMAT = 1
+_IMPORTS_JOBS = re.compile(rb"^\s*(?:from|import)\s+jobs\b", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -167,13 +169,20 @@ def _table_node(project: Project, path: Path, declared: Table, contracts: Mappin
         line=declared.code.co_firstlineno,
         grain=(declared.__doc__ or "").strip().splitlines()[0],
         tags=declared.tags,
-        code_hash=_code_hash(path, declared, contracts),
+        code_hash=_code_hash(project, path, declared, contracts),
     )
 
 
-def _code_hash(path: Path, declared: Table, contracts: Mapping[str, Contract]) -> str:
-    """A hash over what makes the table's rows: its module, and the contract that types the records it reads."""
-    digest = hashlib.sha256(path.read_bytes())
+def _code_hash(project: Project, path: Path, declared: Table, contracts: Mapping[str, Contract]) -> str:
+    """A hash over what makes the table's rows: its module, the contract that types the records it reads, helpers.
+
+    A module that imports a helper of jobs has all of jobs/common in its hash: helpers import each other.
+    """
+    module = path.read_bytes()
+    digest = hashlib.sha256(module)
+    if _IMPORTS_JOBS.search(module):
+        for helper in sorted((project.jobs / "common").rglob("*.py")):
+            digest.update(helper.read_bytes())
     for read in declared.reads.values():
         layer, _, dataset = read.table.partition(".")
         if layer == "bronze" and dataset in contracts:

@@ -24,27 +24,29 @@ class Link:
 
     table: str
     kind: str
-    by: tuple[str, ...]
-    links: tuple[Link, ...]
+    by: tuple[str, ...] = ()
+    frozen: bool = False
+    links: tuple[Link, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        return {"table": self.table, "read": self.kind, "by": list(self.by), "links": [x.as_dict() for x in self.links]}
+        links = [link.as_dict() for link in self.links]
+        return {"table": self.table, "read": self.kind, "by": list(self.by), "frozen": self.frozen, "links": links}
 
     @property
     def upwards(self) -> str:
         """How it reads from the table that reads: `Affected(silver.sales by day)`."""
         if self.kind == "uploads":
             return f"uploads of {self.table}, landing/{self.table}/"
-        return f"{self.kind}({self.table}{self._by})"
+        return f"{self.kind}({self.table}{self._how})"
 
     @property
     def downwards(self) -> str:
         """How it reads from the table that is read: `gold.daily: Affected by day`."""
-        return f"{self.table}: {self.kind}{self._by}"
+        return f"{self.table}: {self.kind}{self._how}"
 
     @property
-    def _by(self) -> str:
-        return f" by {', '.join(self.by)}" if self.by else ""
+    def _how(self) -> str:
+        return (f" by {', '.join(self.by)}" if self.by else "") + (", frozen" if self.frozen else "")
 
 
 def above(graph: Graph, name: str) -> tuple[Link, ...]:
@@ -52,7 +54,7 @@ def above(graph: Graph, name: str) -> tuple[Link, ...]:
     node = graph.node(name)
     if node.layer == "bronze":
         contract = graph.contract_of(name)
-        return (Link(contract.dataset, "uploads", (), ()),)
+        return (Link(contract.dataset, "uploads"),)
     return tuple(_link(read, read.table, above(graph, read.table)) for read in node.reads.values())
 
 
@@ -126,8 +128,8 @@ def column_sources(source: str, table: str) -> dict[str, str] | None:
 
 
 def _link(read: Read, table: str, links: tuple[Link, ...]) -> Link:
-    frozen = " frozen" if getattr(read, "frozen", False) else ""
-    return Link(table, type(read).__name__ + frozen, tuple(getattr(read, "by", ())), links)
+    by, frozen = tuple(getattr(read, "by", ())), bool(getattr(read, "frozen", False))
+    return Link(table, type(read).__name__, by, frozen, links)
 
 
 def tree(links: Sequence[Link], shown: Callable[[Link], str], indent: str = "") -> Iterator[str]:

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from headgate.errors import UsageError, suggestion
@@ -111,8 +112,8 @@ class Tracer:
         rows = self._read(head, slices, (SOURCE,) if changes else {*_grains(node), *groups})
         self._step(head, slices, rows)
         if changes:
-            records = {(source["upload"], source["record"]) for source in rows[SOURCE].to_pylist()}
-            self._follow_changes(changes, head, records)
+            upload, record = (pc.struct_field(rows[SOURCE], part).to_pylist() for part in ("upload", "record"))
+            self._follow_changes(changes, head, set(zip(upload, record, strict=True)))
             return
         for read in node.reads.values():
             self._follow(read, head, slices, rows, groups)

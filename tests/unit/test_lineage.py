@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ from headgate import Affected, Replace, Snapshot, table
 @table(
     "gold.joined",
     reads={"daily": Affected("gold.daily", by=["day"]), "sales": Affected("silver.sales", by=["day"]),
-           "lines": Snapshot("silver.lines")},
+           "lines": Snapshot("silver.lines", frozen=True)},
     writes=Replace(by=["day"]),
 )
 def joined(daily, sales, lines):
@@ -114,6 +114,12 @@ def test_every_read_of_a_table_is_shown(lake: Lake) -> None:
     ]  # fmt: skip
 
 
+def test_a_frozen_snapshot_is_shown_as_one(lake: Lake) -> None:
+    lake.write("jobs/gold/joined.py", JOINED)
+    assert "└─ Snapshot(silver.lines, frozen)" in invoke(lake, "gold.joined", "--up").output
+    assert "└─ gold.joined: Snapshot, frozen" in invoke(lake, "silver.lines", "--down").output
+
+
 # --- columns
 
 
@@ -183,6 +189,12 @@ def test_code_that_is_not_plain_or_is_newer_than_the_rows_narrows_nothing(lake: 
 def test_a_column_that_is_computed_is_traced_by_the_slices_of_its_rows(lake: Lake) -> None:
     assert traced(lake, "silver.lines", "line=tea") == {"a": 1, "b": 1}
     assert traced(lake, "silver.lines", "line=rice") == {"b": 1}
+
+
+def test_slices_of_several_columns_are_not_mixed_with_each_other(lake: Lake) -> None:
+    days = pa.array([date(2026, 3, 1), date(2026, 3, 2), date(2026, 3, 1)])
+    lake.commit("gold.daily", pa.table({"day": days, "shop": ["south", "north", "north"], "amount": [7, 7, 9]}))
+    assert traced(lake, "gold.daily", "amount=7") == {"a": 2}
 
 
 def test_each_table_is_named_with_its_version_run_rows_and_the_commits_that_wrote_them(lake: Lake) -> None:

@@ -80,6 +80,15 @@ def test_a_changed_contract_is_told_of_bronze_and_of_the_table_that_types_its_re
     }
 
 
+def test_a_changed_helper_is_told_of_the_tables_that_import_helpers(lake: Lake) -> None:
+    lake.write("jobs/common/money.py", "CENTS = 100\n")
+    lake.write("jobs/gold/daily.py", DAILY.replace("\n\n", "\nfrom jobs.common.money import CENTS\n\n", 1))
+    lake.daily([(1, "north")])
+    assert notes(lake) == {}
+    lake.write("jobs/common/money.py", "CENTS = 1000\n")
+    assert notes(lake) == {"gold.daily": REBUILD_DAILY}
+
+
 def test_an_increment_by_new_code_does_not_hide_the_old_rows(lake: Lake) -> None:
     old = lake.graph.node("gold.daily").code_hash
     change_code(lake)
