@@ -168,6 +168,14 @@ def test_a_second_decorator_tells_none() -> None:
     assert lineage.column_sources(source, "gold.x") is None
 
 
+def test_a_select_splits_no_rows_into_groups(lake: Lake) -> None:
+    """A column beside it may be computed over others' rows: `F.sum("amount").over(...)`."""
+    node = lake.graph.node("gold.daily")
+    assert lineage.groups(node, DAILY) == ("day", "shop")
+    windowed = DAILY.replace('groupBy("day", "shop").agg(F', 'select("day", "shop", F')
+    assert windowed != DAILY and lineage.groups(node, windowed) == ()
+
+
 # --- slices
 
 
