@@ -107,7 +107,7 @@ def test_what_a_run_built_is_by_the_code_that_is_there(two_runs: World) -> None:
 def test_every_commit_names_the_code_of_its_rows(two_runs: World) -> None:
     node = two_runs.graph.node(GOLD)
     commits = told(two_runs, history, GOLD)["commits"]
-    assert [commit["code"] for commit in commits] == [node.code_hash[:8]] * 2
+    assert [commit["code"] for commit in commits] == [node.code_hash] * 2
     assert two_runs.planner().ledger.commit(GOLD, 1).own["codes"] == [node.code_hash]
 
 

@@ -45,6 +45,17 @@ def joined(daily, sales, lines):
 '''
 
 
+WHOLE = '''\
+from headgate import Replace, Snapshot, table
+
+
+@table("gold.whole", reads={"sales": Snapshot("silver.sales")}, writes=Replace())
+def whole(sales):
+    """One row per shop."""
+    return sales.select("shop")
+'''
+
+
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
     """Uploads a (sales 1, 2 of day 1 and 3 of day 2) and b (4 of day 1, 5 of day 3), taken in by two runs each."""
@@ -242,6 +253,24 @@ def test_several_driving_reads_are_all_followed_and_a_record_counts_once(lake: L
     ]  # fmt: skip
     assert found["steps"][-1]["note"] == "read whole: any of its rows may be in the slice"
     assert traced(lake, "gold.joined", "day=2026-03-01") == {"a": 2, "b": 1}
+
+
+def test_a_source_that_was_not_built_yet_gave_nothing(lake: Lake) -> None:
+    lake.write("jobs/gold/joined.py", JOINED)
+    at = {name: {"id": head.id, "version": head.version} for name in ("silver.sales", "silver.lines")
+          if (head := lake.ledger.head(name))}  # fmt: skip
+    position = {**at, "gold.daily": {"id": "", "version": -1}}
+    lake.commit("gold.joined", pa.table({"day": [date(2026, 3, 2)]}), position)
+    steps = told(lake, "gold.joined", "--slice", "day=2026-03-02")["steps"]
+    assert [step["table"] for step in steps] == ["gold.joined", "silver.sales", "bronze.sales", "silver.lines"]
+
+
+def test_what_is_read_whole_is_named_and_not_traced(lake: Lake) -> None:
+    lake.write("jobs/gold/whole.py", WHOLE)
+    lake.commit("gold.whole", pa.table({"shop": ["north"]}))
+    shown = invoke(lake, "gold.whole", "--slice", "shop=north").output
+    assert "read whole: any of its rows may be in the slice" in shown
+    assert "no uploads are told: what is read whole is not traced by slice" in shown
 
 
 def test_a_slice_without_rows_says_where_it_ended(lake: Lake) -> None:

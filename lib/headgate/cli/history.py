@@ -24,9 +24,9 @@ def command(target: Target, table: str, limit: int) -> None:
     if target.as_json:
         print_json({"table": name, "commits": commits})
         return
+    plain = ("version", "at", "operation", "run")
     rows = [
-        (c["version"], c["at"], c["operation"], c["run"], c["code"], _read(c["position"]), _counted(c["counts"]))
-        for c in commits
+        (*(c[name] for name in plain), _short(c["code"]), _read(c["position"]), _counted(c["counts"])) for c in commits
     ]
     print_table(["version", "at", "operation", "run", "code", "read up to", "counts"], rows, numeric=["version"])
 
@@ -39,15 +39,15 @@ def describe(commit: Commit) -> dict[str, Any]:
         "at": f"{datetime.fromtimestamp(commit.timestamp / 1000, UTC):%Y-%m-%d %H:%M:%S}",
         "operation": commit.operation,
         "run": own.get("run"),
-        "code": short_hash(own.get("code")),
+        "code": own.get("code"),
         "position": own.get("position"),
         "counts": own.get("counts") or _metrics(commit),
     }
 
 
-def short_hash(code: str | None) -> str | None:
+def _short(code: str | None) -> str:
     """A code hash as people compare it: long enough to tell two versions of a module apart."""
-    return code[:8] if code else None
+    return code[:8] if code else ""
 
 
 def _metrics(commit: Commit) -> dict[str, int]:
