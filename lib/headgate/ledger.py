@@ -101,13 +101,13 @@ class Ledger:
         self._environment = environment
         self._store: ObjectStore = environment.object_store()
 
-    def head(self, table: str) -> Head:
-        """The table's newest version, with its position."""
-        delta = self.open(table)
+    def head(self, table: str, version: int | None = None) -> Head:
+        """The table's newest version, or the one that is given, with its position."""
+        delta = self.open(table, version)
         uri = self._environment.table_uri(table)
         if delta is None:
             return Head(table, uri, version=-1, id="", txn=-1)
-        version, txn = delta.version(), delta.transaction_version(table)
+        version, txn = int(delta.version()), delta.transaction_version(table)
         owner, lost = self.position_at(table, version)
         return Head(
             table, uri, version, str(delta.metadata().id), -1 if txn is None else txn,
@@ -186,6 +186,15 @@ class Ledger:
         query = f"SELECT {columns} FROM bronze WHERE _state = 'receipt' ORDER BY upload"
         found = QueryBuilder().register("bronze", self.open(table, version)).execute(query).read_all()
         return pa.table(found).to_pylist()
+
+    def received(self, table: str) -> dict[str, int]:
+        """The `records` by all receipts of a table that rejects records, and how many of them are `rejected`."""
+        from deltalake import QueryBuilder
+
+        rejected = "sum(_receipt['rejected'] + _receipt['unparsable']) AS rejected"
+        query = f"SELECT sum(_receipt['records']) AS records, {rejected} FROM t WHERE _state = 'receipt'"
+        found = QueryBuilder().register("t", self.open(table)).execute(query).read_all()
+        return {name: found[name].to_pylist()[0] or 0 for name in ("records", "rejected")}
 
     def live_rows(self, table: str, version: int) -> int:
         """How many live rows a version holds, by the statistics of its files."""

@@ -68,9 +68,10 @@ def _inside(where: str, project: Project) -> str:
 def _forget_other_projects(project: Project) -> None:
     """Drops `jobs` as another project's import left it, so that `jobs.common` is this project's."""
     own = [name for name in sys.modules if name == "jobs" or name.startswith("jobs.")]
-    # All are looked at before the first is dropped: a namespace package finds its path through its parent.
-    for name in [name for name in own if not _origin(sys.modules[name]).is_relative_to(project.root)]:
-        del sys.modules[name]
+    # All or none: a namespace package finds its path through its parent, so a child without it is of no use.
+    if any(not _origin(sys.modules[name]).is_relative_to(project.root) for name in own):
+        for name in own:
+            del sys.modules[name]
 
 
 def _origin(module: ModuleType) -> Path:

@@ -68,9 +68,9 @@ def command(
         runner = Runner(target.project, target.environment, graph, session, progress)
         report = runner.backfill(node.name, uploads=[one["upload"] for one in chosen or []], asked=asked)
     if target.as_json:
-        print_json({"tables": [asdict(report)]})
+        print_json({"run": runner.run_id, "tables": [asdict(report)]})
     else:
-        print_reports([report])
+        print_reports(runner.run_id, [report])
         if report.status == "done":
             click.echo("\nnext: headgate run (what reads it)")
     if report.status == "failed":

@@ -6,9 +6,10 @@ import click
 
 from headgate.cli.options import Target, print_json, target_options
 from headgate.cli.output import print_table
-from headgate.cli.selection import selection_options
-from headgate.graph import load_graph
+from headgate.cli.selection import selected, selection_options
+from headgate.graph import Graph, load_graph
 from headgate.plan import Planner, Work
+from headgate.state import NOT_DECLARED, note, undeclared
 
 
 @click.command("plan")
@@ -17,16 +18,22 @@ from headgate.plan import Planner, Work
 def command(target: Target, selectors: tuple[str, ...], exclude: tuple[str, ...]) -> None:
     """Show which tables have work, without starting Spark and without writing anything."""
     graph = load_graph(target.project)
-    works = Planner(target.environment, graph).plan(graph.select(selectors, exclude))
-    show(target, works)
+    works = Planner(target.environment, graph).plan(selected(target.environment, graph, selectors, exclude))
+    show(target, graph, works)
 
 
-def show(target: Target, works: list[Work]) -> None:
-    """Prints a plan."""
+def show(target: Target, graph: Graph, works: list[Work]) -> None:
+    """Prints a plan, with what is to be known beside it: rows by older code, tables that nothing declares."""
+    notes = {work.table: note(graph.node(work.table), work) for work in works}
+    left = undeclared(target.environment.object_store(), graph)
     if target.as_json:
-        print_json({"tables": [as_dict(work) for work in works]})
+        print_json({"tables": [{**as_dict(work), "note": notes[work.table]} for work in works], "undeclared": left})
         return
     print_table(["table", "work", "why"], [(work.table, work.kind.value, work.reason) for work in works])
+    told = [f"{table}: {text}" for table, text in notes.items() if text]
+    told += [f"{table}: {NOT_DECLARED}" for table in left]
+    if told:
+        click.echo("\n" + "\n".join(told))
     click.echo(_next(works))
 
 

@@ -11,7 +11,7 @@ import click
 
 from headgate.cli.options import Target, print_json, target_options
 from headgate.cli.output import print_table, progress
-from headgate.cli.selection import selection_options
+from headgate.cli.selection import selected, selection_options
 from headgate.cli.work import spark_at_work
 from headgate.errors import HeadgateError
 from headgate.graph import Graph, load_graph
@@ -40,51 +40,56 @@ def command(
 ) -> None:
     """Build the tables that have work. A table that fails stops what reads it, and nothing else."""
     graph = load_graph(target.project)
-    names = graph.select(selectors, exclude)
+    names = selected(target.environment, graph, selectors, exclude)
     planner = Planner(target.environment, graph)
     works = planner.plan(names)
     if dry_run:
         from headgate.cli import plan
 
-        plan.show(target, works)
+        plan.show(target, graph, works)
         return
-    if not rebuild and not any(work.is_work for work in works):
+    if not works or (not rebuild and not any(work.is_work for work in works)):
         _print_nothing(target, works)
         return
     small = not rebuild and planner.bytes_of(works) <= _SMALL_BYTES
-    reports = _run(target, graph, names, rebuild=rebuild, wait=not no_wait, small=small)
-    _print(target, reports)
+    run, reports = _run(target, graph, names, rebuild=rebuild, wait=not no_wait, small=small)
+    _print(target, run, reports)
     if any(report.status in ("failed", "skipped") for report in reports):
         sys.exit(1)
 
 
-def _run(target: Target, graph: Graph, names: Sequence[str], *, rebuild: bool, wait: bool, small: bool) -> list[Report]:
+def _run(
+    target: Target, graph: Graph, names: Sequence[str], *, rebuild: bool, wait: bool, small: bool
+) -> tuple[str, list[Report]]:
+    """The run's id, and what it did to each table."""
     from headgate.engine.run import Runner
 
     with spark_at_work(target, wait=wait, small=small) as session:
-        return Runner(target.project, target.environment, graph, session, progress, rebuild=rebuild).run(names)
+        runner = Runner(target.project, target.environment, graph, session, progress, rebuild=rebuild)
+        return runner.run_id, runner.run(names)
 
 
 def _print_nothing(target: Target, works: Sequence) -> None:
     if target.as_json:
         print_json({"tables": [{"table": work.table, "status": "current", "reason": work.reason} for work in works]})
     else:
-        click.echo("nothing to do: every table is current")
+        click.echo(f"nothing to do: {'every table is current' if works else 'no table is selected'}")
 
 
-def _print(target: Target, reports: Sequence[Report]) -> None:
+def _print(target: Target, run: str, reports: Sequence[Report]) -> None:
     if target.as_json:
-        print_json({"tables": [asdict(report) for report in reports]})
+        print_json({"run": run, "tables": [asdict(report) for report in reports]})
         return
-    print_reports(reports)
+    print_reports(run, reports)
 
 
-def print_reports(reports: Sequence[Report]) -> None:
-    """A table of reports, and each failure whole."""
+def print_reports(run: str, reports: Sequence[Report]) -> None:
+    """A table of reports, the run's name, and each failure whole."""
     rows = [
         (r.table, r.status, r.work, r.rows_in, r.written, r.quarantined, r.version, f"{r.seconds:.1f}") for r in reports
     ]
     print_table(_COLUMNS, rows, numeric=_COLUMNS[3:])
+    click.echo(f"\nrun {run}")
     for report in reports:
         if report.error:
             click.echo(f"\nerror[{report.error['code']}] {report.table}: {_told(report.error)}", err=True)

@@ -23,6 +23,7 @@ from headgate.errors import LostRace
 from headgate.graph import Node
 from headgate.ledger import Commit, Ledger
 from headgate.plan import Work, declaration
+from headgate.state import codes_after
 
 _MERGE_CONFS = "spark.databricks.delta"
 _METADATA = "spark.databricks.delta.commitInfo.userMetadata"
@@ -88,6 +89,7 @@ class Committer:
                 "planned": self.work.head.version,
                 "declared": declaration(self.node),
                 "code": self.node.code_hash,
+                "codes": codes_after(self.work, self.node.code_hash),
                 **facts,
             }
         )

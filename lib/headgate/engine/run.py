@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from pyspark.sql import SparkSession
 
+from headgate import reports
 from headgate.engine import bronze
 from headgate.engine.append import build_append
 from headgate.engine.backfill import backfill_uploads
@@ -21,7 +24,7 @@ from headgate.engine.outcome import Job, Outcome
 from headgate.engine.replace import build_replace
 from headgate.engine.stage import stages
 from headgate.environment import Environment
-from headgate.errors import HeadgateError, LostRace, TableError
+from headgate.errors import HeadgateError, LostRace, StorageError, TableError
 from headgate.graph import Graph, Node
 from headgate.plan import Planner, Work
 from headgate.project import Project
@@ -73,16 +76,30 @@ class Runner:
         self.run_id = new_run_id()
 
     def run(self, names: Iterable[str]) -> list[Report]:
-        """Builds each table; one that fails stops its descendants, not its siblings."""
-        reports: list[Report] = []
+        """Builds each table; one that fails stops its descendants, not its siblings. Keeps the reports in the lake."""
+        started = datetime.now(UTC)
+        found = self._run_all(names)
+        self._keep(started, found)
+        return found
+
+    def _run_all(self, names: Iterable[str]) -> list[Report]:
+        found: list[Report] = []
         stopped: dict[str, str] = {}  # table -> the failed table that stopped it: itself, or one above it
         for name in names:
             above = next((stopped[source] for source in self._graph.node(name).sources if source in stopped), None)
             report = Report(name, "skipped", reason=f"{above} failed") if above else self._run_table(name)
             if report.status in ("failed", "skipped"):
                 stopped[name] = above or name
-            reports.append(report)
-        return reports
+            found.append(report)
+        return found
+
+    def _keep(self, started: datetime, found: Iterable[Report]) -> None:
+        """Writes the run's report. The tables are committed, so a failure is told and fails nothing."""
+        report = reports.RunReport(self.run_id, started, datetime.now(UTC), [asdict(table) for table in found])
+        try:
+            reports.write(self._environment.object_store(), report)
+        except StorageError as error:
+            print(f"warning: the run's report was not kept: {error}", file=sys.stderr)
 
     def _run_table(self, name: str) -> Report:
         started = time.monotonic()
