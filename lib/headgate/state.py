@@ -9,7 +9,7 @@ from obstore.store import ObjectStore
 
 from headgate.graph import Graph, Node
 from headgate.ledger import Head, Ledger
-from headgate.plan import Work, declaration
+from headgate.plan import Kind, Work, contract_changes, declaration
 
 #: What is said of a Delta table that stands in the lake and that nothing declares.
 NOT_DECLARED = "not declared any more: left as it is"
@@ -32,10 +32,13 @@ def is_older(node: Node, head: Head) -> bool:
     return any(code != node.code_hash for code in _codes(head))
 
 
-def note(node: Node, work: Work) -> str:
+def note(graph: Graph, node: Node, work: Work) -> str:
     """What a plan says beside a table's work; empty where there is nothing to say."""
-    if work.whole or not is_older(node, work.head):
+    if work.whole or work.kind is Kind.REFUSED or not is_older(node, work.head):
         return ""
+    if changed := contract_changes(graph, node, work.head):
+        told = "; ".join(change.what for change in changed)
+        return f"its contract changed: {told}; old rows not rebuilt (headgate run --rebuild -s {node.name})"
     if node.layer == "bronze":
         return "its contract changed since its last commit"
     return f"built by older code: old rows not rebuilt (headgate run --rebuild -s {node.name})"

@@ -26,7 +26,7 @@ def status(environment: Environment, graph: Graph, planner: Planner) -> dict[str
     store = environment.object_store()
     works = planner.plan(graph.nodes)
     failed = reports.failed(store, graph.nodes)
-    stale = {work.table: told for work in works if (told := note(graph.node(work.table), work))}
+    stale = {work.table: told for work in works if (told := note(graph, graph.node(work.table), work))}
     return {
         "environment": environment.name,
         "lake": environment.lake,

@@ -108,8 +108,8 @@ def test_a_whole_build_leaves_no_old_rows(lake: Lake) -> None:
 def test_a_table_that_is_rebuilt_anyway_has_no_note(lake: Lake) -> None:
     change_code(lake)
     node, head = lake.graph.node("gold.daily"), lake.ledger.head("gold.daily")
-    assert note(node, Work("gold.daily", Kind.REBUILD, "", head)) == ""
-    assert note(node, Work("gold.daily", Kind.INCREMENT, "", head)) == REBUILD_DAILY
+    assert note(lake.graph, node, Work("gold.daily", Kind.REBUILD, "", head)) == ""
+    assert note(lake.graph, node, Work("gold.daily", Kind.INCREMENT, "", head)) == REBUILD_DAILY
 
 
 # --- state:modified, result:error

@@ -24,7 +24,7 @@ def command(target: Target, selectors: tuple[str, ...], exclude: tuple[str, ...]
 
 def show(target: Target, graph: Graph, works: list[Work]) -> None:
     """Prints a plan, with what is to be known beside it: rows by older code, tables that nothing declares."""
-    notes = {work.table: note(graph.node(work.table), work) for work in works}
+    notes = {work.table: note(graph, graph.node(work.table), work) for work in works}
     left = undeclared(target.environment.object_store(), graph)
     if target.as_json:
         print_json({"tables": [{**as_dict(work), "note": notes[work.table]} for work in works], "undeclared": left})

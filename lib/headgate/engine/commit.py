@@ -19,7 +19,9 @@ from py4j.protocol import Py4JJavaError
 from pyspark.sql import DataFrame, SparkSession
 
 from headgate import __version__, faults
+from headgate.contract import Contract
 from headgate.errors import LostRace
+from headgate.evolution import shape_of
 from headgate.graph import Node
 from headgate.ledger import Commit, Ledger
 from headgate.plan import Work, declaration
@@ -44,6 +46,7 @@ class Committer:
     node: Node
     work: Work
     run: str
+    contract: Contract | None = None  # of the records that the table reads from bronze
 
     @property
     def uri(self) -> str:
@@ -90,6 +93,7 @@ class Committer:
                 "declared": declaration(self.node),
                 "code": self.node.code_hash,
                 "codes": codes_after(self.work, self.node.code_hash),
+                **({"contract": shape_of(self.contract)} if self.contract else {}),
                 **facts,
             }
         )

@@ -24,9 +24,9 @@ from headgate.engine.outcome import Job, Outcome
 from headgate.engine.replace import build_replace
 from headgate.engine.stage import stages
 from headgate.environment import Environment
-from headgate.errors import HeadgateError, LostRace, StorageError, TableError
+from headgate.errors import ContractChanged, HeadgateError, LostRace, StorageError, TableError
 from headgate.graph import Graph, Node
-from headgate.plan import Planner, Work
+from headgate.plan import Kind, Planner, Work, contract_of
 from headgate.project import Project
 from headgate.table import Append, History, Merge, Replace
 
@@ -115,6 +115,11 @@ class Runner:
             work = self._plan(name)
             if not work.is_work:
                 return Report(name, "current", reason=lost or work.reason or work.kind.value, version=_version(work))
+            if work.kind is Kind.REFUSED:
+                raise ContractChanged(
+                    f"its contract changed: {work.reason}", where=self._graph.node(name).module,
+                    fix=f"take the change back, or build the table anew by it: headgate run --rebuild -s {name}",
+                )  # fmt: skip
             self._tell(f"{name}: {work.kind.value} {work.reason}".rstrip())
             try:
                 outcome = self._build(work)
@@ -163,7 +168,8 @@ class Runner:
     @contextmanager
     def _job(self, session: SparkSession, node: Node, work: Work, asked: str = "") -> Iterator[Job]:
         """Everything that does one table's work; what its function does wrong is told by file and line."""
-        committer = Committer(session, self._planner.ledger, node, work, self.run_id)
+        contract = contract_of(self._graph, node)
+        committer = Committer(session, self._planner.ledger, node, work, self.run_id, contract)
         function = AuthoredFunction(self._project, node)
         with stages() as scope:
             try:
