@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+import threading
 import traceback
 from pathlib import Path
 from types import ModuleType
@@ -17,9 +18,14 @@ def module_paths(project: Project) -> list[Path]:
     return sorted(p for p in found if not p.name.startswith("_"))
 
 
+# An import changes what all threads import from, and tables are built several at a time.
+_IMPORTING = threading.Lock()
+
+
 def load_table(project: Project, path: Path) -> Table:
     """The one table that a module declares. Raises TableDefinitionError."""
-    module = _import(project, path)
+    with _IMPORTING:
+        module = _import(project, path)
     tables = [value for value in vars(module).values() if isinstance(value, Table)]
     where = project.relative(path)
     if len(tables) != 1:

@@ -15,11 +15,38 @@ from headgate.state import NOT_DECLARED, note, undeclared
 @click.command("plan")
 @target_options
 @selection_options
-def command(target: Target, selectors: tuple[str, ...], exclude: tuple[str, ...]) -> None:
+@click.option("--schema", is_flag=True, help="Start Spark, and tell how outputs differ from the tables as they stand.")
+def command(target: Target, selectors: tuple[str, ...], exclude: tuple[str, ...], schema: bool) -> None:
     """Show which tables have work, without starting Spark and without writing anything."""
     graph = load_graph(target.project)
-    works = Planner(target.environment, graph).plan(selected(target.environment, graph, selectors, exclude))
-    show(target, graph, works)
+    names = selected(target.environment, graph, selectors, exclude)
+    if schema:
+        _show_schemas(target, graph, names)
+        return
+    show(target, graph, Planner(target.environment, graph).plan(names))
+
+
+def _show_schemas(target: Target, graph: Graph, names: list[str]) -> None:
+    """Prints, for each table, the columns that the next run would find changed or added."""
+    from headgate.engine.schemas import schema_changes
+    from headgate.engine.session import start_session
+
+    session = start_session(target.environment, small=True)
+    try:
+        found = schema_changes(session, target.project, target.environment, graph, names)
+    finally:
+        session.stop()
+    if target.as_json:
+        print_json({"tables": [vars(one) for one in found]})
+        return
+    for one in found:
+        for text in (*one.changed, *(f"{column} is added, null in old rows" for column in one.added), one.error):
+            if text:
+                click.echo(f"{one.table}: {text}")
+        if one.changed:
+            click.echo(f"  to do: headgate run --rebuild -s {one.table}")
+    if not any(one.changed or one.added or one.error for one in found):
+        click.echo("no output changes")
 
 
 def show(target: Target, graph: Graph, works: list[Work]) -> None:

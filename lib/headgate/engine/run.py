@@ -1,10 +1,11 @@
-"""One run: each selected table that has work, in dependency order, in one Spark application."""
+"""One run: each selected table that has work, in dependency order, several at a time, in one Spark application."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -83,15 +84,42 @@ class Runner:
         return found
 
     def _run_all(self, names: Iterable[str]) -> list[Report]:
-        found: list[Report] = []
-        stopped: dict[str, str] = {}  # table -> the failed table that stopped it: itself, or one above it
-        for name in names:
-            above = next((stopped[source] for source in self._graph.node(name).sources if source in stopped), None)
-            report = Report(name, "skipped", reason=f"{above} failed") if above else self._run_table(name)
-            if report.status in ("failed", "skipped"):
-                stopped[name] = above or name
-            found.append(report)
-        return found
+        """Several tables at a time, each as soon as what it reads is done; the reports in the order of `names`."""
+        order = list(names)
+        waiting, found = list(order), dict[str, Report]()
+        running: dict[Future[Report], str] = {}
+        pool = ThreadPoolExecutor(self._environment.parallel_tables, thread_name_prefix="table")
+        try:
+            while waiting or running:
+                for name in self._ready(waiting, running.values()):
+                    waiting.remove(name)
+                    if above := self._stopped_by(name, found):
+                        found[name] = Report(name, "skipped", reason=f"{above} failed")
+                    else:
+                        running[pool.submit(self._run_table, name)] = name
+                for done in wait(running, return_when=FIRST_COMPLETED).done:
+                    found[running.pop(done)] = done.result()
+        except BaseException:
+            self._session.sparkContext.cancelAllJobs()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
+        return [found[name] for name in order]
+
+    def _ready(self, waiting: list[str], running: Iterable[str]) -> list[str]:
+        """The waiting tables none of whose sources is still to be done."""
+        undone = {*waiting, *running}
+        return [name for name in waiting if not undone & set(self._graph.node(name).sources)]
+
+    def _stopped_by(self, name: str, found: Mapping[str, Report]) -> str:
+        """The failed table above `name`, directly or not; empty where there is none."""
+        for source in self._graph.node(name).sources:
+            report = found.get(source)
+            if report and report.status == "failed":
+                return source
+            if report and report.status == "skipped":
+                return report.reason.removesuffix(" failed")
+        return ""
 
     def _keep(self, started: datetime, found: Iterable[Report]) -> None:
         """Writes the run's report. The tables are committed, so a failure is told and fails nothing."""
