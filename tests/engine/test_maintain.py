@@ -73,7 +73,7 @@ def test_what_a_dependent_has_not_read_yet_is_kept(crowded: World) -> None:
     assert (bound.needed_by, bound.version) == (GOLD, at)
     assert maintained(crowded, SILVER).kept_for == GOLD
     reports = crowded.run_well()
-    assert reports[GOLD].work == "increment"
+    assert (reports[GOLD].work, reports[GOLD].reason) == ("increment", f"{SILVER} {at} -> {crowded.version(SILVER)}")
     assert crowded.tables() == model.tables(crowded.sent)
 
 
