@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from headgate.graph import Graph
 from headgate.ledger import Head, Ledger
 
 # Files of the version at the bound are needed too, and hosts' clocks differ.
-SLACK = timedelta(hours=1)
+_SLACK = timedelta(hours=1)
 _CHECKPOINT = re.compile(r"/(\d{20})\.checkpoint\.")
 _LOG = re.compile(r"/(\d{20})\.(json|crc|checkpoint\.)")
 
@@ -32,9 +33,9 @@ class Bound:
     time: datetime
     needed_by: str
 
-    def hours(self, now: datetime) -> float:
-        """How long VACUUM has to keep what was removed."""
-        return max(0.0, (now - self.time + SLACK) / timedelta(hours=1))
+    def hours(self, now: datetime) -> int:
+        """How long VACUUM has to keep what was removed: whole hours, because it rounds others to the nearest."""
+        return max(0, math.ceil((now - self.time + _SLACK) / timedelta(hours=1)))
 
 
 def bound_of(ledger: Ledger, graph: Graph, table: str, now: datetime, time_travel: timedelta) -> Bound:

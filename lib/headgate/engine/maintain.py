@@ -84,7 +84,7 @@ def _keys(graph: Graph, table: str) -> list[str]:
 def _vacuum(session: SparkSession, ledger: Ledger, upkeep: Upkeep, now: datetime) -> int:
     """Removes the files that no version within the bound needs; gives how many."""
     hours = upkeep.bound.hours(now)
-    if session.sql(f"VACUUM delta.`{upkeep.head.uri}` RETAIN {hours:.4f} HOURS DRY RUN").isEmpty():
+    if session.sql(f"VACUUM delta.`{upkeep.head.uri}` RETAIN {hours} HOURS DRY RUN").isEmpty():
         return 0
     with carrying(session, _copied(ledger.head(upkeep.table))):
         DeltaTable.forPath(session, upkeep.head.uri).vacuum(hours)
