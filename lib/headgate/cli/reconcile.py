@@ -68,7 +68,13 @@ def _print(checks: list[Check], errors: int) -> None:
             click.echo(f"\n{check.table}: not checked: {check.not_checked}")
         for finding in check.findings:
             _print_finding(check, finding)
-    click.echo(f"\n{errors:,} errors" if errors else "\nnothing is missing, nothing is there twice")
+    click.echo(f"\n{_summary(checks, errors)}")
+
+
+def _summary(checks: list[Check], errors: int) -> str:
+    told = f"{errors:,} error{'s' * (errors != 1)}" if errors else "nothing is missing, nothing is there twice"
+    left = sum(bool(check.not_checked) for check in checks)
+    return f"{told}; {left} table{'s' * (left != 1)} not checked" if left else told
 
 
 def _compared(check: Check) -> tuple[int | None, str]:

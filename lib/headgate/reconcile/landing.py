@@ -29,7 +29,8 @@ MISSED = Kind("landed, not in bronze, and no run will list it", fix=_RESEND)
 WAITING = Kind("landed, waits for the next run", Level.WAITING, "headgate run")
 UNMARKED = Kind("landed within the hour, and no run lists it yet", Level.WAITING, "look again in an hour")
 GONE = Kind(
-    "in bronze, its object is gone", fix="restore the object; where retention took it, check --since what is kept"
+    "in bronze, its object is gone",
+    fix="restore the object; where retention took it, give the first day that is kept as --since",
 )
 TWICE_IN_BRONZE = Kind(
     "two receipts in bronze for one upload",
