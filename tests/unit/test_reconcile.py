@@ -98,11 +98,12 @@ class Lake:
         for name in [name for name in self.rows if name in self.nodes]:
             self._write(name, pa.Table.from_pylist(self.rows[name], SCHEMAS[name]))
 
-    def _write(self, name: str, content: pa.Table) -> None:
+    def _write(self, name: str, content: pa.Table, **facts: Any) -> None:
         position: dict[str, Any] = {"landing": {"listed_at": (NOW - timedelta(minutes=10)).isoformat()}}
         if sources := self.nodes[name].sources:
             position = {source: self.at(source) for source in sources}
         own = {"headgate": "0", "position": position, "declared": declaration(self.nodes[name]), "changes_rows": True}
+        own |= facts
         properties = CommitProperties(
             custom_metadata={"userMetadata": json.dumps(own)}, app_transactions=[Transaction(name, 1)]
         )
@@ -464,6 +465,16 @@ def test_a_row_of_an_append_table_that_is_gone_is_named_by_its_upload(lake: Lake
     change_receipt(lake, B, updated=0, inserted=2)
     lake.write()
     assert lake.found()[records.OTHER_ROWS.what].names == (f"{A.id}: 1 rows; the receipt has 2",)
+
+
+def test_after_a_backfill_fewer_keys_than_receipts_tell_are_noted(lake: Lake) -> None:
+    drop(lake, SILVER, is_key("k:2"))
+    lake.write()
+    nothing = pa.Table.from_pylist([], SCHEMAS[SILVER])
+    lake._write(SILVER, nothing, counts={"records": 2, "changed": 1}, changes_rows=False)
+    (finding,) = lake.found().values()
+    assert finding.kind.what.startswith(records.LOST_ROWS.what)
+    assert finding.kind.level is Level.NOTE
 
 
 def test_a_key_and_time_twice_in_a_history_is_found(lake: Lake) -> None:

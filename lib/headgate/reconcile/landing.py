@@ -34,7 +34,7 @@ GONE = Kind(
 )
 TWICE_IN_BRONZE = Kind(
     "two receipts in bronze for one upload",
-    fix="headgate history shows the runs; RESTORE bronze to before the second, then headgate run",
+    fix="headgate history shows the runs; headgate rollback it to before the second, then run",
 )
 TWICE_LANDED = Kind("two objects for one upload", fix="keep the one that bronze's receipt names, move the other away")
 OTHER_OBJECT = Kind("bronze read another object", fix="something else wrote in landing: compare the two")

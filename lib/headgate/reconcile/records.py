@@ -7,6 +7,7 @@ their number, bounds, sum and sum of squares are those of 0 to n-1: so no set of
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pyarrow.compute as pc
@@ -14,7 +15,7 @@ import pyarrow.compute as pc
 from headgate.graph import Node
 from headgate.landing import parse_upload_id
 from headgate.ledger import Ledger
-from headgate.reconcile.finding import Check, Kind, NotChecked, Tally
+from headgate.reconcile.finding import Check, Finding, Kind, Level, NotChecked, Tally
 from headgate.reconcile.position import sources_as_read
 from headgate.reconcile.query import Query, passes
 from headgate.table import Append
@@ -22,7 +23,7 @@ from headgate.table import Append
 NAME = "bronze and records"
 
 _REBUILD = "headgate run -s {table} --rebuild"
-_RESTORE = "headgate history {source} names who wrote; RESTORE it to the version before, then headgate run"
+_RESTORE = "headgate history {source} names who wrote; headgate rollback {source} --to the version before, then run"
 
 NO_RECEIPT = Kind("in bronze, without a receipt: its records are missing", fix=_REBUILD)
 TWO_RECEIPTS = Kind("two receipts for one upload", fix=_REBUILD)
@@ -37,6 +38,9 @@ NO_RECORD = Kind("rows of records that bronze has not", fix=_REBUILD)
 LOST_ROWS = Kind("fewer keys than the receipts say were inserted", fix=_REBUILD)
 TWO_KEYS = Kind("one key twice", fix=_REBUILD)
 BOTH = Kind("one record accepted and rejected", fix=_REBUILD)
+
+# A backfill keeps a receipt whose records, rejected and accepted stay what they were, whatever became of their rows.
+_BY_VERDICT = (OTHER_ROWS.what, LOST_ROWS.what)
 
 _COUNTS = (
     "records", "unparsable", "rejected", "no_row", "accepted", "inserted", "updated", "deleted", "superseded",
@@ -128,7 +132,30 @@ def check_records(
     _by_upload(query, _APPEND_RULES if append else _MERGE_RULES, tally, append)
     tell(f"{node.name}: keys")
     _by_key(query, tally)
-    return tally.check(NAME, node.name, "uploads", source=bronze)
+    check = tally.check(NAME, node.name, "uploads", source=bronze)
+    return _without_verdicts(check) if _counts_by_verdict(check) and _backfilled(ledger, node.name) else check
+
+
+def _counts_by_verdict(check: Check) -> bool:
+    return any(finding.kind.what in _BY_VERDICT for finding in check.findings)
+
+
+def _backfilled(ledger: Ledger, table: str) -> bool:
+    """Whether a backfill is among the commits that the log still has."""
+    return any("changed" in (commit.own or {}).get("counts", {}) for commit in ledger.history(table))
+
+
+def _without_verdicts(check: Check) -> Check:
+    """The check with what only a receipt's verdicts tell as notes."""
+
+    def noted(finding: Finding) -> Finding:
+        kind = finding.kind
+        if kind.what not in _BY_VERDICT:
+            return finding
+        what = f"{kind.what}, as a backfill may leave it"
+        return replace(finding, kind=replace(kind, what=what, level=Level.NOTE))
+
+    return replace(check, findings=tuple(map(noted, check.findings)))
 
 
 def _by_upload(query: Query, rules: _Rules, tally: Tally, append: bool) -> None:
