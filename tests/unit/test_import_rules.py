@@ -138,9 +138,9 @@ def only_cli_imports_the_receiver_and_lazily(one: Import) -> bool:
 
 
 def _is_top(module: str) -> bool:
-    """Whether a module stands directly in headgate's folder."""
-    path = SOURCES.get(module)
-    return path is not None and path.parent == ROOT / "lib" / "headgate"
+    """Whether a module stands directly in headgate's folder, or in a folder that is one of these modules."""
+    path, top = SOURCES.get(module), ROOT / "lib" / "headgate"
+    return path is not None and path.parent in (top, top / "reconcile")
 
 
 RULES: list[Callable[[Import], bool]] = [

@@ -16,6 +16,7 @@ VERBS = {
     "backfill": ("work", "Compute chosen uploads, or slices of a table, again."),
     "rollback": ("work", "Take a table back to an earlier version."),
     "maintain": ("work", "Compact tables, and remove files and logs that nothing needs any more."),
+    "reconcile": ("work", "Check that nothing is missing and nothing is there twice."),
     "status": ("see", "Show how the project stands, and the next command."),
     "tables": ("see", "List the tables: what they read, how they are written, where they stand."),
     "show": ("see", "Print rows of a table, or of its quarantine."),

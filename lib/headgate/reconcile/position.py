@@ -1,0 +1,39 @@
+"""The tables that a table was built from, as its last run read them: what it is held against."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from headgate.ledger import Head, Ledger
+from headgate.reconcile.finding import NotChecked
+
+
+def sources_as_read(ledger: Ledger, head: Head, names: Iterable[str]) -> dict[str, Any]:
+    """Name -> the `deltalake` table at the version that `head` has taken in; one that was not built then is left out.
+
+    Raises NotChecked where that cannot be told.
+    """
+    if not head.exists:
+        raise NotChecked("not built yet")
+    if head.position is None:
+        raise NotChecked(f"position lost: {head.lost}; the next run rebuilds it")
+    found = {name: _as_read(ledger, name, head.position.get(name)) for name in names}
+    return {name: table for name, table in found.items() if table is not None}
+
+
+def _as_read(ledger: Ledger, name: str, at: Any) -> Any:
+    from deltalake.exceptions import DeltaError
+
+    if at is None:
+        raise NotChecked(f"was not built from {name}; the next run rebuilds it")
+    version = int(at["version"])
+    if version < 0:
+        return None
+    try:
+        table = ledger.open(name, version)
+    except DeltaError:
+        raise NotChecked(f"the log of {name} at version {version} was cleaned up") from None
+    if table is None or str(table.metadata().id) != at["id"]:
+        raise NotChecked(f"{name} is another table than it was built from; the next run rebuilds it")
+    return table

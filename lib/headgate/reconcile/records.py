@@ -1,0 +1,212 @@
+"""Bronze against a table of records: each upload has one receipt there, and what the receipt counts is there.
+
+Bronze is counted by upload, as the table's last run read it. An upload's ordinals are 0 to n-1, each once, where
+their number, bounds, sum and sum of squares are those of 0 to n-1: so no set of all records is held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pyarrow.compute as pc
+
+from headgate.graph import Node
+from headgate.landing import parse_upload_id
+from headgate.ledger import Ledger
+from headgate.reconcile.finding import Check, Finding, Kind, Level, NotChecked, Tally
+from headgate.reconcile.position import sources_as_read
+from headgate.reconcile.query import Query, passes
+from headgate.table import Append
+
+NAME = "bronze and records"
+
+_REBUILD = "headgate run -s {table} --rebuild"
+_RESTORE = "headgate history {source} names who wrote; headgate rollback {source} --to the version before, then run"
+
+NO_RECEIPT = Kind("in bronze, without a receipt: its records are missing", fix=_REBUILD)
+TWO_RECEIPTS = Kind("two receipts for one upload", fix=_REBUILD)
+UNKNOWN = Kind("receipt or rows of an upload that bronze has not", fix=_REBUILD)
+OTHER_COUNT = Kind("the receipt counts other records than bronze's", fix=_REBUILD)
+BRONZE_TWICE = Kind("two receipts in bronze for one upload", fix=_RESTORE)
+BRONZE_RECORDS = Kind("bronze's records are not 0 to n-1, each once, as its receipt says", fix=_RESTORE)
+UNBALANCED = Kind("the receipt's counts do not add up", fix=_REBUILD)
+QUARANTINE = Kind("other rejected records in the quarantine than the receipt counts", fix=_REBUILD)
+OTHER_ROWS = Kind("other rows than the receipt's accepted records gave", fix=_REBUILD)
+NO_RECORD = Kind("rows of records that bronze has not", fix=_REBUILD)
+LOST_ROWS = Kind("fewer keys than the receipts say were inserted", fix=_REBUILD)
+TWO_KEYS = Kind("one key twice", fix=_REBUILD)
+BOTH = Kind("one record accepted and rejected", fix=_REBUILD)
+
+# A backfill keeps a receipt whose records, rejected and accepted stay what they were, whatever became of their rows.
+_BY_VERDICT = (OTHER_ROWS.what, LOST_ROWS.what)
+
+_COUNTS = (
+    "records", "unparsable", "rejected", "no_row", "accepted", "inserted", "updated", "deleted", "superseded",
+    "unchanged",
+)  # fmt: skip
+_BIG = "DECIMAL(38, 0)"  # a sum of squares is beyond 64 bits from two million records
+
+# What bronze holds, by upload.
+_BRONZE = f"""
+    SELECT upload,
+           count(*) FILTER (WHERE _state = 'receipt') AS receipts,
+           coalesce(min(receipt['records']), 0) AS n,
+           count(*) FILTER (WHERE _state = 'live') AS counted,
+           min(record) AS least, max(record) AS greatest,
+           coalesce(sum(CAST(record AS {_BIG})), 0) AS total,
+           coalesce(sum(CAST(record AS {_BIG}) * record), 0) AS squares
+    FROM bronze GROUP BY upload
+"""
+
+# What the table holds, by upload. A receipt has no record.
+_TABLE = f"""
+    SELECT _source['upload'] AS upload,
+           count(*) FILTER (WHERE _state = 'receipt') AS receipts,
+           {", ".join(f"min(_receipt['{name}']) AS {name}" for name in _COUNTS)},
+           count(*) FILTER (WHERE _state = 'rejected') AS quarantined,
+           count(*) FILTER (WHERE _state IN ('live', 'deleted')) AS held,
+           count(*) FILTER (WHERE _state <> 'receipt' AND _source['record'] IS NULL) AS nameless,
+           min(_source['record']) AS least, max(_source['record']) AS greatest
+    FROM held GROUP BY _source['upload']
+"""
+
+_BALANCE = "t.records <> t.unparsable + t.rejected + t.no_row + t.accepted"
+_VERDICTS = "t.accepted <> t.inserted + t.updated + t.deleted + t.superseded + t.unchanged"
+
+# Kind -> (when an upload has it, what is said of the upload). b is bronze, t the table.
+_Rules = Mapping[Kind, tuple[str, str]]
+_RULES: _Rules = {
+    BRONZE_TWICE: ("b.receipts > 1", "{bronze_receipts} receipts"),
+    BRONZE_RECORDS: (
+        f"""b.receipts = 0 OR b.n <> b.counted OR (b.n > 0 AND (b.least <> 0 OR b.greatest <> b.n - 1
+            OR 2 * b.total <> CAST(b.n AS {_BIG}) * (b.n - 1)
+            OR 6 * b.squares <> CAST(b.n AS {_BIG}) * (b.n - 1) * (2 * b.n - 1)))""",
+        "{n} records, of which bronze holds {counted}, {bronze_least} to {bronze_greatest}",
+    ),
+    NO_RECEIPT: ("b.upload IS NOT NULL AND coalesce(t.receipts, 0) = 0", "{n} records"),
+    TWO_RECEIPTS: ("t.receipts > 1", "{receipts} receipts"),
+    UNKNOWN: ("b.upload IS NULL", "{receipts} receipts, {held} rows, {quarantined} rejected records"),
+    OTHER_COUNT: ("t.records <> b.n", "{records} records, not {n}"),
+    QUARANTINE: (
+        "t.receipts > 0 AND t.unparsable + t.rejected <> t.quarantined",
+        "{quarantined} rejected records; the receipt has {unparsable} unparsable and {rejected} rejected",
+    ),
+    NO_RECORD: (
+        "b.upload IS NOT NULL AND (t.nameless > 0 OR t.least < 0 OR t.greatest >= b.n)",
+        "records up to {greatest}; bronze has {n}",
+    ),
+}
+_MERGE_RULES: _Rules = {
+    **_RULES,
+    UNBALANCED: (
+        f"{_BALANCE} OR {_VERDICTS}",
+        "{records} records: {unparsable} unparsable, {rejected} rejected, {no_row} without a row, {accepted} accepted: "
+        "{inserted} inserted, {updated} updated, {deleted} deleted, {superseded} superseded, {unchanged} unchanged",
+    ),
+    OTHER_ROWS: ("t.receipts > 0 AND t.held > t.accepted", "{held} rows of {accepted} accepted records"),
+}
+_APPEND_RULES: _Rules = {
+    **_RULES,
+    UNBALANCED: (
+        _BALANCE,
+        "{records} records: {unparsable} unparsable, {rejected} rejected, {no_row} without a row, {accepted} accepted",
+    ),
+    OTHER_ROWS: ("t.receipts > 0 AND t.held <> t.inserted", "{held} rows; the receipt has {inserted}"),
+}
+
+
+def check_records(
+    ledger: Ledger, node: Node, bronze: str, limit: int, tell: Callable[[str], None] = lambda _: None
+) -> Check:
+    """The check of a table that is fed by `bronze`. Raises NotChecked where there is nothing to hold it against."""
+    head = ledger.head(node.name)
+    source = sources_as_read(ledger, head, [bronze]).get(bronze)
+    if source is None:
+        raise NotChecked(f"{bronze} was not built yet when it was")
+    query = Query(bronze=source, held=ledger.open(node.name, head.version))
+    tally = Tally(limit)
+    append = isinstance(node.writes, Append)
+    tell(f"{node.name}: counts by upload")
+    _by_upload(query, _APPEND_RULES if append else _MERGE_RULES, tally, append)
+    tell(f"{node.name}: keys")
+    _by_key(query, tally)
+    check = tally.check(NAME, node.name, "uploads", source=bronze)
+    return _without_verdicts(check) if _counts_by_verdict(check) and _backfilled(ledger, node.name) else check
+
+
+def _counts_by_verdict(check: Check) -> bool:
+    return any(finding.kind.what in _BY_VERDICT for finding in check.findings)
+
+
+def _backfilled(ledger: Ledger, table: str) -> bool:
+    """Whether a backfill is among the commits that the log still has."""
+    return any("changed" in (commit.own or {}).get("counts", {}) for commit in ledger.history(table))
+
+
+def _without_verdicts(check: Check) -> Check:
+    """The check with what only a receipt's verdicts tell as notes."""
+
+    def noted(finding: Finding) -> Finding:
+        kind = finding.kind
+        if kind.what not in _BY_VERDICT:
+            return finding
+        what = f"{kind.what}, as a backfill may leave it"
+        return replace(finding, kind=replace(kind, what=what, level=Level.NOTE))
+
+    return replace(check, findings=tuple(map(noted, check.findings)))
+
+
+def _by_upload(query: Query, rules: _Rules, tally: Tally, append: bool) -> None:
+    broken = {kind: f"coalesce({rule}, FALSE)" for kind, (rule, _) in rules.items()}
+    facts = [f"t.{name}" for name in ("receipts", *_COUNTS, "quarantined", "held", "greatest")]
+    sql = f"""
+        SELECT coalesce(b.upload, t.upload) AS upload, b.n, b.counted, b.receipts AS bronze_receipts,
+               b.least AS bronze_least, b.greatest AS bronze_greatest, {", ".join(facts)},
+               {", ".join(f"{rule} AS broken_{number}" for number, rule in enumerate(broken.values()))},
+               {" OR ".join(broken.values())} AS broken
+        FROM ({_BRONZE}) b FULL OUTER JOIN ({_TABLE}) t ON b.upload = t.upload
+    """
+    held = inserted = 0
+    for batch in query.batches(sql):
+        tally.compared += batch.num_rows
+        held += pc.sum(batch["held"]).as_py() or 0
+        inserted += pc.sum(batch["inserted"]).as_py() or 0
+        broken_rows = batch.to_pylist() if pc.any(batch["broken"]).as_py() else []
+        for row in broken_rows:
+            if row["broken"]:
+                _add(row, rules, tally)
+    if held < inserted and not append:  # of an Append table each upload tells it
+        tally.add(LOST_ROWS, f"{held:,} keys; {inserted:,} were inserted", count=inserted - held)
+
+
+def _add(row: dict[str, Any], rules: _Rules, tally: Tally) -> None:
+    upload = str(row["upload"])
+    identity = parse_upload_id(upload)
+    day = f"{identity.hour:%Y-%m-%d}" if identity else ""
+    facts = {name: 0 if value is None else value for name, value in row.items()}
+    for number, (kind, (_, told)) in enumerate(rules.items()):
+        if row[f"broken_{number}"]:
+            tally.add(kind, f"{upload}: {told.format(**facts)}", day=day)
+
+
+def _by_key(query: Query, tally: Tally) -> None:
+    rows = query.row("SELECT count(*) AS n FROM held WHERE _state <> 'receipt'")["n"]
+    for part in passes(("_key",), rows):
+        sql = f"""
+            SELECT _key, count(*) AS copies FROM held WHERE _state <> 'receipt' AND {part}
+            GROUP BY _key HAVING count(*) > 1
+        """
+        for row in query.rows(sql):
+            tally.add(TWO_KEYS, f"{row['_key']}: {row['copies']} rows")
+    sql = """
+        SELECT DISTINCT rejected.upload, rejected.record
+        FROM (SELECT _source['upload'] AS upload, _source['record'] AS record FROM held
+              WHERE _state = 'rejected') rejected
+        JOIN (SELECT _source['upload'] AS upload, _source['record'] AS record FROM held
+              WHERE _state IN ('live', 'deleted')) accepted
+        ON rejected.upload = accepted.upload AND rejected.record = accepted.record
+    """
+    for row in query.rows(sql):
+        tally.add(BOTH, f"{row['upload']}: record {row['record']}")
