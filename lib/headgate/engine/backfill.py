@@ -7,6 +7,7 @@ other upload. Of an `Append` table the records' own rows are replaced. Only what
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 
 from delta.tables import DeltaTable
@@ -93,7 +94,9 @@ def _verdicts(rows: DataFrame, winners: DataFrame, held: DataFrame) -> DataFrame
 
 def _write(job: Job, batch: Batch, wanted: DataFrame, held: DataFrame) -> Outcome | None:
     """One MERGE by key that makes `held` what is `wanted`."""
-    changes = job.stages.stage(_difference(wanted, with_columns_of(held, wanted)))
+    # Whether Merge updated a row or left it is of the run that wrote the receipt; how many rows a record gave is not.
+    counts = COUNTS if isinstance(job.node.writes, Append) else [name for name in COUNTS if name not in VERDICTS]
+    changes = job.stages.stage(_difference(wanted, with_columns_of(held, wanted), counts))
     by_key = F.col("_old_state").isin(*_BY_KEY) | F.col("_state").isin(*_BY_KEY)
     told = changes.agg(F.count("*").alias("all"), F.count_if(by_key).alias("rows")).collect()[0]
     if not told["all"]:
@@ -109,20 +112,20 @@ def _write(job: Job, batch: Batch, wanted: DataFrame, held: DataFrame) -> Outcom
     return Outcome(commit.version, batch.counts["records"], told["rows"], batch.counts["quarantined"], batch.counts)
 
 
-def _difference(wanted: DataFrame, held: DataFrame) -> DataFrame:
+def _difference(wanted: DataFrame, held: DataFrame, counts: Iterable[str]) -> DataFrame:
     """One row a key whose content differs: what it is to be, or `_gone`."""
     names = {"_key": "_old_key", "_state": "_old_state", "_old": "_old"}
-    old = _with_content(held, "_old").select(*(F.col(name).alias(new) for name, new in names.items()))
-    joined = _with_content(wanted, "_new").join(old, F.col("_key") == F.col("_old_key"), "full_outer")
+    old = _with_content(held, "_old", counts).select(*(F.col(name).alias(new) for name, new in names.items()))
+    joined = _with_content(wanted, "_new", counts).join(old, F.col("_key") == F.col("_old_key"), "full_outer")
     changed = joined.filter(~F.col("_new").eqNullSafe(F.col("_old")))
     gone = F.col("_key").isNull()
     key = F.coalesce("_key", "_old_key")
     return changed.withColumns({"_gone": gone, "_key": key}).drop("_old_key", "_old", "_new")
 
 
-def _with_content(rows: DataFrame, name: str) -> DataFrame:
-    """`rows` with a hash of their content; without a receipt's verdicts, which are of the run that wrote it."""
-    parts = [part for part in ("store", "object", *COUNTS) if part not in VERDICTS]
+def _with_content(rows: DataFrame, name: str, counts: Iterable[str]) -> DataFrame:
+    """`rows` with a hash of their content; of a receipt with these of its counts."""
+    parts = ("store", "object", *counts)
     plain = rows.withColumn("_said", F.struct(*(F.col(f"_receipt.{part}").alias(part) for part in parts)))
     return plain.withColumn(name, content_hash(plain.drop("_receipt"))).drop("_said")
 
