@@ -178,7 +178,7 @@ def _no_rejected(records: DataFrame) -> DataFrame:
 
 def all_states(winners: DataFrame, batch: Batch) -> DataFrame:
     """Live rows, tombstones, rejected records and receipts as rows of one schema."""
-    source = winners.schema["_source"].dataType
+    source = winners.schema["_source"].dataType.simpleString()  # as text: every part of it may be null
     none = F.lit(None)
     rejected = batch.rejected.select(
         text_key("r:", ("_source.upload", "_source.record")).alias("_key"),
