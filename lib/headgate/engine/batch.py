@@ -89,7 +89,7 @@ def judge(
     records = job.stages.stage(feed.records)
     accepted = records.filter("_rejected IS NULL").drop("_rejected")
     placed = job.stages.stage(place(job.function(**{feed.parameter: accepted}, **beside)))
-    if one_row_a_record and may_multiply(shape):
+    if one_row_a_record and (feed.bronze is None or may_multiply(shape)):  # an `Append` table has many rows a record
         gate.require_one_row_a_record(placed, job.node)
     rows = placed.filter("size(_reasons) = 0").drop("_reasons")
     judged = job.stages.stage(verdicts(rows))
