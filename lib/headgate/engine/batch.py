@@ -111,6 +111,8 @@ def text_key(prefix: str, columns: tuple[str, ...]) -> Column:
 
 def _receipts(bronze: DataFrame | None, records: DataFrame, keyless: DataFrame, verdicts: DataFrame) -> DataFrame:
     """One row an upload, an empty one too: its counts by what became of each record."""
+    if bronze is None:
+        records = records.dropDuplicates(["_source"])  # an `Append` table has many rows a record
     counted = _counted(records, keyless, verdicts)
     if bronze is None:
         joined = counted.withColumns({"received": F.lit(None), "store": F.lit(None), "object": F.lit(None)})
