@@ -23,6 +23,7 @@ from headgate.ledger import Commit, Ledger
 from headgate.plan import Work, declaration
 
 _MERGE_CONFS = "spark.databricks.delta"
+_GAIN_COLUMNS = {"mergeSchema": "true"}  # what else may not change is checked before (`schema`)
 
 # Set when a table is made. Only Headgate's own maintenance cleans a log: it knows what dependents still need.
 TABLE_PROPERTIES = {
@@ -47,7 +48,7 @@ class Committer:
 
     def append(self, rows: DataFrame, **facts: Any) -> Commit:
         """Adds rows; an empty frame only moves the position."""
-        return self._write(rows, "append", {}, facts)
+        return self._write(rows, "append", _GAIN_COLUMNS, facts)
 
     def overwrite(
         self, rows: DataFrame, partition_by: list[str], properties: Mapping[str, str], **facts: Any
@@ -58,7 +59,7 @@ class Committer:
 
     def replace_where(self, rows: DataFrame, predicate: str, **facts: Any) -> Commit:
         """Replaces the rows that meet `predicate`, nulls and emptied partitions included."""
-        return self._write(rows, "overwrite", {"replaceWhere": predicate}, facts)
+        return self._write(rows, "overwrite", {"replaceWhere": predicate, **_GAIN_COLUMNS}, facts)
 
     @contextmanager
     def merging(self, **facts: Any) -> Iterator[SparkSession]:

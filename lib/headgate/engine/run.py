@@ -102,9 +102,11 @@ class Runner:
             work = self._plan(name)
             if not work.is_work:
                 return Report(name, "current", reason=lost or work.reason or work.kind.value, version=_version(work))
+            session = self._session_for(work)
+            work = self._with_moved_snapshot(session, work)
             self._tell(f"{name}: {work.kind.value} {work.reason}".rstrip())
             try:
-                outcome = self._build(work)
+                outcome = self._build(session, work)
             except LostRace as error:
                 lost = error.what
                 continue
@@ -117,14 +119,16 @@ class Runner:
             return self._planner.rebuilt(work, "asked for by --rebuild")
         return work
 
-    def _build(self, work: Work) -> Outcome:
-        node = self._graph.node(work.table)
-        # MERGE takes its transaction from its session's settings, so each table has a session of its own.
+    def _session_for(self, work: Work) -> SparkSession:
+        """A session of the table's own: MERGE takes its transaction from its session's settings."""
         session = self._session.newSession()
         if self._is_small(work):
             for key, value in SMALL.items():
                 session.conf.set(key, value)
-        work = self._with_moved_snapshot(session, node, work)
+        return session
+
+    def _build(self, session: SparkSession, work: Work) -> Outcome:
+        node = self._graph.node(work.table)
         committer = Committer(session, self._planner.ledger, node, work, self.run_id)
         if node.layer == "bronze":
             return self._build_bronze(session, node, work, committer)
@@ -136,8 +140,9 @@ class Runner:
             except Exception as error:
                 function.refuse(error)
 
-    def _with_moved_snapshot(self, session: SparkSession, node: Node, work: Work) -> Work:
+    def _with_moved_snapshot(self, session: SparkSession, work: Work) -> Work:
         """`work`, or a rebuild where a table that is read whole has other content than at the position."""
+        node = self._graph.node(work.table)
         moved = "" if work.whole else moved_snapshot(session, self._environment, node, work)
         return self._planner.rebuilt(work, f"{moved} changed, which is read whole") if moved else work
 
