@@ -25,6 +25,9 @@ from headgate.project import Project
 #: Variables that are no key of an environment.
 RESERVED = ("HEADGATE_ENV", "HEADGATE_KEY", "HEADGATE_URL", "HEADGATE_JARS", "HEADGATE_KILL_AT")
 
+DEFAULT_TIME_TRAVEL = timedelta(days=7)
+DEFAULT_PARALLEL_TABLES = 4
+
 _PREFIX = "HEADGATE_"
 _S3 = re.compile(r"s3://[a-z0-9][a-z0-9.-]+(/.*)?")
 _COUNT = {"type": "integer", "minimum": 1, "x-wanted": "a whole number from 1"}
@@ -65,6 +68,8 @@ _SCHEMA: dict[str, Any] = {
         "engine": {"enum": ["local"]},
         "spark": {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}},
         "lookback_hours": {"type": "number", "maximum": 8784, "x-wanted": "a number of hours, at most a year"},
+        "parallel_tables": _COUNT,
+        "time_travel_days": {"type": "number", "minimum": 0, "maximum": 3660, "x-wanted": "a number of days from 0"},
         "receiver": _RECEIVER,
     },
 }
@@ -91,6 +96,8 @@ class Environment:
     engine: str
     spark: Mapping[str, str]
     lookback: timedelta
+    time_travel: timedelta
+    parallel_tables: int
     receiver: Receiver
     path: Path
 
@@ -114,6 +121,12 @@ class Environment:
                 f"the lake cannot be opened: {str(error).splitlines()[0]}", where=self.lake,
                 fix="name a folder that can be made and written, in the environment's lake or HEADGATE_LAKE",
             ) from error  # fmt: skip
+
+    def in_lake(self, project: Project, lake: str) -> Environment:
+        """The same environment on another lake. Raises EnvironmentConfigError where that is no address."""
+        if "://" in lake and not _S3.fullmatch(lake):
+            raise EnvironmentConfigError(f"'{lake}' is not possible", fix="give a folder, or s3://bucket/prefix")
+        return replace(self, lake=_absolute(project, lake))
 
     def table_uri(self, name: str) -> str:
         """Where the table `name`, such as silver.transactions, is: a folder or an s3:// address."""
@@ -156,6 +169,8 @@ def _environment(project: Project, name: str, path: Path, document: Document) ->
         engine=value.get("engine", "local"),
         spark={key: _spark_text(setting) for key, setting in value.get("spark", {}).items()},
         lookback=_lookback(value),
+        time_travel=timedelta(days=value["time_travel_days"]) if "time_travel_days" in value else DEFAULT_TIME_TRAVEL,
+        parallel_tables=value.get("parallel_tables", DEFAULT_PARALLEL_TABLES),
         receiver=_receiver(value.get("receiver", {})),
         path=path,
     )

@@ -74,6 +74,12 @@ class TableError(HeadgateError):
     code = "table"
 
 
+class ContractChanged(TableError):
+    """A contract changed in a way that a table's old rows do not follow."""
+
+    code = "contract-changed"
+
+
 class BatchRefused(TableError):
     """The gate refused a batch; the target is as it was."""
 

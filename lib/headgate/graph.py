@@ -9,7 +9,8 @@ from __future__ import annotations
 import graphlib
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -21,7 +22,11 @@ from headgate.modules import load_table, module_paths
 from headgate.project import Project
 from headgate.table import Affected, Append, Changes, History, Merge, Read, Replace, Snapshot, Table, Write
 
+#: Selectors that name tables by how they stand, not by what they are: who selects finds those tables out.
+STATES = ("state:modified", "result:error")
+
 _MANIFEST_FORMAT = 1
+_IMPORTS_JOBS = re.compile(rb"^\s*(?:from|import)\s+jobs\b", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -82,28 +87,47 @@ class Graph:
     def readers(self, name: str) -> list[Node]:
         return [node for node in self.nodes.values() if name in node.sources]
 
-    def select(self, selectors: Iterable[str] = (), exclude: Iterable[str] = ()) -> list[str]:
+    def select(
+        self,
+        selectors: Iterable[str] = (),
+        exclude: Iterable[str] = (),
+        states: Mapping[str, Collection[str]] | None = None,
+    ) -> list[str]:
         """The tables that any selector names (all without one) and none of `exclude`, in the graph's order.
 
-        A selector is a name, a pattern with `*`, or `tag:NAME`; `+` before it adds what it reads,
-        `+` after it what reads it. Raises UsageError where a selector names nothing.
+        A selector is a name, a pattern with `*`, `tag:NAME`, or one of STATES, whose tables `states` gives: those
+        may be none. `+` before it adds what it reads, `+` after it what reads it. Raises UsageError where any
+        other selector names nothing.
         """
-        wanted = [s for text in selectors for s in text.split(",") if s]
-        chosen = set().union(*(self._named_by(s) for s in wanted)) if wanted else set(self.nodes)
-        chosen -= set().union(*(self._named_by(s) for text in exclude for s in text.split(",") if s))
+        wanted, unwanted = selectors_of(selectors), selectors_of(exclude)
+        chosen = set().union(*(self._named_by(s, states or {}) for s in wanted)) if wanted else set(self.nodes)
+        chosen -= set().union(*(self._named_by(s, states or {}) for s in unwanted))
         return [name for name in self.nodes if name in chosen]
 
-    def _named_by(self, selector: str) -> set[str]:
-        core = selector.removeprefix("+").removesuffix("+")
-        found = {name for name, node in self.nodes.items() if _matches(node, core)}
-        if not found:
+    def _named_by(self, selector: str, states: Mapping[str, Collection[str]]) -> set[str]:
+        core = core_of(selector)
+        if core in STATES:
+            found = set(states.get(core, ())) & set(self.nodes)
+        else:
+            found = {name for name, node in self.nodes.items() if _matches(node, core)}
+        if not found and core not in STATES:
             raise UsageError(
-                f"no table is selected by '{selector}'.{suggestion(core, self.nodes)}",
+                f"no table is selected by '{selector}'.{suggestion(core, [*self.nodes, *STATES])}",
                 fix="headgate tables lists what there is",
             )
         above = set().union(*(self.ancestors(n) for n in found)) if selector.startswith("+") else set()
         below = set().union(*(self.descendants(n) for n in found)) if selector.endswith("+") else set()
         return found | above | below
+
+
+def selectors_of(texts: Iterable[str]) -> list[str]:
+    """The single selectors of texts that may each hold several, with commas."""
+    return [selector for text in texts for selector in text.split(",") if selector]
+
+
+def core_of(selector: str) -> str:
+    """A selector without the `+` on either side."""
+    return selector.removeprefix("+").removesuffix("+")
 
 
 def load_graph(project: Project) -> Graph:
@@ -119,7 +143,7 @@ def load_graph(project: Project) -> Graph:
 def _build(project: Project) -> Graph:
     contracts = load_contracts(project)
     nodes = [_bronze_node(project, contract) for contract in contracts.values()]
-    nodes += [_table_node(project, path, load_table(project, path)) for path in module_paths(project)]
+    nodes += [_table_node(project, path, load_table(project, path), contracts) for path in module_paths(project)]
     return Graph(_in_order({node.name: node for node in nodes}), contracts)
 
 
@@ -136,7 +160,7 @@ def _bronze_node(project: Project, contract: Contract) -> Node:
     )
 
 
-def _table_node(project: Project, path: Path, declared: Table) -> Node:
+def _table_node(project: Project, path: Path, declared: Table, contracts: Mapping[str, Contract]) -> Node:
     return Node(
         name=declared.name,
         reads=declared.reads,
@@ -145,8 +169,25 @@ def _table_node(project: Project, path: Path, declared: Table) -> Node:
         line=declared.code.co_firstlineno,
         grain=(declared.__doc__ or "").strip().splitlines()[0],
         tags=declared.tags,
-        code_hash=hashlib.sha256(path.read_bytes()).hexdigest(),
+        code_hash=_code_hash(project, path, declared, contracts),
     )
+
+
+def _code_hash(project: Project, path: Path, declared: Table, contracts: Mapping[str, Contract]) -> str:
+    """A hash over what makes the table's rows: its module, the contract that types the records it reads, helpers.
+
+    A module that imports a helper of jobs has all of jobs/common in its hash: helpers import each other.
+    """
+    module = path.read_bytes()
+    digest = hashlib.sha256(module)
+    if _IMPORTS_JOBS.search(module):
+        for helper in sorted((project.jobs / "common").rglob("*.py")):
+            digest.update(helper.read_bytes())
+    for read in declared.reads.values():
+        layer, _, dataset = read.table.partition(".")
+        if layer == "bronze" and dataset in contracts:
+            digest.update(contracts[dataset].hash.encode())
+    return digest.hexdigest()
 
 
 def _in_order(nodes: Mapping[str, Node]) -> dict[str, Node]:

@@ -148,6 +148,21 @@ def list_landed(store: ObjectStore, dataset: str, since: datetime | None) -> Ite
         yield from _list_markers(store, dataset, since)
 
 
+def newest_received(store: ObjectStore, dataset: str) -> datetime | None:
+    """When the newest upload of the newest hour was received; None where nothing has landed.
+
+    Two short listings, whatever has landed. A late upload stands under an hour of its own, and is not seen here.
+    """
+    folder = f"landing/{dataset}/"
+    for _ in ("dt", "hour"):
+        folders = sorted(obstore.list_with_delimiter(store, folder)["common_prefixes"])
+        if not folders:
+            return None
+        folder = f"{folders[-1].rstrip('/')}/"
+    times = [found["last_modified"] for found in obstore.list(store, folder).collect()]
+    return max(times).replace(microsecond=0) if times else None
+
+
 def _list_markers(store: ObjectStore, dataset: str, since: datetime) -> Iterator[Landed]:
     for found in _list_hours(store, f"late/{dataset}", since):
         if parsed := parse_path(found["path"]):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import obstore
@@ -40,6 +40,10 @@ class Commit:
     metrics: Mapping[str, Any]
     own: Mapping[str, Any] | None
     actions: tuple[Mapping[str, Any], ...] = field(repr=False, default=())
+
+    @property
+    def time(self) -> datetime:
+        return datetime.fromtimestamp(self.timestamp / 1000, UTC)
 
     @property
     def changes_rows(self) -> bool:
@@ -97,14 +101,14 @@ class Ledger:
         self._environment = environment
         self._store: ObjectStore = environment.object_store()
 
-    def head(self, table: str) -> Head:
-        """The table's newest version, with its position."""
-        delta = self.open(table)
+    def head(self, table: str, version: int | None = None) -> Head:
+        """The table's newest version, or the one that is given, with its position."""
+        delta = self.open(table, version)
         uri = self._environment.table_uri(table)
         if delta is None:
             return Head(table, uri, version=-1, id="", txn=-1)
-        version, txn = delta.version(), delta.transaction_version(table)
-        owner, lost = self._position_at(table, version)
+        version, txn = int(delta.version()), delta.transaction_version(table)
+        owner, lost = self.position_at(table, version)
         return Head(
             table, uri, version, str(delta.metadata().id), -1 if txn is None else txn,
             commit=owner, position=owner.own["position"] if owner and owner.own else None, lost=lost,
@@ -147,6 +151,10 @@ class Ledger:
                 return
             yield found
 
+    def version_of(self, table: str, run: str) -> int | None:
+        """The version that a run committed, or None where the log does not tell of it."""
+        return next((c.version for c in self.history(table) if c.own is not None and c.own.get("run") == run), None)
+
     def schema(self, table: str, version: int) -> dict[str, Any]:
         """Column name -> type, at a version."""
         return schema_of(self.open(table, version).schema().to_json())
@@ -169,6 +177,25 @@ class Ledger:
         found = QueryBuilder().register("bronze", self.open(table)).execute(query).read_all()
         return set(found["upload"].to_pylist())
 
+    def receipts(self, table: str, version: int) -> list[dict[str, Any]]:
+        """The uploads that a bronze table held at a version: upload, store, dt, records."""
+        import pyarrow as pa
+        from deltalake import QueryBuilder
+
+        columns = "upload, store, dt, receipt['records'] AS records"
+        query = f"SELECT {columns} FROM bronze WHERE _state = 'receipt' ORDER BY upload"
+        found = QueryBuilder().register("bronze", self.open(table, version)).execute(query).read_all()
+        return pa.table(found).to_pylist()
+
+    def received(self, table: str) -> dict[str, int]:
+        """The `records` by all receipts of a table that rejects records, and how many of them are `rejected`."""
+        from deltalake import QueryBuilder
+
+        rejected = "sum(_receipt['rejected'] + _receipt['unparsable']) AS rejected"
+        query = f"SELECT sum(_receipt['records']) AS records, {rejected} FROM t WHERE _state = 'receipt'"
+        found = QueryBuilder().register("t", self.open(table)).execute(query).read_all()
+        return {name: found[name].to_pylist()[0] or 0 for name in ("records", "rejected")}
+
     def live_rows(self, table: str, version: int) -> int:
         """How many live rows a version holds, by the statistics of its files."""
         import pyarrow as pa
@@ -176,7 +203,7 @@ class Ledger:
         files = pa.table(self.open(table, version).get_add_actions(flatten=True)).to_pylist()
         return sum(file["num_records"] or 0 for file in files if file.get("partition._state", "live") == "live")
 
-    def _position_at(self, table: str, version: int) -> tuple[Commit | None, str]:
+    def position_at(self, table: str, version: int) -> tuple[Commit | None, str]:
         """The commit whose position holds at `version`; or None, and why it is lost."""
         while version >= 0:
             commit = self.commit(table, version)

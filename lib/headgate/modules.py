@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+import threading
 import traceback
 from pathlib import Path
 from types import ModuleType
@@ -17,9 +18,14 @@ def module_paths(project: Project) -> list[Path]:
     return sorted(p for p in found if not p.name.startswith("_"))
 
 
+# An import changes what all threads import from, and tables are built several at a time.
+_IMPORTING = threading.Lock()
+
+
 def load_table(project: Project, path: Path) -> Table:
     """The one table that a module declares. Raises TableDefinitionError."""
-    module = _import(project, path)
+    with _IMPORTING:
+        module = _import(project, path)
     tables = [value for value in vars(module).values() if isinstance(value, Table)]
     where = project.relative(path)
     if len(tables) != 1:
@@ -68,9 +74,10 @@ def _inside(where: str, project: Project) -> str:
 def _forget_other_projects(project: Project) -> None:
     """Drops `jobs` as another project's import left it, so that `jobs.common` is this project's."""
     own = [name for name in sys.modules if name == "jobs" or name.startswith("jobs.")]
-    # All are looked at before the first is dropped: a namespace package finds its path through its parent.
-    for name in [name for name in own if not _origin(sys.modules[name]).is_relative_to(project.root)]:
-        del sys.modules[name]
+    # All or none: a namespace package finds its path through its parent, so a child without it is of no use.
+    if any(not _origin(sys.modules[name]).is_relative_to(project.root) for name in own):
+        for name in own:
+            del sys.modules[name]
 
 
 def _origin(module: ModuleType) -> Path:

@@ -10,8 +10,10 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import unquote
 
+from headgate.contract import Contract
 from headgate.environment import Environment
-from headgate.errors import TableError
+from headgate.errors import TableError, UsageError
+from headgate.evolution import Change, changes, shape_of
 from headgate.graph import Graph, Node
 from headgate.landing import Landed, list_landed
 from headgate.ledger import Commit, Head, Ledger
@@ -28,6 +30,8 @@ class Kind(StrEnum):
     FIRST = "first build"
     INCREMENT = "increment"
     REBUILD = "rebuild"
+    REFUSED = "refused"  # its contract changed in a way that old rows do not follow
+    BACKFILL = "backfill"  # never planned: asked for by a person
     AFTER = "after"  # what it reads has work; decided when that is done
     NO_SOURCE = "no source"  # what it reads does not exist yet
 
@@ -63,7 +67,7 @@ class Work:
 
     @property
     def is_work(self) -> bool:
-        return self.kind in (Kind.FIRST, Kind.INCREMENT, Kind.REBUILD)
+        return self.kind in (Kind.FIRST, Kind.INCREMENT, Kind.REBUILD, Kind.REFUSED)
 
     @property
     def whole(self) -> bool:
@@ -136,6 +140,24 @@ class Planner:
             return work
         return Work(work.table, Kind.REBUILD, reason, work.head, _whole(heads))
 
+    def backfilled(self, name: str) -> Work:
+        """Work that computes again what a table holds: from its sources as they were at its position.
+
+        Raises UsageError where there is no position to stay at.
+        """
+        node, head = self._graph.node(name), self._ledger.head(name)
+        if node.layer == "bronze":
+            raise UsageError(f"{name} holds what was sent, as it was sent", fix="backfill the table that reads it")
+        heads = {source: self._ledger.head(source) for source in node.sources}
+        why = self._why_rebuild(node, head, heads) if head.exists else "it is not built yet"
+        if why or head.position is None:
+            raise UsageError(f"{name} cannot be backfilled: {why}", fix=f"headgate run -s {name}")
+        sources = {}
+        for source, at in head.position.items():
+            version = int(at["version"])
+            sources[source] = Source(at["id"], version, since=version)
+        return Work(name, Kind.BACKFILL, "asked for", head, sources)
+
     def _plan_bronze(self, node: Node, head: Head) -> Work:
         listed_at = self._clock()
         since = None
@@ -167,6 +189,9 @@ class Planner:
         why = self._why_rebuild(node, head, heads)
         if why:
             return Work(node.name, Kind.REBUILD, why, head, _whole(heads))
+        refused = [change.what for change in contract_changes(self._graph, node, head) if change.refused]
+        if refused:
+            return Work(node.name, Kind.REFUSED, "; ".join(refused), head, _whole(heads))
         return self._plan_increment(node, head, heads)
 
     def _plan_increment(self, node: Node, head: Head, heads: Mapping[str, Head]) -> Work:
@@ -236,6 +261,19 @@ class Planner:
             except FileNotFoundError:
                 return False
         return True
+
+
+def contract_of(graph: Graph, node: Node) -> Contract | None:
+    """The contract of the records that a table reads from bronze; None where it reads none."""
+    source = next((name for name in node.sources if name.startswith("bronze.")), None)
+    return graph.contract_of(source) if source else None
+
+
+def contract_changes(graph: Graph, node: Node, head: Head) -> list[Change]:
+    """How the contract of the records that a table reads has changed since the table's last commit."""
+    held = (head.commit.own or {}).get("contract") if head.commit else None
+    contract = contract_of(graph, node)
+    return changes(held, shape_of(contract)) if held and contract else []
 
 
 def _reads_of(node: Node, source: str) -> list[Read]:

@@ -15,18 +15,21 @@ from headgate.ledger import Ledger
 QUARANTINE = "quarantine."
 
 
-def live_rows(ledger: Ledger, table: str, limit: int | None) -> pa.Table:
-    """The live rows of a table, without Headgate's own columns; bronze as it is. At most `limit` of them."""
-    data = _dataset(ledger, table)
+def live_rows(ledger: Ledger, table: str, limit: int | None, version: int | None = None) -> pa.Table:
+    """The live rows of a table, without Headgate's own columns; bronze as it is. At most `limit` of them.
+
+    Of the newest version where none is given. Raises FileNotFoundError where a version's files were vacuumed.
+    """
+    data = _dataset(ledger, table, version)
     if table.startswith("bronze."):
         return _read(data, [n for n in data.schema.names if n != "receipt"], ds.field("_state") == "live", limit)
     only_live = ds.field("_state") == "live" if "_state" in data.schema.names else None
     return _read(data, [name for name in data.schema.names if not name.startswith("_")], only_live, limit)
 
 
-def quarantined_rows(ledger: Ledger, table: str, limit: int | None) -> pa.Table:
-    """The rejected records of a table: upload, record, received, raw text, and every reason."""
-    data = _dataset(ledger, table)
+def quarantined_rows(ledger: Ledger, table: str, limit: int | None, version: int | None = None) -> pa.Table:
+    """The rejected records of a table: upload, record, received, raw text, and every reason. As `live_rows`."""
+    data = _dataset(ledger, table, version)
     if "_rejected" not in data.schema.names:
         raise UsageError(f"{table} has no quarantine: only tables fed by Changes reject records", where=table)
     found = _read(data, ["_source", "_rejected"], ds.field("_state") == "rejected", limit)
@@ -57,8 +60,8 @@ def bronze_receipt(ledger: Ledger, upload: Upload) -> dict[str, Any] | None:
     return found[0] if found else None
 
 
-def _dataset(ledger: Ledger, table: str) -> ds.Dataset:
-    delta = ledger.open(table)
+def _dataset(ledger: Ledger, table: str, version: int | None = None) -> ds.Dataset:
+    delta = ledger.open(table, version)
     if delta is None:
         raise UsageError(f"{table} is not built yet", fix="headgate run")
     return delta.to_pyarrow_dataset()

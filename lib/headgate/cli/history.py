@@ -18,29 +18,36 @@ from headgate.ledger import Commit, Ledger
 @click.option("--limit", default=20, show_default=True, help="How many commits; 0 for all.")
 @target_options
 def command(target: Target, table: str, limit: int) -> None:
-    """Print the commits of TABLE, newest first: the run, what it read up to, what it counted."""
+    """Print the commits of TABLE, newest first: the run, its code, what it read up to, what it counted."""
     name = load_graph(target.project).node(table).name
     commits = [describe(commit) for commit in Ledger(target.environment).history(name, limit or None)]
     if target.as_json:
         print_json({"table": name, "commits": commits})
         return
+    plain = ("version", "at", "operation", "run")
     rows = [
-        (c["version"], c["at"], c["operation"], c["run"], _read(c["position"]), _counted(c["counts"])) for c in commits
+        (*(c[name] for name in plain), _short(c["code"]), _read(c["position"]), _counted(c["counts"])) for c in commits
     ]
-    print_table(["version", "at", "operation", "run", "read up to", "counts"], rows, numeric=["version"])
+    print_table(["version", "at", "operation", "run", "code", "read up to", "counts"], rows, numeric=["version"])
 
 
 def describe(commit: Commit) -> dict[str, Any]:
-    """A commit as `--json` shows it. `run` is None for a commit made by others."""
+    """A commit as `--json` shows it. `run` and `code` are None for a commit made by others."""
     own = commit.own or {}
     return {
         "version": commit.version,
         "at": f"{datetime.fromtimestamp(commit.timestamp / 1000, UTC):%Y-%m-%d %H:%M:%S}",
         "operation": commit.operation,
         "run": own.get("run"),
+        "code": own.get("code"),
         "position": own.get("position"),
         "counts": own.get("counts") or _metrics(commit),
     }
+
+
+def _short(code: str | None) -> str:
+    """A code hash as people compare it: long enough to tell two versions of a module apart."""
+    return code[:8] if code else ""
 
 
 def _metrics(commit: Commit) -> dict[str, int]:

@@ -6,27 +6,61 @@ import click
 
 from headgate.cli.options import Target, print_json, target_options
 from headgate.cli.output import print_table
-from headgate.cli.selection import selection_options
-from headgate.graph import load_graph
+from headgate.cli.selection import selected, selection_options
+from headgate.graph import Graph, load_graph
 from headgate.plan import Planner, Work
+from headgate.state import NOT_DECLARED, note, undeclared
 
 
 @click.command("plan")
 @target_options
 @selection_options
-def command(target: Target, selectors: tuple[str, ...], exclude: tuple[str, ...]) -> None:
+@click.option("--schema", is_flag=True, help="Start Spark, and tell how outputs differ from the tables as they stand.")
+def command(target: Target, selectors: tuple[str, ...], exclude: tuple[str, ...], schema: bool) -> None:
     """Show which tables have work, without starting Spark and without writing anything."""
     graph = load_graph(target.project)
-    works = Planner(target.environment, graph).plan(graph.select(selectors, exclude))
-    show(target, works)
+    names = selected(target.environment, graph, selectors, exclude)
+    if schema:
+        _show_schemas(target, graph, names)
+        return
+    show(target, graph, Planner(target.environment, graph).plan(names))
 
 
-def show(target: Target, works: list[Work]) -> None:
-    """Prints a plan."""
+def _show_schemas(target: Target, graph: Graph, names: list[str]) -> None:
+    """Prints, for each table, the columns that the next run would find changed or added."""
+    from headgate.engine.schemas import schema_changes
+    from headgate.engine.session import start_session
+
+    session = start_session(target.environment, small=True)
+    try:
+        found = schema_changes(session, target.project, target.environment, graph, names)
+    finally:
+        session.stop()
     if target.as_json:
-        print_json({"tables": [as_dict(work) for work in works]})
+        print_json({"tables": [vars(one) for one in found]})
+        return
+    for one in found:
+        for text in (*one.changed, *(f"{column} is added, null in old rows" for column in one.added), one.error):
+            if text:
+                click.echo(f"{one.table}: {text}")
+        if one.changed:
+            click.echo(f"  to do: headgate run --rebuild -s {one.table}")
+    if not any(one.changed or one.added or one.error for one in found):
+        click.echo("no output changes")
+
+
+def show(target: Target, graph: Graph, works: list[Work]) -> None:
+    """Prints a plan, with what is to be known beside it: rows by older code, tables that nothing declares."""
+    notes = {work.table: note(graph, graph.node(work.table), work) for work in works}
+    left = undeclared(target.environment.object_store(), graph)
+    if target.as_json:
+        print_json({"tables": [{**as_dict(work), "note": notes[work.table]} for work in works], "undeclared": left})
         return
     print_table(["table", "work", "why"], [(work.table, work.kind.value, work.reason) for work in works])
+    told = [f"{table}: {text}" for table, text in notes.items() if text]
+    told += [f"{table}: {NOT_DECLARED}" for table in left]
+    if told:
+        click.echo("\n" + "\n".join(told))
     click.echo(_next(works))
 
 

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import click
 
 from headgate.cli.options import Target, print_json, target_options
 from headgate.cli.output import print_table, progress
-from headgate.cli.selection import selection_options
-from headgate.errors import HeadgateError
+from headgate.cli.selection import selected, selection_options
+from headgate.cli.work import spark_at_work
+from headgate.errors import HeadgateError, UsageError
 from headgate.graph import Graph, load_graph
+from headgate.ledger import Ledger
 from headgate.plan import Planner
+from headgate.travel import moment_of
 
 if TYPE_CHECKING:
-    from headgate.engine.run import Report
+    from pyspark.sql import SparkSession
+
+    from headgate.engine.run import Report, Runner
 
 _SMALL_BYTES = 64 * 2**20
 _COLUMNS = ["table", "status", "work", "rows in", "written", "quarantined", "version", "seconds"]
@@ -29,6 +34,8 @@ _COLUMNS = ["table", "status", "work", "rows in", "written", "quarantined", "ver
 @click.option("--rebuild", is_flag=True, help="Build the selected tables anew from all they read (bronze is kept).")
 @click.option("--dry-run", is_flag=True, help="Only show the plan.")
 @click.option("--no-wait", is_flag=True, help="Fail at once where another run writes to the lake.")
+@click.option("--as-of", metavar="TIME", help="Reproduce: build from what bronze held at TIME, in the lake of --into.")
+@click.option("--into", metavar="LAKE", help="With --as-of: another lake, an empty folder or s3:// address.")
 def command(
     target: Target,
     selectors: tuple[str, ...],
@@ -36,56 +43,90 @@ def command(
     rebuild: bool,
     dry_run: bool,
     no_wait: bool,
+    as_of: str | None,
+    into: str | None,
 ) -> None:
     """Build the tables that have work. A table that fails stops what reads it, and nothing else."""
     graph = load_graph(target.project)
-    names = graph.select(selectors, exclude)
+    names = selected(target.environment, graph, selectors, exclude)
+    if as_of or into:
+        _reproduce(target, graph, names, as_of, into, dry_run=dry_run)
+        return
     planner = Planner(target.environment, graph)
     works = planner.plan(names)
     if dry_run:
         from headgate.cli import plan
 
-        plan.show(target, works)
+        plan.show(target, graph, works)
         return
-    if not rebuild and not any(work.is_work for work in works):
+    if not works or (not rebuild and not any(work.is_work for work in works)):
         _print_nothing(target, works)
         return
     small = not rebuild and planner.bytes_of(works) <= _SMALL_BYTES
-    reports = _run(target, graph, names, rebuild=rebuild, wait=not no_wait, small=small)
-    _print(target, reports)
+    run, reports = _run(target, graph, names, rebuild=rebuild, wait=not no_wait, small=small)
+    _print(target, run, reports)
     if any(report.status in ("failed", "skipped") for report in reports):
         sys.exit(1)
 
 
-def _run(target: Target, graph: Graph, names: Sequence[str], *, rebuild: bool, wait: bool, small: bool) -> list[Report]:
-    from headgate.engine.lock import writing
-    from headgate.engine.run import Runner
-    from headgate.engine.session import start_session
+def _run(
+    target: Target, graph: Graph, names: Sequence[str], *, rebuild: bool, wait: bool, small: bool
+) -> tuple[str, list[Report]]:
+    """The run's id, and what it did to each table."""
+    with spark_at_work(target, wait=wait, small=small) as session:
+        runner = _runner(target, graph, session, rebuild=rebuild)
+        return runner.run_id, runner.run(names)
 
-    with writing(target.environment, wait=wait, waiting=lambda text: click.echo(text, err=True)):
-        progress("starting Spark")
-        session = start_session(target.environment, small=small)
-        try:
-            return Runner(target.project, target.environment, graph, session, progress, rebuild=rebuild).run(names)
-        finally:
-            session.stop()
+
+def _runner(target: Target, graph: Graph, session: SparkSession, *, rebuild: bool = False) -> Runner:
+    from headgate.engine.run import Runner
+
+    return Runner(target.project, target.environment, graph, session, progress, rebuild=rebuild)
+
+
+def _reproduce(
+    target: Target, graph: Graph, names: list[str], as_of: str | None, into: str | None, *, dry_run: bool
+) -> None:
+    """Builds the tables from bronze as it stood at a time, in another lake: this one is only read."""
+    if not (as_of and into):
+        raise UsageError("--as-of and --into belong together", fix="headgate run --as-of 2026-03-01 --into FOLDER")
+    from headgate.engine.reproduce import copy_bronze, versions_at
+
+    versions = versions_at(Ledger(target.environment), graph, names, moment_of(as_of))
+    if dry_run:
+        print_table(["bronze table", "version"], list(versions.items()), ["version"])
+        return
+    other = replace(target, environment=target.environment.in_lake(target.project, into))
+    with spark_at_work(other, wait=True, small=False) as session:
+        copy_bronze(session, graph, target.environment, other.environment, versions)
+        runner = _runner(other, graph, session)
+        found = runner.run([name for name in names if not name.startswith("bronze.")])
+    _print(other, runner.run_id, found)
+    if any(report.status in ("failed", "skipped") for report in found):
+        sys.exit(1)
 
 
 def _print_nothing(target: Target, works: Sequence) -> None:
     if target.as_json:
         print_json({"tables": [{"table": work.table, "status": "current", "reason": work.reason} for work in works]})
     else:
-        click.echo("nothing to do: every table is current")
+        click.echo(f"nothing to do: {'every table is current' if works else 'no table is selected'}")
 
 
-def _print(target: Target, reports: Sequence[Report]) -> None:
+def _print(target: Target, run: str, reports: Sequence[Report]) -> None:
     if target.as_json:
-        print_json({"tables": [asdict(report) for report in reports]})
+        print_json({"run": run, "tables": [asdict(report) for report in reports]})
         return
+    print_reports(run, reports)
+
+
+def print_reports(run: str, reports: Sequence[Report]) -> None:
+    """A table of reports, the run's name, and each failure whole."""
     rows = [
         (r.table, r.status, r.work, r.rows_in, r.written, r.quarantined, r.version, f"{r.seconds:.1f}") for r in reports
     ]
     print_table(_COLUMNS, rows, numeric=_COLUMNS[3:])
+    click.echo(f"\nrun {run}")
     for report in reports:
         if report.error:
             click.echo(f"\nerror[{report.error['code']}] {report.table}: {_told(report.error)}", err=True)

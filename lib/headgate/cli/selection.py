@@ -2,14 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import click
 
+from headgate import reports
+from headgate.environment import Environment
+from headgate.graph import STATES, Graph, core_of, selectors_of
+from headgate.ledger import Ledger
+from headgate.state import modified
+
 
 def selection_options(verb: Callable[..., Any]) -> Callable[..., Any]:
     """Adds `-s/--select` and `--exclude`, each repeatable."""
-    help_text = "Tables: a name, a pattern with *, tag:NAME; +x adds what x reads, x+ what reads x. Repeatable."
+    help_text = (
+        "Tables: a name, a pattern with *, tag:NAME, state:modified, result:error; "
+        "+x adds what x reads, x+ what reads x. Repeatable."
+    )
     verb = click.option("--exclude", multiple=True, help="Tables to leave out, selected likewise.")(verb)
     return click.option("-s", "--select", "selectors", multiple=True, help=help_text)(verb)
+
+
+def selected(environment: Environment, graph: Graph, selectors: Iterable[str], exclude: Iterable[str]) -> list[str]:
+    """The tables that the options name; how the lake stands is looked at only where a selector asks for it."""
+    asked = {core_of(selector) for selector in selectors_of([*selectors, *exclude])}
+    finders = {"state:modified": _modified, "result:error": _failed}
+    states = {name: finders[name](environment, graph) for name in STATES if name in asked}
+    return graph.select(selectors, exclude, states)
+
+
+def _failed(environment: Environment, graph: Graph) -> Collection[str]:
+    return reports.failed(environment.object_store(), graph.nodes)
+
+
+def _modified(environment: Environment, graph: Graph) -> set[str]:
+    return modified(graph, Ledger(environment))

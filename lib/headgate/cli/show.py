@@ -5,14 +5,17 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from datetime import UTC, datetime
 from typing import Any
 
 import click
 
 from headgate.cli.options import Target, target_options
 from headgate.cli.output import print_table
+from headgate.errors import UsageError
 from headgate.graph import load_graph
 from headgate.ledger import Ledger
+from headgate.travel import checked_version, moment_of, vacuumed, version_at
 
 _WIDTH = 40
 
@@ -23,8 +26,12 @@ _WIDTH = 40
 @click.option(
     "--format", "shape", type=click.Choice(["table", "json", "csv"]), help="[default: table; json with --json]"
 )
+@click.option("--version", type=int, help="As it was at a version.  [default: the newest]")
+@click.option("--as-of", metavar="TIME", help="As it was at a time, such as 2026-03-01T18:00; in UTC without a zone.")
 @target_options
-def command(target: Target, table: str, limit: int, shape: str | None) -> None:
+def command(
+    target: Target, table: str, limit: int, shape: str | None, version: int | None, as_of: str | None
+) -> None:
     """Print rows of TABLE; `quarantine.TABLE` prints the records it rejected, with every reason.
 
     json prints one object a line, csv nested values as JSON.
@@ -34,8 +41,23 @@ def command(target: Target, table: str, limit: int, shape: str | None) -> None:
     graph, ledger = load_graph(target.project), Ledger(target.environment)
     name = graph.node(table.removeprefix(rows.QUARANTINE)).name
     read = rows.quarantined_rows if table.startswith(rows.QUARANTINE) else rows.live_rows
-    found = read(ledger, name, limit or None)
+    version = _version(ledger, name, version, as_of)
+    try:
+        found = read(ledger, name, limit or None, version)
+    except FileNotFoundError:
+        if version is None:
+            raise
+        raise vacuumed(name, version) from None
     _PRINTERS[shape or ("json" if target.as_json else "table")](found.column_names, found.to_pylist())
+
+
+def _version(ledger: Ledger, table: str, version: int | None, as_of: str | None) -> int | None:
+    """The version that is asked for; None for the newest."""
+    if version is not None and as_of is not None:
+        raise UsageError("--version and --as-of exclude each other", where="show", fix="give one of them")
+    if as_of is not None:
+        return version_at(ledger, table, moment_of(as_of), datetime.now(UTC))
+    return None if version is None else checked_version(ledger, table, version)
 
 
 def _as_table(columns: list[str], rows: list[dict[str, Any]]) -> None:

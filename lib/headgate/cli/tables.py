@@ -8,7 +8,7 @@ import click
 
 from headgate.cli.options import Target, print_json, target_options
 from headgate.cli.output import print_table
-from headgate.cli.selection import selection_options
+from headgate.cli.selection import selected, selection_options
 from headgate.graph import Graph, Node, load_graph
 from headgate.ledger import Head, Ledger
 from headgate.table import Read
@@ -21,7 +21,8 @@ def command(target: Target, selectors: tuple[str, ...], exclude: tuple[str, ...]
     """List the tables: what they read, how they are written, where they stand."""
     graph = load_graph(target.project)
     ledger = Ledger(target.environment)
-    rows = [describe(graph, graph.node(name), ledger.head(name)) for name in graph.select(selectors, exclude)]
+    names = selected(target.environment, graph, selectors, exclude)
+    rows = [describe(graph, graph.node(name), ledger.head(name)) for name in names]
     if target.as_json:
         print_json({"tables": rows})
         return

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from headgate.engine.batch import all_states, changes_rows, check_metrics, judge, text_key, written
+from headgate.engine.batch import all_states, changes_rows, check_metrics, judge, read_feed, text_key, written
 from headgate.engine.gate import no_reasons
 from headgate.engine.outcome import Job, Outcome
 from headgate.engine.schema import content_hash, indexed_columns
@@ -18,7 +18,7 @@ from headgate.table import Append
 
 def build_append(job: Job) -> Outcome:
     """Appends what is new. Raises BatchRefused, with the target untouched, where the gate refuses it."""
-    batch = judge(job, _placed, _verdicts, one_row_a_record=False)
+    batch = judge(job, read_feed(job), placed, all_inserted, one_row_a_record=False)
     rows = all_states(batch.rows, batch)
     facts = {"counts": batch.counts, "changes_rows": changes_rows(batch.counts)}
     partition_by = ["_state", *_writes(job).partition_by]
@@ -33,7 +33,7 @@ def build_append(job: Job) -> Outcome:
     return Outcome(commit.version, counts["records"], written(counts), counts["quarantined"], counts)
 
 
-def _placed(rows: DataFrame) -> DataFrame:
+def placed(rows: DataFrame) -> DataFrame:
     """The function's rows with their key and state. `_source.sequence` is the ordinal in the record, from 0."""
     business = [name for name in rows.columns if name != "_source"]
     by_content = Window.partitionBy("_source.upload", "_source.record").orderBy("_content")
@@ -50,7 +50,7 @@ def _placed(rows: DataFrame) -> DataFrame:
     )
 
 
-def _verdicts(rows: DataFrame) -> DataFrame:
+def all_inserted(rows: DataFrame) -> DataFrame:
     """Every row is new: what was there before is never looked at."""
     first = F.col("_source.sequence") == 0
     return rows.select(

@@ -60,8 +60,18 @@ class Batch:
 
 def read_feed(job: Job) -> Feed:
     """The records that the run is to take in."""
-    parameter, read = next((name, read) for name, read in job.node.reads.items() if isinstance(read, Changes))
+    parameter, read = changes_of(job)
     rows = read_changes(job.session, job.environment.table_uri(read.table), job.work.sources[read.table])
+    return feed_of(job, parameter, read, rows)
+
+
+def changes_of(job: Job) -> tuple[str, Changes]:
+    """The parameter that is given new records, and the read that gives them."""
+    return next((name, read) for name, read in job.node.reads.items() if isinstance(read, Changes))
+
+
+def feed_of(job: Job, parameter: str, read: Changes, rows: DataFrame) -> Feed:
+    """Rows of the table that a read by `Changes` names, as typed records."""
     if read.table.startswith("bronze."):
         return Feed(parameter, typed(rows.filter("_state = 'live'"), job.graph.contract_of(read.table)), rows)
     columns = live(rows).columns
@@ -73,6 +83,7 @@ def read_feed(job: Job) -> Feed:
 
 def judge(
     job: Job,
+    feed: Feed,
     place: Callable[[DataFrame], DataFrame],
     verdicts: Callable[[DataFrame], DataFrame],
     *,
@@ -83,7 +94,7 @@ def judge(
     `place` gives the function's rows `_key`, `_source`, `_state` and `_reasons`; `verdicts` judges what was placed.
     Records and rows are computed once each, and whole: an error on a row comes here, not in the middle of a write.
     """
-    feed, beside = read_feed(job), snapshots(job)
+    beside = snapshots(job)
     shape = job.function.check(job.session, {feed.parameter: feed.records.drop("_rejected"), **beside})
     require_same_or_added(shape, job.work, job.node, job.committer.ledger)
     records = job.stages.stage(feed.records)

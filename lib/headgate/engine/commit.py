@@ -8,21 +8,27 @@ by an exception where they overlap, in silence where they do not, so the log is 
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import DataFrame, SparkSession
 
 from headgate import __version__, faults
+from headgate.contract import Contract
 from headgate.errors import LostRace
+from headgate.evolution import shape_of
 from headgate.graph import Node
 from headgate.ledger import Commit, Ledger
 from headgate.plan import Work, declaration
+from headgate.state import codes_after
 
 _MERGE_CONFS = "spark.databricks.delta"
+_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 _GAIN_COLUMNS = {"mergeSchema": "true"}  # what else may not change is checked before (`schema`)
 
 # Set when a table is made. Only Headgate's own maintenance cleans a log: it knows what dependents still need.
@@ -41,6 +47,7 @@ class Committer:
     node: Node
     work: Work
     run: str
+    contract: Contract | None = None  # of the records that the table reads from bronze
 
     @property
     def uri(self) -> str:
@@ -68,17 +75,11 @@ class Committer:
             f"{_MERGE_CONFS}.write.txnAppId": self.node.name,
             f"{_MERGE_CONFS}.write.txnVersion": str(self._txn),
             f"{_MERGE_CONFS}.write.txnVersion.autoReset.enabled": "false",
-            f"{_MERGE_CONFS}.commitInfo.userMetadata": self.metadata(facts),
+            _METADATA: self.metadata(facts),
         }
         faults.point(f"before_commit:{self.node.name}")
-        for key, value in confs.items():
-            self.session.conf.set(key, value)
-        try:
-            with self._race_told():
-                yield self.session
-        finally:
-            for key in confs:
-                self.session.conf.unset(key)
+        with self._race_told(), _set(self.session, confs):
+            yield self.session
         faults.point(f"after_commit:{self.node.name}")
 
     def metadata(self, facts: Mapping[str, Any]) -> str:
@@ -92,6 +93,8 @@ class Committer:
                 "planned": self.work.head.version,
                 "declared": declaration(self.node),
                 "code": self.node.code_hash,
+                "codes": codes_after(self.work, self.node.code_hash),
+                **({"contract": shape_of(self.contract)} if self.contract else {}),
                 **facts,
             }
         )
@@ -139,9 +142,32 @@ class Committer:
         try:
             yield
         except Exception as error:
-            if _is_race(error):
+            if is_race(error):
                 self.committed()
             raise
+
+
+@contextmanager
+def carrying(session: SparkSession, metadata: Mapping[str, Any]) -> Iterator[None]:
+    """A block whose commits carry `metadata`: for OPTIMIZE, VACUUM and RESTORE, which take it from the session."""
+    with _set(session, {_METADATA: json.dumps(metadata)}):
+        yield
+
+
+@contextmanager
+def _set(session: SparkSession, confs: Mapping[str, str]) -> Iterator[None]:
+    for key, value in confs.items():
+        session.conf.set(key, value)
+    try:
+        yield
+    finally:
+        for key in confs:
+            session.conf.unset(key)
+
+
+def new_run_id() -> str:
+    """A run's name. Not the process's id: two containers often have the same, and a race is told by this alone."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
 
 
 def _is_txn(action: Mapping[str, Any], app: str, version: int) -> bool:
@@ -149,7 +175,7 @@ def _is_txn(action: Mapping[str, Any], app: str, version: int) -> bool:
     return txn.get("appId") == app and int(txn.get("version", -1)) == version
 
 
-def _is_race(error: Exception) -> bool:
+def is_race(error: Exception) -> bool:
     text = str(error.java_exception.toString()) if isinstance(error, Py4JJavaError) else str(error)
     return any(name in text or name in type(error).__name__ for name in ("ConcurrentTransaction", "ConcurrentWrite",
                "ConcurrentAppend", "ConcurrentDelete", "MetadataChanged", "DELTA_CONCURRENT"))  # fmt: skip

@@ -16,14 +16,24 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from headgate.engine import gate
-from headgate.engine.batch import LOST, Batch, all_states, changes_rows, check_metrics, judge, text_key, written
+from headgate.engine.batch import (
+    LOST,
+    Batch,
+    all_states,
+    changes_rows,
+    check_metrics,
+    judge,
+    read_feed,
+    text_key,
+    written,
+)
 from headgate.engine.outcome import Job, Outcome
 from headgate.engine.reads import read_at
 from headgate.engine.schema import indexed_columns
 from headgate.ledger import Commit
 from headgate.table import Merge
 
-_ORDER = ("sequence", "received", "upload", "record")
+ORDER = ("sequence", "received", "upload", "record")
 _BROADCAST_ROWS = 100_000
 
 #: A literal condition on the target, its columns under a prefix.
@@ -38,14 +48,14 @@ def build_merge(job: Job) -> Outcome:
         bounds.append(_within_keys(rows))
         return _verdicts(job, rows, bounds[0])
 
-    batch = judge(job, partial(_placed, writes=_writes(job)), verdicts, one_row_a_record=True)
+    batch = judge(job, read_feed(job), partial(placed, writes=_writes(job)), verdicts, one_row_a_record=True)
     commit = _commit(job, batch, bounds[0])
     check_metrics(job, batch.counts, commit)
     counts = batch.counts
     return Outcome(commit.version, counts["records"], written(counts), counts["quarantined"], counts)
 
 
-def _placed(rows: DataFrame, writes: Any) -> DataFrame:
+def placed(rows: DataFrame, writes: Any) -> DataFrame:
     """The function's rows with their key, order and state, and the reasons why one cannot be placed."""
     business = [name for name in rows.columns if name != "_source"]
     sequence = F.col(writes.sequence_by) if writes.sequence_by else F.col("_source.received")
@@ -64,7 +74,7 @@ def _placed(rows: DataFrame, writes: Any) -> DataFrame:
 
 def _verdicts(job: Job, rows: DataFrame, within: Within) -> DataFrame:
     """What becomes of each row: the newest of its key in the batch against what the target holds."""
-    order = F.struct(*(F.col(f"_source.{name}") for name in _ORDER))
+    order = F.struct(*(F.col(f"_source.{name}") for name in ORDER))
     newest_first = Window.partitionBy("_key").orderBy(F.col("_order").desc())
     narrow = rows.select("_key", order.alias("_order"), "_state")
     ranked = narrow.withColumn("_rank", F.row_number().over(newest_first))

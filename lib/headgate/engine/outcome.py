@@ -29,6 +29,7 @@ class Job:
     function: AuthoredFunction
     committer: Committer
     stages: Stages
+    asked: str = ""  # of a backfill: an SQL condition on the columns of the slices to compute again
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ deletes what is missing, inserts what is new, and leaves equal rows alone.
 
 from __future__ import annotations
 
+from functools import reduce
+
 from delta.tables import DeltaTable
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -24,6 +26,7 @@ from headgate.engine.reads import (
 )
 from headgate.engine.schema import content_hash, indexed_columns, require_same_or_added, with_columns_of
 from headgate.ledger import Commit
+from headgate.plan import Kind
 from headgate.table import Affected, History, Replace, slices_of, unique_keys
 
 
@@ -68,8 +71,17 @@ def _read(job: Job) -> Slices:
     if not reads:
         return Slices((), {}, none=not job.work.whole)
     by = slices_of(_writes(job))
-    partitions = _is_by_partition(job)
-    return read_affected(job.session, reads, by, whole=job.work.whole, by_partition=partitions, stages=job.stages)
+    return read_affected(
+        job.session, reads, by, whole=job.work.whole, by_partition=_is_by_partition(job), stages=job.stages,
+        asked=_asked(job, reads, by) if job.asked else None,
+    )  # fmt: skip
+
+
+def _asked(job: Job, reads: list[AffectedRead], by: tuple[str, ...]) -> DataFrame:
+    """The slices that a backfill asked for: those that are there, and those that should be."""
+    target = read_at(job.session, job.work.head.uri, job.work.head.version)
+    frames = [target, *(read.everything for read in reads)]
+    return reduce(DataFrame.union, (frame.filter(job.asked).select(*by) for frame in frames))
 
 
 def _affected_read(job: Job, parameter: str, read: Affected) -> AffectedRead:
@@ -149,6 +161,8 @@ def _merge_difference(job: Job, gone: DataFrame, inserts: DataFrame, slices: Sli
 
 def _advance(job: Job, shape: DataFrame) -> Outcome:
     """A commit without rows: what was read has moved, and nothing of it matters here."""
+    if job.work.kind is Kind.BACKFILL:
+        return Outcome(job.work.head.version, 0, 0)
     nothing = job.session.createDataFrame([], shape.schema)
     return Outcome(job.committer.append(nothing, changes_rows=False).version, 0, 0)
 

@@ -1,19 +1,23 @@
-"""One run: each selected table that has work, in dependency order, in one Spark application."""
+"""One run: each selected table that has work, in dependency order, several at a time, in one Spark application."""
 
 from __future__ import annotations
 
-import secrets
+import sys
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from pyspark.sql import SparkSession
 
+from headgate import reports
 from headgate.engine import bronze
 from headgate.engine.append import build_append
-from headgate.engine.commit import Committer
+from headgate.engine.backfill import backfill_uploads
+from headgate.engine.commit import Committer, new_run_id
 from headgate.engine.function import AuthoredFunction, cause_of
 from headgate.engine.inputs import moved_snapshot
 from headgate.engine.merge import build_merge
@@ -21,9 +25,9 @@ from headgate.engine.outcome import Job, Outcome
 from headgate.engine.replace import build_replace
 from headgate.engine.stage import stages
 from headgate.environment import Environment
-from headgate.errors import HeadgateError, LostRace, TableError
+from headgate.errors import ContractChanged, HeadgateError, LostRace, StorageError, TableError
 from headgate.graph import Graph, Node
-from headgate.plan import Planner, Work
+from headgate.plan import Kind, Planner, Work, contract_of
 from headgate.project import Project
 from headgate.table import Append, History, Merge, Replace
 
@@ -70,30 +74,67 @@ class Runner:
         self._project, self._environment, self._graph = project, environment, graph
         self._session, self._tell, self._rebuild = session, tell, rebuild
         self._planner = planner or Planner(environment, graph)
-        # Not the process's id: two containers often have the same, and a race is told by this name alone.
-        self.run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+        self.run_id = new_run_id()
 
     def run(self, names: Iterable[str]) -> list[Report]:
-        """Builds each table; one that fails stops its descendants, not its siblings."""
-        reports: list[Report] = []
-        stopped: dict[str, str] = {}  # table -> the failed table that stopped it: itself, or one above it
-        for name in names:
-            above = next((stopped[source] for source in self._graph.node(name).sources if source in stopped), None)
-            report = Report(name, "skipped", reason=f"{above} failed") if above else self._run_table(name)
-            if report.status in ("failed", "skipped"):
-                stopped[name] = above or name
-            reports.append(report)
-        return reports
+        """Builds each table; one that fails stops its descendants, not its siblings. Keeps the reports in the lake."""
+        started = datetime.now(UTC)
+        found = self._run_all(names)
+        self._keep(started, found)
+        return found
+
+    def _run_all(self, names: Iterable[str]) -> list[Report]:
+        """Several tables at a time, each as soon as what it reads is done; the reports in the order of `names`."""
+        order = list(names)
+        waiting, found = list(order), dict[str, Report]()
+        running: dict[Future[Report], str] = {}
+        pool = ThreadPoolExecutor(self._environment.parallel_tables, thread_name_prefix="table")
+        try:
+            while waiting or running:
+                for name in self._ready(waiting, running.values()):
+                    waiting.remove(name)
+                    if above := self._stopped_by(name, found):
+                        found[name] = Report(name, "skipped", reason=f"{above} failed")
+                    else:
+                        running[pool.submit(self._run_table, name)] = name
+                for done in wait(running, return_when=FIRST_COMPLETED).done:
+                    found[running.pop(done)] = done.result()
+        except BaseException:
+            self._session.sparkContext.cancelAllJobs()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
+        return [found[name] for name in order]
+
+    def _ready(self, waiting: list[str], running: Iterable[str]) -> list[str]:
+        """The waiting tables none of whose sources is still to be done."""
+        undone = {*waiting, *running}
+        return [name for name in waiting if not undone & set(self._graph.node(name).sources)]
+
+    def _stopped_by(self, name: str, found: Mapping[str, Report]) -> str:
+        """The failed table above `name`, directly or not; empty where there is none."""
+        for source in self._graph.node(name).sources:
+            report = found.get(source)
+            if report and report.status == "failed":
+                return source
+            if report and report.status == "skipped":
+                return report.reason.removesuffix(" failed")
+        return ""
+
+    def _keep(self, started: datetime, found: Iterable[Report]) -> None:
+        """Writes the run's report. The tables are committed, so a failure is told and fails nothing."""
+        report = reports.RunReport(self.run_id, started, datetime.now(UTC), [asdict(table) for table in found])
+        try:
+            reports.write(self._environment.object_store(), report)
+        except StorageError as error:
+            print(f"warning: the run's report was not kept: {error}", file=sys.stderr)
 
     def _run_table(self, name: str) -> Report:
         started = time.monotonic()
         try:
             return self._try_table(name, started)
-        except HeadgateError as error:
-            failure = error.as_dict()
         except Exception as error:
-            failure = TableError(cause_of(error), where=name).as_dict()
-        return Report(name, "failed", reason=failure["what"], error=failure, seconds=_since(started))
+            return _failed(name, error, started)
 
     def _try_table(self, name: str, started: float) -> Report:
         """Plans and builds; after a lost race it plans again, and may find the work done."""
@@ -102,7 +143,12 @@ class Runner:
             work = self._plan(name)
             if not work.is_work:
                 return Report(name, "current", reason=lost or work.reason or work.kind.value, version=_version(work))
-            session = self._session_for(work)
+            if work.kind is Kind.REFUSED:
+                raise ContractChanged(
+                    f"its contract changed: {work.reason}", where=self._graph.node(name).module,
+                    fix=f"take the change back, or build the table anew by it: headgate run --rebuild -s {name}",
+                )  # fmt: skip
+            session = self._new_session(work)
             work = self._with_moved_snapshot(session, work)
             self._tell(f"{name}: {work.kind.value} {work.reason}".rstrip())
             try:
@@ -119,7 +165,27 @@ class Runner:
             return self._planner.rebuilt(work, "asked for by --rebuild")
         return work
 
-    def _session_for(self, work: Work) -> SparkSession:
+    def _build(self, session: SparkSession, work: Work) -> Outcome:
+        node = self._graph.node(work.table)
+        if node.layer == "bronze":
+            return self._build_bronze(session, node, work)
+        with self._job(session, node, work) as job:
+            return _BUILDERS[type(node.writes)](job)
+
+    def backfill(self, name: str, *, uploads: Iterable[str] = (), asked: str = "") -> Report:
+        """Computes chosen uploads, or the slices that meet the condition `asked`, again."""
+        started = time.monotonic()
+        try:
+            work, node = self._planner.backfilled(name), self._graph.node(name)
+            with self._job(self._new_session(work), node, work, asked) as job:
+                outcome = build_replace(job) if asked else backfill_uploads(job, list(uploads))
+        except Exception as error:
+            return _failed(name, error, started)
+        if outcome is None or outcome.version == work.head.version:
+            return Report(name, "current", work.kind.value, "nothing differs", version=work.head.version)
+        return _done(work, outcome, started)
+
+    def _new_session(self, work: Work) -> SparkSession:
         """A session of the table's own: MERGE takes its transaction from its session's settings."""
         session = self._session.newSession()
         if self._is_small(work):
@@ -127,16 +193,18 @@ class Runner:
                 session.conf.set(key, value)
         return session
 
-    def _build(self, session: SparkSession, work: Work) -> Outcome:
-        node = self._graph.node(work.table)
-        committer = Committer(session, self._planner.ledger, node, work, self.run_id)
-        if node.layer == "bronze":
-            return self._build_bronze(session, node, work, committer)
+    @contextmanager
+    def _job(self, session: SparkSession, node: Node, work: Work, asked: str = "") -> Iterator[Job]:
+        """Everything that does one table's work; what its function does wrong is told by file and line."""
+        contract = contract_of(self._graph, node)
+        committer = Committer(session, self._planner.ledger, node, work, self.run_id, contract)
         function = AuthoredFunction(self._project, node)
         with stages() as scope:
-            job = Job(session, self._project, self._environment, self._graph, node, work, function, committer, scope)
             try:
-                return _BUILDERS[type(node.writes)](job)
+                yield Job(
+                    session, self._project, self._environment, self._graph, node, work, function, committer, scope,
+                    asked,
+                )  # fmt: skip
             except Exception as error:
                 function.refuse(error)
 
@@ -154,7 +222,8 @@ class Runner:
             tables[work.table] = work.head.version
         return sum(ledger.size(name, version) for name, version in tables.items()) <= SMALL_BYTES
 
-    def _build_bronze(self, session: SparkSession, node: Node, work: Work, committer: Committer) -> Outcome:
+    def _build_bronze(self, session: SparkSession, node: Node, work: Work) -> Outcome:
+        committer = Committer(session, self._planner.ledger, node, work, self.run_id)
         contract = self._graph.contract_of(node.name)
         rows = bronze.read_landed(session, self._environment, contract, work.landed)
         facts: dict[str, Any] = {"changes_rows": True, "counts": {"uploads": len(work.landed)}}
@@ -166,6 +235,11 @@ class Runner:
         return Outcome(
             commit.version, len(work.landed), written, counts={"uploads": len(work.landed), "records": written}
         )
+
+
+def _failed(name: str, error: Exception, started: float) -> Report:
+    told = error if isinstance(error, HeadgateError) else TableError(cause_of(error), where=name)
+    return Report(name, "failed", reason=told.what, error=told.as_dict(), seconds=_since(started))
 
 
 def _done(work: Work, outcome: Outcome, started: float) -> Report:

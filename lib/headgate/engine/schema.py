@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -22,19 +23,25 @@ def require_same_or_added(rows: DataFrame, work: Work, node: Node, ledger: Ledge
     """Raises BatchRefused where a column of the target is missing or has another type; added ones may come."""
     if work.whole:
         return
-    held = ledger.schema(node.name, work.head.version)
-    given = schema_of(rows.schema.json())
-    changed = [
-        f"{name}: {_shown(kind)} -> {_shown(given.get(name, 'missing'))}"
-        for name, kind in held.items()
-        if not name.startswith("_") and given.get(name) != kind
-    ]
+    changed, _ = differences(ledger.schema(node.name, work.head.version), schema_of(rows.schema.json()))
     if changed:
         raise BatchRefused(
             f"the columns changed: {'; '.join(changed)}",
             where=f"{node.module}:{node.line}",
             fix=f"a table is not changed in place: build it anew with headgate run --rebuild -s {node.name}",
         )
+
+
+def differences(held: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """The columns of a table that a function gives no more, or otherwise; and those that it gives anew. In words."""
+    own = [name for name in held if not name.startswith("_")]
+    changed = [
+        f"{name}: {_shown(held[name])} -> {_shown(given.get(name, 'missing'))}"
+        for name in own
+        if given.get(name) != held[name]
+    ]
+    added = [f"{name}: {_shown(kind)}" for name, kind in given.items() if name not in held and not name.startswith("_")]
+    return changed, added
 
 
 def _shown(kind: object) -> str:

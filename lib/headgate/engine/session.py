@@ -22,6 +22,8 @@ _SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "true",
     "spark.ui.enabled": "false",
+    # Tables that are built at a time share the cores.
+    "spark.scheduler.mode": "FAIR",
     "spark.ui.showConsoleProgress": "false",
     # Delta reads its log with 50 tasks by default: most tables here are small.
     "spark.databricks.delta.snapshotPartitions": "2",

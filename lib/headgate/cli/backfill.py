@@ -1,0 +1,153 @@
+"""`headgate backfill`: computes chosen uploads, or chosen slices, again."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from datetime import date, datetime
+from typing import Any
+
+import click
+
+from headgate.cli.options import Target, print_json, target_options
+from headgate.cli.output import print_table, progress
+from headgate.cli.run import print_reports
+from headgate.cli.work import spark_at_work
+from headgate.errors import UsageError, suggestion
+from headgate.graph import Node, load_graph
+from headgate.plan import Planner, Work
+from headgate.table import slices_of
+
+_DAY = click.DateTime(["%Y-%m-%d"])
+
+
+@click.command("backfill")
+@click.argument("table")
+@click.option("--upload", "uploads", multiple=True, help="An upload's id. Repeatable.")
+@click.option("--store", "stores", multiple=True, help="Uploads of this store. Repeatable.")
+@click.option("--from", "first", type=_DAY, help="Uploads that landed on this day (UTC) or later.")
+@click.option("--to", "last", type=_DAY, help="Uploads that landed on this day or before.")
+@click.option(
+    "--by", "slices", multiple=True, metavar="COLUMN=VALUE",
+    help="Slices of a Replace or History table; VALUE may be FIRST..LAST, or empty for null. Repeatable.",
+)  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Only show what would be computed again.")
+@click.option("--no-wait", is_flag=True, help="Fail at once where another run writes to the lake.")
+@target_options
+def command(
+    target: Target,
+    table: str,
+    uploads: tuple[str, ...],
+    stores: tuple[str, ...],
+    first: datetime | None,
+    last: datetime | None,
+    slices: tuple[str, ...],
+    dry_run: bool,
+    no_wait: bool,
+) -> None:
+    """Compute what TABLE holds of chosen uploads, or of chosen slices, again: after its function was corrected.
+
+    It stays at what the table has read up to, writes only what differs, and can be repeated. For the whole table:
+    headgate run --rebuild -s TABLE.
+    """
+    graph = load_graph(target.project)
+    planner = Planner(target.environment, graph)
+    node = graph.node(table)
+    work = planner.backfilled(node.name)
+    asked = _condition(node, slices)
+    chosen = _chosen(planner, node, work, uploads, stores, first and first.date(), last and last.date())
+    _require_a_choice(node, asked, chosen)
+    if dry_run:
+        _show(target, node, asked, chosen)
+        return
+    if not asked and not chosen:
+        raise UsageError("no upload is chosen", fix="headgate backfill --dry-run shows what a choice would take")
+    from headgate.engine.run import Runner
+
+    with spark_at_work(target, wait=not no_wait) as session:
+        runner = Runner(target.project, target.environment, graph, session, progress)
+        report = runner.backfill(node.name, uploads=[one["upload"] for one in chosen or []], asked=asked)
+    if target.as_json:
+        print_json({"run": runner.run_id, "tables": [asdict(report)]})
+    else:
+        print_reports(runner.run_id, [report])
+        if report.status == "done":
+            click.echo("\nnext: headgate run (what reads it)")
+    if report.status == "failed":
+        sys.exit(1)
+
+
+def _condition(node: Node, slices: tuple[str, ...]) -> str:
+    """The slices as an SQL condition; several values of one column are alternatives."""
+    by = slices_of(node.writes) if node.writes else ()
+    parts: dict[str, list[str]] = {}
+    for text in slices:
+        column, equals, value = text.partition("=")
+        if not equals or column not in by:
+            raise UsageError(
+                f"--by {text}: {node.name} has slices of {list(by) or 'no columns'}.{suggestion(column, by)}",
+                fix="write --by COLUMN=VALUE, with a column of the table's Replace(by=...) or History(keys=...)",
+            )
+        parts.setdefault(column, []).append(_one(column, value))
+    return " AND ".join(f"({' OR '.join(options)})" for options in parts.values())
+
+
+def _one(column: str, value: str) -> str:
+    low, dots, high = value.partition("..")
+    if not value:
+        return f"`{column}` IS NULL"
+    return f"`{column}` BETWEEN {_text(low)} AND {_text(high)}" if dots else f"`{column}` = {_text(low)}"
+
+
+def _text(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def _chosen(
+    planner: Planner, node: Node, work: Work, uploads: tuple[str, ...], stores: tuple[str, ...], first: date | None,
+    last: date | None,
+) -> list[dict[str, Any]] | None:  # fmt: skip
+    """The uploads that are chosen, of those that the table has read; None where none was asked for."""
+    if not (uploads or stores or first or last):
+        return None
+    if node.writes is None or slices_of(node.writes):
+        raise UsageError(
+            f"{node.name} is not computed by upload", fix="choose slices by --by, or backfill the table that it reads"
+        )
+    bronze = next((name for name in work.sources if name.startswith("bronze.")), None)
+    if bronze is None:
+        raise UsageError(
+            f"{node.name} does not read uploads itself", fix=f"headgate run --rebuild -s {node.name} computes all of it"
+        )
+    known = planner.ledger.receipts(bronze, work.sources[bronze].version)
+    if missing := set(uploads) - {one["upload"] for one in known}:
+        raise UsageError(f"{node.name} has read no upload {min(missing)}", fix="headgate receipt tells where it is")
+    return [
+        one for one in known
+        if (not uploads or one["upload"] in uploads) and (not stores or one["store"] in stores)
+        and (first is None or one["dt"] >= first) and (last is None or one["dt"] <= last)
+    ]  # fmt: skip
+
+
+def _require_a_choice(node: Node, asked: str, chosen: list[dict[str, Any]] | None) -> None:
+    if asked and chosen is not None:
+        raise UsageError("both slices and uploads are chosen", fix="choose either")
+    if not asked and chosen is None:
+        raise UsageError(
+            "nothing is chosen",
+            fix=f"--upload, --store, --from, --to or --by; all of it: headgate run --rebuild -s {node.name}",
+        )
+
+
+def _show(target: Target, node: Node, asked: str, chosen: list[dict[str, Any]] | None) -> None:
+    if target.as_json:
+        print_json({"table": node.name, "slices": asked or None, "uploads": chosen})
+        return
+    if asked:
+        click.echo(f"{node.name}: the slices where {asked}")
+    else:
+        found = chosen or []
+        print_table(["upload", "store", "landed on", "records"], [list(one.values()) for one in found], ["records"])
+        click.echo(f"\n{node.name}: {len(found)} uploads, {sum(one['records'] for one in found):,} records")
+    click.echo("nothing was written: leave out --dry-run to do it")

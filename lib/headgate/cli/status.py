@@ -1,0 +1,61 @@
+"""`headgate status`: how the project stands, on one screen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import click
+
+from headgate.cli.options import Target, print_json, target_options
+from headgate.graph import load_graph
+from headgate.plan import Planner
+from headgate.state import NOT_DECLARED
+from headgate.status import status
+
+
+@click.command("status")
+@target_options
+def command(target: Target) -> None:
+    """Show what failed, what is behind, what older code built, what is quarantined, and the next command."""
+    graph = load_graph(target.project)
+    found = status(target.environment, graph, Planner(target.environment, graph))
+    if target.as_json:
+        print_json(found)
+        return
+    for heading, lines in _screen(found):
+        for number, line in enumerate(lines):
+            click.echo(f"{heading if number == 0 else '':<12}  {line}")
+    click.echo(f"\nnext: {found['next']}" if found["next"] else "\nnothing to do")
+
+
+def _screen(found: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
+    """Each heading with its lines; a heading without lines is not shown."""
+    yield found["environment"], [found["lake"]]
+    yield "last run", [_run(found["run"]) if found["run"] else "none is reported"]
+    yield "failed", [f"{one['table']}: {one['reason']} (run {one['run']})" for one in found["failed"]]
+    yield "behind", [f"{one['table']}: {one['work']} {one['reason']}".rstrip() for one in found["behind"]]
+    yield "stale", [f"{one['table']}: {one['reason']}" for one in found["stale"]]
+    yield "quarantined", [_quarantined(one) for one in found["quarantine"]]
+    yield "landing", [_landing(one) for one in found["landing"]]
+    yield "not declared", [f"{name}: {NOT_DECLARED}" for name in found["undeclared"]]
+
+
+def _run(run: Mapping[str, Any]) -> str:
+    counts = ", ".join(f"{count} {status}" for status, count in run["tables"].items())
+    return f"{run['run']}, ended {run['ended']}: {counts}"
+
+
+def _quarantined(one: Mapping[str, Any]) -> str:
+    last = f"{_share(one['last'])} in the last batch, " if one["last"] else ""
+    return f"{one['table']}: {last}{_share(one['all'])} in all"
+
+
+def _share(counts: Mapping[str, int]) -> str:
+    records, rejected = counts["records"], counts["rejected"]
+    return f"{rejected:,} of {records:,} records" + (f" ({rejected / records:.1%})" if records else "")
+
+
+def _landing(one: Mapping[str, Any]) -> str:
+    newest = f"newest upload {one['newest']}" if one["newest"] else "no uploads"
+    return f"{one['dataset']}: {newest}, {one['waiting']:,} waiting"

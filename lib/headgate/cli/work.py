@@ -1,0 +1,30 @@
+"""What every verb that writes with Spark does around its work: the lake's lock, and a session that ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from headgate.cli.options import Target
+from headgate.cli.output import progress
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+@contextmanager
+def spark_at_work(target: Target, *, wait: bool, small: bool = True) -> Iterator[SparkSession]:
+    """A Spark session, while this process alone writes to the lake. Raises LakeBusy where `wait` is false."""
+    from headgate.engine.lock import writing
+    from headgate.engine.session import start_session
+
+    with writing(target.environment, wait=wait, waiting=lambda text: click.echo(text, err=True)):
+        progress("starting Spark")
+        session = start_session(target.environment, small=small)
+        try:
+            yield session
+        finally:
+            session.stop()

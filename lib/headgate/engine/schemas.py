@@ -1,0 +1,46 @@
+"""How the outputs of functions differ from the tables as they stand, found without reading a row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pyspark.sql import SparkSession
+
+from headgate.engine.inputs import shape_of
+from headgate.engine.schema import differences
+from headgate.environment import Environment
+from headgate.errors import HeadgateError
+from headgate.graph import Graph
+from headgate.ledger import Ledger, schema_of
+from headgate.project import Project
+
+
+@dataclass(frozen=True)
+class SchemaChange:
+    """What the next run of a table would find: columns changed or gone (it would refuse them), columns added."""
+
+    table: str
+    changed: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+    error: str = ""
+
+
+def schema_changes(
+    session: SparkSession, project: Project, environment: Environment, graph: Graph, names: Iterable[str]
+) -> list[SchemaChange]:
+    """One for each table that a function makes. A function that fails is told, and hinders no other."""
+    ledger = Ledger(environment)
+    return [_change(session, project, ledger, graph, name) for name in names if graph.node(name).layer != "bronze"]
+
+
+def _change(session: SparkSession, project: Project, ledger: Ledger, graph: Graph, name: str) -> SchemaChange:
+    head = ledger.head(name)
+    try:
+        given = schema_of(shape_of(project, graph, session, name).schema.json())
+    except HeadgateError as error:
+        return SchemaChange(name, error=str(error))
+    if not head.exists:
+        return SchemaChange(name)
+    changed, added = differences(ledger.schema(name, head.version), given)
+    return SchemaChange(name, tuple(changed), tuple(added))

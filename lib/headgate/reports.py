@@ -1,0 +1,88 @@
+"""Run reports: what each run did, as one JSON object in the lake, for people and for `status`.
+
+Nothing decides by them: a table's own log says where it stands. So a report that is lost costs only the telling.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+import obstore
+from obstore.exceptions import BaseError, NotFoundError
+from obstore.store import ObjectStore
+
+from headgate.errors import StorageError
+
+#: How many of the newest runs tell what became of a table: what failed in an older one is not remembered.
+RUNS = 20
+
+_ROOT = "runs"
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """One run. `tables` are the engine's reports, as plain values; times are in UTC."""
+
+    run: str
+    started: datetime
+    ended: datetime
+    tables: Sequence[Mapping[str, Any]]
+
+    @property
+    def path(self) -> str:
+        """Where it stands in the lake: under the day on which it ended."""
+        return f"{_ROOT}/dt={self.ended:%Y-%m-%d}/{self.run}.json"
+
+
+def write(store: ObjectStore, report: RunReport) -> None:
+    """Puts the report into the lake. Raises StorageError."""
+    try:
+        obstore.put(store, report.path, json.dumps(asdict(report), default=_plain).encode())
+    except (OSError, BaseError) as error:
+        raise StorageError(f"cannot be written: {str(error).splitlines()[0]}", where=report.path) from error
+
+
+def newest(store: ObjectStore, limit: int) -> list[RunReport]:
+    """The newest runs' reports, the newest first. One that cannot be read is passed over."""
+    found = (_read(store, path) for path in paths(store))
+    return list(islice((report for report in found if report), limit))
+
+
+def paths(store: ObjectStore) -> Iterator[str]:
+    """The reports' paths, the newest first: one listing a day, and none of a day that is not asked for."""
+    for day in sorted(obstore.list_with_delimiter(store, f"{_ROOT}/")["common_prefixes"], reverse=True):
+        found = obstore.list(store, f"{day.rstrip('/')}/").collect()
+        yield from sorted((item["path"] for item in found), reverse=True)
+
+
+def last_outcomes(reports: Iterable[RunReport]) -> dict[str, Mapping[str, Any]]:
+    """Table -> what became of it when it last took part in a run, with the `run`. `reports` begin with the newest."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for report in reports:
+        for table in report.tables:
+            found.setdefault(table["table"], {**table, "run": report.run, "ended": report.ended})
+    return found
+
+
+def failed(store: ObjectStore, tables: Container[str]) -> dict[str, Mapping[str, Any]]:
+    """The tables of `tables` that failed when they last took part in one of the newest runs, as `last_outcomes`."""
+    outcomes = last_outcomes(newest(store, RUNS))
+    return {name: told for name, told in outcomes.items() if name in tables and told["status"] == "failed"}
+
+
+def _read(store: ObjectStore, path: str) -> RunReport | None:
+    try:
+        value = json.loads(bytes(obstore.get(store, path).bytes()))
+        times = {name: datetime.fromisoformat(value[name]) for name in ("started", "ended")}
+        return RunReport(value["run"], tables=value["tables"], **times)
+    except (NotFoundError, FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _plain(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)

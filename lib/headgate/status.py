@@ -1,0 +1,92 @@
+"""How a project stands, for one screen: what failed, what is behind, what older code built, what is quarantined.
+
+Told from logs, receipts, run reports and listings alone: no JVM, nothing written, nothing decided.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from headgate import reports
+from headgate.environment import Environment
+from headgate.graph import Graph, Node
+from headgate.landing import newest_received
+from headgate.ledger import Ledger
+from headgate.plan import Kind, Planner, Work
+from headgate.state import note, undeclared
+
+#: So many of a table's commits are looked through for the last that took in records.
+_COMMITS = 20
+
+
+def status(environment: Environment, graph: Graph, planner: Planner) -> dict[str, Any]:
+    """Everything that `headgate status` shows, as plain values."""
+    store = environment.object_store()
+    works = planner.plan(graph.nodes)
+    failed = reports.failed(store, graph.nodes)
+    stale = {work.table: told for work in works if (told := note(graph, graph.node(work.table), work))}
+    return {
+        "environment": environment.name,
+        "lake": environment.lake,
+        "run": next(map(_run, reports.newest(store, 1)), None),
+        "failed": [_failed(name, told) for name, told in failed.items()],
+        "behind": [_behind(work) for work in works if work.is_work or work.kind is Kind.AFTER],
+        "stale": [{"table": name, "reason": told} for name, told in stale.items()],
+        "quarantine": [_quarantine(planner.ledger, node) for node in graph.nodes.values() if _rejects(node, works)],
+        "landing": [_landing(environment, work) for work in works if work.table.startswith("bronze.")],
+        "undeclared": undeclared(store, graph),
+        "next": next_command(graph, works, stale),
+    }
+
+
+def next_command(graph: Graph, works: Sequence[Work], stale: Iterable[str]) -> str | None:
+    """What to type next; None where there is nothing to do."""
+    if any(work.is_work for work in works):
+        return "headgate run"
+    if graph.contracts and not any(work.head.exists for work in works):
+        return f"headgate upload FILE --dataset {min(graph.contracts)}"
+    rebuilt = [name for name in stale if not name.startswith("bronze.")]
+    return f"headgate run --rebuild {' '.join(f'-s {name}' for name in rebuilt)}" if rebuilt else None
+
+
+def _run(report: reports.RunReport) -> dict[str, Any]:
+    statuses = Counter(table["status"] for table in report.tables)
+    return {"run": report.run, "ended": f"{report.ended:%Y-%m-%d %H:%M:%S}", "tables": dict(statuses)}
+
+
+def _failed(name: str, told: Mapping[str, Any]) -> dict[str, Any]:
+    return {"table": name, "reason": told.get("reason", ""), "run": told["run"], "error": told.get("error")}
+
+
+def _behind(work: Work) -> dict[str, Any]:
+    return {"table": work.table, "work": work.kind.value, "reason": work.reason, "uploads": len(work.landed)}
+
+
+def _rejects(node: Node, works: Iterable[Work]) -> bool:
+    """Whether the table is built and keeps a quarantine: records are rejected where they are typed."""
+    built = any(work.table == node.name and work.head.exists for work in works)
+    return built and any(source.startswith("bronze.") for source in node.sources)
+
+
+def _quarantine(ledger: Ledger, node: Node) -> dict[str, Any]:
+    """The records that a table took in and those it rejected: in its last batch, and by all receipts."""
+    return {"table": node.name, "last": _last_batch(ledger, node.name), "all": ledger.received(node.name)}
+
+
+def _last_batch(ledger: Ledger, table: str) -> dict[str, int] | None:
+    for commit in ledger.history(table, _COMMITS):
+        counts = (commit.own or {}).get("counts") or {}
+        if "records" in counts:
+            return {"records": counts["records"], "rejected": counts["quarantined"]}
+    return None
+
+
+def _landing(environment: Environment, work: Work) -> dict[str, Any]:
+    dataset = work.table.partition(".")[2]
+    times = [landed.received for landed in work.landed] + [newest_received(environment.object_store(), dataset)]
+    newest = max((time for time in times if time), default=None)
+    return {
+        "dataset": dataset, "newest": f"{newest:%Y-%m-%d %H:%M:%S}" if newest else None, "waiting": len(work.landed),
+    }  # fmt: skip
