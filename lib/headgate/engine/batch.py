@@ -100,7 +100,7 @@ def judge(
     records = job.stages.stage(feed.records)
     accepted = records.filter("_rejected IS NULL").drop("_rejected")
     placed = job.stages.stage(place(job.function(**{feed.parameter: accepted}, **beside)))
-    if one_row_a_record and may_multiply(shape):
+    if one_row_a_record and (feed.bronze is None or may_multiply(shape)):  # an `Append` table has many rows a record
         gate.require_one_row_a_record(placed, job.node)
     rows = placed.filter("size(_reasons) = 0").drop("_reasons")
     judged = job.stages.stage(verdicts(rows))
@@ -122,6 +122,8 @@ def text_key(prefix: str, columns: tuple[str, ...]) -> Column:
 
 def _receipts(bronze: DataFrame | None, records: DataFrame, keyless: DataFrame, verdicts: DataFrame) -> DataFrame:
     """One row an upload, an empty one too: its counts by what became of each record."""
+    if bronze is None:
+        records = records.dropDuplicates(["_source"])  # an `Append` table has many rows a record
     counted = _counted(records, keyless, verdicts)
     if bronze is None:
         joined = counted.withColumns({"received": F.lit(None), "store": F.lit(None), "object": F.lit(None)})
@@ -189,7 +191,7 @@ def _no_rejected(records: DataFrame) -> DataFrame:
 
 def all_states(winners: DataFrame, batch: Batch) -> DataFrame:
     """Live rows, tombstones, rejected records and receipts as rows of one schema."""
-    source = winners.schema["_source"].dataType
+    source = winners.schema["_source"].dataType.simpleString()  # as text: every part of it may be null
     none = F.lit(None)
     rejected = batch.rejected.select(
         text_key("r:", ("_source.upload", "_source.record")).alias("_key"),

@@ -29,6 +29,7 @@ from headgate.state import codes_after
 
 _MERGE_CONFS = "spark.databricks.delta"
 _METADATA = "spark.databricks.delta.commitInfo.userMetadata"
+_GAIN_COLUMNS = {"mergeSchema": "true"}  # what else may not change is checked before (`schema`)
 
 # Set when a table is made. Only Headgate's own maintenance cleans a log: it knows what dependents still need.
 TABLE_PROPERTIES = {
@@ -54,7 +55,7 @@ class Committer:
 
     def append(self, rows: DataFrame, **facts: Any) -> Commit:
         """Adds rows; an empty frame only moves the position."""
-        return self._write(rows, "append", {}, facts)
+        return self._write(rows, "append", _GAIN_COLUMNS, facts)
 
     def overwrite(
         self, rows: DataFrame, partition_by: list[str], properties: Mapping[str, str], **facts: Any
@@ -65,7 +66,7 @@ class Committer:
 
     def replace_where(self, rows: DataFrame, predicate: str, **facts: Any) -> Commit:
         """Replaces the rows that meet `predicate`, nulls and emptied partitions included."""
-        return self._write(rows, "overwrite", {"replaceWhere": predicate}, facts)
+        return self._write(rows, "overwrite", {"replaceWhere": predicate, **_GAIN_COLUMNS}, facts)
 
     @contextmanager
     def merging(self, **facts: Any) -> Iterator[SparkSession]:

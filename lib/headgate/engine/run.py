@@ -148,9 +148,11 @@ class Runner:
                     f"its contract changed: {work.reason}", where=self._graph.node(name).module,
                     fix=f"take the change back, or build the table anew by it: headgate run --rebuild -s {name}",
                 )  # fmt: skip
+            session = self._new_session(work)
+            work = self._with_moved_snapshot(session, work)
             self._tell(f"{name}: {work.kind.value} {work.reason}".rstrip())
             try:
-                outcome = self._build(work)
+                outcome = self._build(session, work)
             except LostRace as error:
                 lost = error.what
                 continue
@@ -163,12 +165,10 @@ class Runner:
             return self._planner.rebuilt(work, "asked for by --rebuild")
         return work
 
-    def _build(self, work: Work) -> Outcome:
+    def _build(self, session: SparkSession, work: Work) -> Outcome:
         node = self._graph.node(work.table)
-        session = self._new_session(work)
         if node.layer == "bronze":
             return self._build_bronze(session, node, work)
-        work = self._with_moved_snapshot(session, node, work)
         with self._job(session, node, work) as job:
             return _BUILDERS[type(node.writes)](job)
 
@@ -208,8 +208,9 @@ class Runner:
             except Exception as error:
                 function.refuse(error)
 
-    def _with_moved_snapshot(self, session: SparkSession, node: Node, work: Work) -> Work:
+    def _with_moved_snapshot(self, session: SparkSession, work: Work) -> Work:
         """`work`, or a rebuild where a table that is read whole has other content than at the position."""
+        node = self._graph.node(work.table)
         moved = "" if work.whole else moved_snapshot(session, self._environment, node, work)
         return self._planner.rebuilt(work, f"{moved} changed, which is read whole") if moved else work
 

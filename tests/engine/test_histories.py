@@ -1,0 +1,204 @@
+"""Whole histories: whatever was sent, run, killed, rolled back and maintained, a clean run gives the defined tables.
+
+HEADGATE_HISTORIES is how many histories are tried; each is a list of steps on the club's project.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, note, settings
+from hypothesis import strategies as st
+from pyspark.sql import SparkSession
+
+from headgate import faults
+from tests.engine import club_model
+from tests.engine.club import FED, GOLD, JUDGES, assert_counts_balance, club, member, scan, tables, visit
+from tests.engine.test_position import clean_up_log
+from tests.engine.test_resume import Killed
+from tests.engine.world import NOON, World
+
+HISTORIES = int(os.environ.get("HEADGATE_HISTORIES", "2"))
+BRONZES = ("bronze.members", "bronze.visits", "bronze.scans")
+BUILT = (*JUDGES, *FED, *GOLD)
+MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
+
+Step = tuple[Any, ...]
+
+BROKEN = {
+    "members": ["{broken", {"member_id": "m"}],
+    "visits": ["{broken", visit("v1", amount=1.234), {"visit_id": "v1", "revision": 1}],
+    "scans": ["{broken", scan("s1", "x", None)],
+}
+RECORDS = {
+    "members": st.builds(
+        member, st.sampled_from("mn"), st.integers(1, 3), st.sampled_from(["A", "B", None]),
+        level=st.sampled_from(["one", "two"]), gone=st.booleans(),
+    ),
+    "visits": st.builds(
+        visit, st.sampled_from(["v1", "v2", "v3"]), st.sampled_from(["m", "n", "x", None]),
+        st.sampled_from([1, 2, None]), revision=st.integers(1, 2), amount=st.sampled_from([1.5, 2]), void=st.booleans(),
+    ),
+    "scans": st.builds(
+        lambda name, codes: scan(name, *codes),
+        st.sampled_from(["s1", "s2"]), st.lists(st.sampled_from(["x", "y", ""]), max_size=3),
+    ),
+}  # fmt: skip
+
+
+def uploads(dataset: str) -> st.SearchStrategy[Step]:
+    record = st.one_of(RECORDS[dataset], RECORDS[dataset], RECORDS[dataset], st.sampled_from(BROKEN[dataset]))
+    received = st.sampled_from([timedelta(0), MINUTE, -3 * DAY])  # in the same second, later, and late
+    return st.tuples(st.just("land"), st.just(dataset), st.lists(record, max_size=4), received)
+
+
+LANDING = st.one_of(*(uploads(dataset) for dataset in RECORDS))
+RUNNING = st.one_of(
+    st.just(("run",)),
+    st.tuples(st.just("run_one"), st.sampled_from((*BRONZES, *BUILT))),
+    st.tuples(st.just("killed"), st.sampled_from(["before", "after"]), st.sampled_from((*BRONZES, *BUILT))),
+)
+DONE_TO_IT = st.one_of(
+    st.tuples(st.just("restore"), st.sampled_from((*BRONZES, *BUILT))),
+    st.tuples(st.just("restore"), st.sampled_from((*JUDGES, *FED))),
+    st.tuples(st.just("optimize"), st.sampled_from((*BRONZES, *BUILT))),
+    st.tuples(st.just("clean_up"), st.sampled_from((*BRONZES, *BUILT))),
+    st.tuples(st.just("rebuild"), st.sampled_from(BUILT)),
+)
+#: A history begins on the lake that one run left, or on an empty one; what lands is often run before more lands.
+HISTORY = st.tuples(
+    st.booleans(),
+    st.lists(st.one_of(LANDING, LANDING, RUNNING, RUNNING, DONE_TO_IT), min_size=3, max_size=9),
+)
+
+
+@dataclass
+class Tried:
+    """What the file has tried, told at its end."""
+
+    histories: int = 0
+    steps: Counter[str] = field(default_factory=Counter)
+
+
+@pytest.fixture(scope="module")
+def tried(request: pytest.FixtureRequest) -> Iterator[Tried]:
+    found = Tried()
+    yield found
+    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
+    told = ", ".join(f"{count} {name}" for name, count in sorted(found.steps.items()))
+    reporter.write_line(f"\n{found.histories} histories, {found.steps.total()} steps: {told}")
+
+
+@pytest.fixture(scope="module")
+def begun(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> World:
+    """The club after one run, to be copied and never changed."""
+    world = club(spark, tmp_path_factory.mktemp("begun") / "lake")
+    world.records("members", [member("m", 1), member("m", 3, "B"), member("n", 2)], key="first")
+    world.records("visits", [visit("v1"), visit("v2", "x", None), "{broken"], key="first")
+    world.records("scans", [scan("s1", "x", "y", "x"), scan("s2", "")], key="first")
+    world.run_well()
+    return world
+
+
+@settings(
+    derandomize="HEADGATE_HISTORIES_SEED" not in os.environ, max_examples=HISTORIES, deadline=None, database=None,
+    phases=[Phase.generate], suppress_health_check=list(HealthCheck), print_blob=False,
+)  # fmt: skip
+@given(HISTORY)
+def test_a_clean_run_after_any_history_gives_the_tables_of_the_definitions(
+    spark: SparkSession, begun: World, tmp_path_factory: pytest.TempPathFactory, tried: Tried,
+    history: tuple[bool, list[Step]],
+) -> None:  # fmt: skip
+    on_begun, steps = history
+    lake = tmp_path_factory.mktemp("history") / "lake"
+    world = begun.copy(lake) if on_begun else club(spark, lake)
+    tried.histories += 1
+    for number, (name, *arguments) in enumerate(steps):
+        note(f"{name} {arguments}")
+        if STEPS[name](world, number, *arguments):
+            tried.steps[name] += 1
+    world.run_well()
+    assert tables(world) == club_model.tables(world.sent)
+    assert_counts_balance(world)
+    assert world.kinds() == {}
+
+
+def land(world: World, number: int, dataset: str, records: list[Any], received: timedelta) -> bool:
+    world.records(dataset, records, key=f"step-{number}", at=NOON + received)
+    return True
+
+
+def run(world: World, _: int) -> bool:
+    world.run_well()
+    world.now += 2 * DAY  # further than a listing looks back: what lands now is found by its late marker
+    return True
+
+
+def run_one(world: World, _: int, table: str) -> bool:
+    world.run_well(table)
+    return True
+
+
+def killed(world: World, _: int, when: str, table: str) -> bool:
+    """A run that dies at a point, if it comes there."""
+
+    def die(name: str) -> None:
+        if name == f"{when}_commit:{table}":
+            raise Killed(name)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(faults, "point", die)
+        try:
+            world.run_well()
+        except Killed:
+            return True
+    return False
+
+
+def restore(world: World, _: int, table: str) -> bool:
+    """A RESTORE by one version, by hand, where that version can still be read."""
+    version = world.version(table)
+    if version < 1 or not can_be_read(world, table, version - 1):
+        return False
+    world.delta(table).restoreToVersion(version - 1)
+    return True
+
+
+def can_be_read(world: World, table: str, version: int) -> bool:
+    log = Path(world.path(table)) / "_delta_log"
+    checkpoints = [int(path.name[:20]) for path in log.glob("*.checkpoint.parquet")]
+    start = max((at for at in checkpoints if at <= version), default=-1)
+    return all((log / f"{number:020d}.json").exists() for number in range(start + 1, version + 1))
+
+
+def optimize(world: World, _: int, table: str) -> bool:
+    if world.version(table) < 0:
+        return False
+    world.delta(table).optimize().executeCompaction()
+    return True
+
+
+def clean_up(world: World, _: int, table: str) -> bool:
+    if world.version(table) < 0:
+        return False
+    clean_up_log(world, table)
+    return True
+
+
+def rebuild(world: World, _: int, table: str) -> bool:
+    [report] = world.run(table, rebuild=True).values()
+    assert report.status in ("done", "current"), report.error
+    return report.status == "done"
+
+
+STEPS: dict[str, Callable[..., bool]] = {
+    "land": land, "run": run, "run_one": run_one, "killed": killed, "restore": restore, "optimize": optimize,
+    "clean_up": clean_up, "rebuild": rebuild,
+}  # fmt: skip

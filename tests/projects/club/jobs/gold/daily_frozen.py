@@ -1,0 +1,15 @@
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from headgate import Affected, Replace, Snapshot, table
+
+
+@table(
+    "gold.daily_frozen",
+    reads={"visits": Affected("silver.visits", by=["day"]), "cities": Snapshot("gold.cities", frozen=True)},
+    writes=Replace(by=["day"]),
+)
+def daily_frozen(visits: DataFrame, cities: DataFrame) -> DataFrame:
+    """One row per day with visits, beside the number of cities when it was computed."""
+    days = visits.groupBy("day").agg(F.count("*").alias("visits"))
+    return days.crossJoin(cities.agg(F.count("*").alias("cities")))
