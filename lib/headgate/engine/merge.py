@@ -21,7 +21,7 @@ from headgate.engine.function import may_multiply
 from headgate.engine.outcome import Job, Outcome
 from headgate.engine.reads import read_at, read_changes
 from headgate.engine.schema import indexed_columns, require_same_or_added
-from headgate.engine.typed import REJECTED, UNPARSABLE, typed
+from headgate.engine.typed import REJECTED, UNPARSABLE, typed, typed_schema
 from headgate.errors import BatchRefused
 from headgate.ledger import Commit
 from headgate.table import Merge
@@ -55,10 +55,11 @@ def build_merge(job: Job) -> Outcome:
     """Merges what is new in bronze. Raises BatchRefused, with the target untouched, where the gate refuses it."""
     source = job.node.sources[0]
     bronze = read_changes(job.session, job.environment.table_uri(source), job.work.sources[source])
-    records = typed(bronze.filter("_state = 'live'"), job.graph.contract_of(source))
-    parameter = next(iter(job.node.reads))
-    shape = job.function.check(job.session, {parameter: records.drop("_rejected")})
+    contract, parameter = job.graph.contract_of(source), next(iter(job.node.reads))
+    nothing = job.session.createDataFrame([], typed_schema(contract))
+    shape = job.function.check(job.session, {parameter: nothing})
     require_same_or_added(shape, job.work, job.node, job.committer.ledger)
+    records = typed(bronze.filter("_state = 'live'"), contract, job.stages.stage)
     batch = _judge(job, bronze, records, shape)
     commit = _commit(job, batch)
     _check_metrics(job, batch.counts, commit)
@@ -73,7 +74,6 @@ def _judge(job: Job, bronze: DataFrame, records: DataFrame, shape: DataFrame) ->
     Records and rows are computed once each, and whole: an error on a row comes here, not in the middle of a write.
     """
     parameter = next(iter(job.node.reads))
-    records = job.stages.stage(records)
     accepted = job.function(**{parameter: records.filter("_rejected IS NULL").drop("_rejected")})
     placed = job.stages.stage(_placed(accepted, job.node.writes))
     if may_multiply(shape):
