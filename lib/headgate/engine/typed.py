@@ -222,13 +222,19 @@ def _opened(value: Column, field: Field) -> Column:
 def _reference(text: Column, field: Field) -> Column:
     """The typed value from text; null where it does not fit (the reasons say so)."""
     if field.type == "struct":
-        opened = _opened(text, field)
-        children = [_reference(opened[c.name], c).alias(c.name) for c in field.fields]
-        return F.when(opened.isNotNull(), F.struct(*children))
+        return _struct_reference(_opened(text, field), field)
     if field.type == "array":
         item = _item(field)
+        if item.type == "struct":  # opened in a step of its own: once for an item, not once for each of its fields
+            opened = F.transform(_opened(text, field), lambda element: _opened(element, item))
+            return F.transform(opened, lambda element: _struct_reference(element, item))
         return F.transform(_opened(text, field), lambda element: _reference(element, item))
     return text.try_cast(type_of(field))
+
+
+def _struct_reference(opened: Column, field: Field) -> Column:
+    children = [_reference(opened[child.name], child).alias(child.name) for child in field.fields]
+    return F.when(opened.isNotNull(), F.struct(*children))
 
 
 def _record_reasons(contract: Contract) -> Column:
@@ -245,28 +251,37 @@ def _record_reasons(contract: Contract) -> Column:
     )
 
 
-def _reasons(text: Column, field: Field, path: Column) -> Column:
-    """The reasons that one field gives, as an array. `path` is what a reason names, such as items[3].quantity."""
+def _reasons(text: Column, field: Field, path: Column, opened: Column | None = None) -> Column:
+    """The reasons that one field gives, as an array. `path` is what a reason names, such as items[3].quantity.
+
+    `opened` is a container one level further, where it has been opened already.
+    """
+    if opened is None:
+        opened = _opened(text, field) if field.type in _CONTAINERS else text
     missing = _reason(path, "required", F.lit(None)) if field.required else F.lit(None).cast(REASON)
-    here = F.when(_is_null(text, field), missing).when(_is_wrong(text, field), _wrong(text, field, path))
+    here = F.when(_is_null(text, field), missing).when(_is_wrong(opened, field), _wrong(text, field, path))
     own = F.filter(F.array(here), lambda reason: reason.isNotNull())
-    return F.concat(own, *_inner_reasons(text, field, path))
+    return F.concat(own, *_inner_reasons(opened, field, path))
 
 
-def _inner_reasons(text: Column, field: Field, path: Column) -> list[Column]:
+def _inner_reasons(opened: Column, field: Field, path: Column) -> list[Column]:
     none = F.array().cast(f"array<{REASON}>")
     if field.type == "struct":
-        opened = _opened(text, field)
         inner = [_reasons(opened[c.name], c, F.concat(path, F.lit(f".{c.name}"))) for c in field.fields]
         return [F.when(opened.isNotNull(), F.concat(*inner)).otherwise(none)]
     if field.type == "array":
         item = _item(field)
         element = Field(**{**vars(item), "required": True})
 
-        def of_element(value: Column, index: Column) -> Column:
-            return _reasons(value, element, F.concat(path, F.lit("["), index.cast("string"), F.lit("]")))
+        def both(value: Column) -> Column:
+            opened_value = _opened(value, item) if item.type in _CONTAINERS else value
+            return F.struct(value.alias("text"), opened_value.alias("opened"))
 
-        return [F.coalesce(F.flatten(F.transform(_opened(text, field), of_element)), none)]
+        def of_element(value: Column, index: Column) -> Column:
+            place = F.concat(path, F.lit("["), index.cast("string"), F.lit("]"))
+            return _reasons(value["text"], element, place, value["opened"])
+
+        return [F.coalesce(F.flatten(F.transform(F.transform(opened, both), of_element)), none)]
     return []
 
 
@@ -276,13 +291,13 @@ def _is_null(text: Column, field: Field) -> Column:
     return text.isNull()
 
 
-def _is_wrong(text: Column, field: Field) -> Column:
+def _is_wrong(opened: Column, field: Field) -> Column:
     if field.type in _CONTAINERS:
-        return _opened(text, field).isNull()
+        return opened.isNull()
     if field.type == "string":
         return F.lit(False)
-    lost = text.rlike(_LOST_DIGITS) if field.type == "decimal" else F.lit(False)
-    return _does_not_fit(text, field) | lost
+    lost = opened.rlike(_LOST_DIGITS) if field.type == "decimal" else F.lit(False)
+    return _does_not_fit(opened, field) | lost
 
 
 def _wrong(text: Column, field: Field, path: Column) -> Column:
