@@ -44,7 +44,7 @@ def backfill_uploads(job: Job, uploads: list[str]) -> Outcome | None:
     def verdicts(rows: DataFrame) -> DataFrame:
         held_keys = held_of_uploads.filter(F.col("_state").isin(*_BY_KEY)).select("_key")
         keys = job.stages.stage(rows.select("_key").union(held_keys).distinct())
-        winners = job.stages.stage(_winners(job, whole.records.filter("_rejected IS NULL"), parameter, keys))
+        winners = job.stages.stage(_winners(job, whole.records().filter("_rejected IS NULL"), parameter, keys))
         held = job.stages.stage(target.filter(F.col("_state").isin(*_BY_KEY)).join(keys, "_key", "left_semi"))
         decided.append((winners, held))
         return _verdicts(rows, winners, held)

@@ -19,7 +19,7 @@ from headgate.engine.inputs import snapshots
 from headgate.engine.outcome import Job
 from headgate.engine.reads import live, read_changes
 from headgate.engine.schema import require_same_or_added
-from headgate.engine.typed import REJECTED, SOURCE_FIELDS, UNPARSABLE, typed
+from headgate.engine.typed import REJECTED, SOURCE_FIELDS, UNPARSABLE, typed, typed_schema
 from headgate.errors import BatchRefused
 from headgate.ledger import Commit
 from headgate.table import SOURCE, Changes
@@ -32,13 +32,15 @@ LOST = ("superseded", "unchanged")  # verdicts of rows that are not written
 
 @dataclass(frozen=True)
 class Feed:
-    """What is new: typed records (the columns, `_source`, `_rejected`), and bronze's rows of them.
+    """What is new, for the function's `parameter`.
 
-    `bronze` is None where the records come from an `Append` table.
+    nothing: an empty frame of what the function is given. records: computes and stages the typed records (the
+    columns, `_source`, `_rejected`). bronze: the rows of bronze; None where the records are an `Append` table's.
     """
 
     parameter: str
-    records: DataFrame
+    nothing: DataFrame
+    records: Callable[[], DataFrame]
     bronze: DataFrame | None
 
 
@@ -72,13 +74,17 @@ def changes_of(job: Job) -> tuple[str, Changes]:
 
 def feed_of(job: Job, parameter: str, read: Changes, rows: DataFrame) -> Feed:
     """Rows of the table that a read by `Changes` names, as typed records."""
+    sent = rows.filter("_state = 'live'")
     if read.table.startswith("bronze."):
-        return Feed(parameter, typed(rows.filter("_state = 'live'"), job.graph.contract_of(read.table)), rows)
+        contract = job.graph.contract_of(read.table)
+        nothing = job.session.createDataFrame([], typed_schema(contract))
+        return Feed(parameter, nothing, lambda: typed(sent, contract, job.stages.stage), rows)
     columns = live(rows).columns
     source = F.struct(*(F.col(f"_source.{name}").alias(name) for name in SOURCE_FIELDS))
     none = F.lit(None).cast(REJECTED)
-    records = rows.filter("_state = 'live'").select(*columns, source.alias(SOURCE), none.alias("_rejected"))
-    return Feed(parameter, records, None)
+    records = sent.select(*columns, source.alias(SOURCE), none.alias("_rejected"))
+    nothing = job.session.createDataFrame([], records.drop("_rejected").schema)
+    return Feed(parameter, nothing, lambda: job.stages.stage(records), None)
 
 
 def judge(
@@ -95,9 +101,9 @@ def judge(
     Records and rows are computed once each, and whole: an error on a row comes here, not in the middle of a write.
     """
     beside = snapshots(job)
-    shape = job.function.check(job.session, {feed.parameter: feed.records.drop("_rejected"), **beside})
+    shape = job.function.check(job.session, {feed.parameter: feed.nothing, **beside})
     require_same_or_added(shape, job.work, job.node, job.committer.ledger)
-    records = job.stages.stage(feed.records)
+    records = feed.records()
     accepted = records.filter("_rejected IS NULL").drop("_rejected")
     placed = job.stages.stage(place(job.function(**{feed.parameter: accepted}, **beside)))
     if one_row_a_record and (feed.bronze is None or may_multiply(shape)):  # an `Append` table has many rows a record

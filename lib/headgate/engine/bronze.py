@@ -1,7 +1,9 @@
 """Bronze: each landed upload's records as they were sent, and one receipt an upload.
 
-Objects are fetched by Python tasks that take bin-packed lists of them, so that 20,000 small uploads
-need a few tasks, and bytes that are no text stay under control.
+Python tasks take bin-packed lists of objects, fetch them, and write bronze's files themselves, so that
+20,000 small uploads need a few tasks, bytes that are no text stay under control, and no record goes
+through the JVM. Only the files' names and statistics come back, for one commit. A task that is tried
+again leaves files that no commit names.
 """
 
 from __future__ import annotations
@@ -9,36 +11,38 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import date
+from typing import Any
 
 import pyarrow as pa
-from pyspark.sql import DataFrame, SparkSession
+from obstore.store import ObjectStore
+from pyspark.sql import SparkSession
 
 from headgate.contract import Contract
+from headgate.engine.files import Files, NewFile
 from headgate.environment import Environment
 from headgate.landing import Landed
 from headgate.plan import UNKNOWN_SIZE
 from headgate.records import Layout, Record, split
 
-SCHEMA = """
-    upload string, store string, object string, received timestamp, record bigint,
-    raw string, raw_encoding string, problem string,
-    receipt struct<bytes: bigint, sha256: string, records: bigint>,
-    dt date, _state string
-"""
 PARTITION_BY = ["dt", "_state"]
-# Raw text stays out of the statistics: it would be copied into the log.
-PROPERTIES = {"delta.dataSkippingStatsColumns": "upload,received,record"}
+_INDEXED = ("upload", "received", "record")
+PROPERTIES = {
+    # Raw text stays out of the statistics: it would be copied into the log.
+    "delta.dataSkippingStatsColumns": ",".join(_INDEXED),
+    # What Spark takes without being told; deltalake would wait for the hundredth commit.
+    "delta.checkpointInterval": "10",
+}
 
 _RECEIPT = pa.struct([("bytes", pa.int64()), ("sha256", pa.string()), ("records", pa.int64())])
-_ARROW = pa.schema(
-    [
-        ("upload", pa.string()), ("store", pa.string()), ("object", pa.string()),
-        ("received", pa.timestamp("us", tz="UTC")), ("record", pa.int64()),
-        ("raw", pa.string()), ("raw_encoding", pa.string()), ("problem", pa.string()),
-        ("receipt", _RECEIPT), ("dt", pa.date32()), ("_state", pa.string()),
-    ]
-)  # fmt: skip
+_FIELDS = [
+    ("upload", pa.string()), ("store", pa.string()), ("object", pa.string()),
+    ("received", pa.timestamp("us", tz="UTC")), ("record", pa.int64()),
+    ("raw", pa.string()), ("raw_encoding", pa.string()), ("problem", pa.string()), ("receipt", _RECEIPT),
+]  # fmt: skip
+_FILE = pa.schema(_FIELDS)
+SCHEMA = pa.schema([*_FIELDS, ("dt", pa.date32()), ("_state", pa.string())])
+_REPEATING = [name for name, _ in _FIELDS if name not in ("record", "raw", "receipt")]
 
 _BIN_BYTES = 32 * 2**20
 _BIN_OBJECTS = 500
@@ -58,24 +62,24 @@ def layout_of(contract: Contract) -> Layout:
     )
 
 
-def read_landed(
-    session: SparkSession, environment: Environment, contract: Contract, landed: Iterable[Landed]
-) -> DataFrame:
-    """One row per record of each upload, and one receipt row an upload. Raises where an object cannot be fetched."""
+def write_landed(
+    session: SparkSession, environment: Environment, contract: Contract, table: str, landed: Iterable[Landed]
+) -> list[NewFile]:
+    """The files of `table` that hold one row per record of each upload and one receipt row an upload; not committed.
+
+    Raises where an object cannot be fetched.
+    """
+    layout, folder = layout_of(contract), table.replace(".", "/")
     bins = pack(list(landed))
-    listed = session.sparkContext.parallelize(
-        [("\n".join(f"{item.upload}\t{item.store}\t{item.path}" for item in chosen),) for chosen in bins], len(bins)
-    )
-    layout = layout_of(contract)
 
-    def fetch(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def write(chosen: list[Landed]) -> list[NewFile]:
         store = environment.object_store()
-        for batch in batches:
-            for text in batch.column(0).to_pylist():
-                for line in text.split("\n"):
-                    yield from _upload_batches(store, layout, *line.split("\t"))
+        files = Files(store, folder, _FILE, indexed=_INDEXED, repeating=_REPEATING)
+        for item in chosen:
+            _write_upload(store, layout, item, files)
+        return files.close()
 
-    return session.createDataFrame(listed, "objects string").mapInArrow(fetch, SCHEMA)
+    return session.sparkContext.parallelize(bins, len(bins)).flatMap(write).collect()
 
 
 def pack(landed: list[Landed]) -> list[list[Landed]]:
@@ -101,18 +105,18 @@ def _size(item: Landed) -> int:
     return (item.size if item.size is not None else UNKNOWN_SIZE) + 2048
 
 
-def _upload_batches(store: object, layout: Layout, upload: str, owner: str, path: str) -> Iterator[pa.RecordBatch]:
+def _write_upload(store: ObjectStore, layout: Layout, item: Landed, files: Files) -> None:
     import obstore
 
-    found = obstore.get(store, path)  # type: ignore[arg-type]
+    found = obstore.get(store, item.path)
     received = found.meta["last_modified"].replace(microsecond=0)
     body = bytes(found.bytes())
-    base = {"upload": upload, "store": owner, "object": path, "received": received, "dt": _day(path)}
-    count = 0
-    for records in _chunks(split(body, layout, gzipped=path.endswith(".gz"))):
-        yield _records_batch(base, count, records)
+    base = {"upload": item.upload, "store": item.store, "object": item.path, "received": received}
+    day, count = _day(item.path), 0
+    for records in _chunks(split(body, layout, gzipped=item.path.endswith(".gz"))):
+        files.add({"dt": day, "_state": "live"}, _records_batch(base, count, records))
         count += len(records)
-    yield _receipt_batch(base, body, count)
+    files.add({"dt": day, "_state": "receipt"}, _receipt_batch(base, body, count))
 
 
 def _chunks(records: Iterable[Record]) -> Iterator[list[Record]]:
@@ -129,50 +133,52 @@ def _chunks(records: Iterable[Record]) -> Iterator[list[Record]]:
         yield chunk
 
 
-def _records_batch(base: dict, first: int, records: list[Record]) -> pa.RecordBatch:
-    raw, encoding = _as_text([record.raw for record in records])
+def _records_batch(base: dict[str, Any], first: int, records: list[Record]) -> pa.RecordBatch:
+    raw, encoding = _as_text(records)
     return _batch(
-        base, len(records), "live",
+        base, len(records),
         record=pa.array(range(first, first + len(records)), pa.int64()),
         raw=raw, raw_encoding=encoding,
         problem=pa.array([record.problem for record in records], pa.string()),
     )  # fmt: skip
 
 
-def _receipt_batch(base: dict, body: bytes, records: int) -> pa.RecordBatch:
+def _receipt_batch(base: dict[str, Any], body: bytes, records: int) -> pa.RecordBatch:
     receipt = {"bytes": len(body), "sha256": hashlib.sha256(body).hexdigest(), "records": records}
-    return _batch(base, 1, "receipt", receipt=pa.array([receipt], _RECEIPT))
+    return _batch(base, 1, receipt=pa.array([receipt], _RECEIPT))
 
 
-def _batch(base: dict, rows: int, state: str, **columns: pa.Array) -> pa.RecordBatch:
-    """A batch of the bronze schema: `base` repeated, `columns` as given, the rest null."""
-    constant = {**base, "_state": state}
+def _batch(base: dict[str, Any], rows: int, **columns: pa.Array) -> pa.RecordBatch:
+    """A batch of a file: `base` repeated, `columns` as given, the rest null."""
 
     def column(field: pa.Field) -> pa.Array:
         if field.name in columns:
             return columns[field.name]
-        if field.name in constant:
-            return pa.repeat(pa.scalar(constant[field.name], field.type), rows)
+        if field.name in base:
+            return pa.repeat(pa.scalar(base[field.name], field.type), rows)
         return pa.nulls(rows, field.type)
 
-    return pa.RecordBatch.from_arrays([column(field) for field in _ARROW], schema=_ARROW)
+    return pa.RecordBatch.from_arrays([column(field) for field in _FILE], schema=_FILE)
 
 
-def _as_text(raws: list[bytes]) -> tuple[pa.Array, pa.Array]:
-    """The raw bytes as text, and for each whether it is base64: a cast would lose bytes that are not UTF-8."""
+def _as_text(records: list[Record]) -> tuple[pa.Array, pa.Array]:
+    """The raw bytes as text, and for each whether it is base64: a cast would lose bytes that are not UTF-8.
+
+    A record without a problem has been read as UTF-8 already; the cast raises where one has not.
+    """
+    pairs = [(record.raw, None) if record.problem is None else _text_or_base64(record.raw) for record in records]
+    texts = pa.array([text for text, _ in pairs], pa.binary()).cast(pa.string())
+    return texts, pa.array([code for _, code in pairs], pa.string())
+
+
+def _text_or_base64(raw: bytes) -> tuple[bytes, str | None]:
     try:
-        return pa.array(raws, pa.binary()).cast(pa.string()), pa.nulls(len(raws), pa.string())
-    except pa.ArrowInvalid:
-        pairs = [_text_or_base64(raw) for raw in raws]
-        return pa.array([text for text, _ in pairs], pa.string()), pa.array([code for _, code in pairs], pa.string())
-
-
-def _text_or_base64(raw: bytes) -> tuple[str, str | None]:
-    try:
-        return raw.decode(), None
+        raw.decode()
     except UnicodeDecodeError:
-        return base64.b64encode(raw).decode(), "base64"
+        return base64.b64encode(raw), "base64"
+    return raw, None
 
 
-def _day(path: str) -> object:
-    return datetime.strptime(path.split("/dt=", 1)[1][:10], "%Y-%m-%d").date()
+def _day(path: str) -> str:
+    """The path's day, `yyyy-mm-dd`."""
+    return date.fromisoformat(path.split("/dt=", 1)[1][:10]).isoformat()

@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import pyarrow as pa
+from deltalake import CommitProperties, Schema, Transaction
+from deltalake.transaction import AddAction, create_table_with_add_actions
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import DataFrame, SparkSession
 
 from headgate import __version__, faults
 from headgate.contract import Contract
+from headgate.engine.files import NewFile
 from headgate.errors import LostRace
 from headgate.evolution import shape_of
 from headgate.graph import Node
@@ -63,6 +67,37 @@ class Committer:
         """Makes the table, or replaces all of it, schema and partitions included."""
         options = {"overwriteSchema": "true", **TABLE_PROPERTIES, **properties}
         return self._write(rows, "overwrite", options, facts, partition_by)
+
+    def add_files(
+        self, files: Sequence[NewFile], schema: pa.Schema, partition_by: list[str], properties: Mapping[str, str],
+        **facts: Any,
+    ) -> Commit:  # fmt: skip
+        """Adds files that are written already; makes the table where there is none. No JVM takes part.
+
+        A commit that came in between passes, unless it has our transaction version: as with Spark's writers.
+        """
+        faults.point(f"before_commit:{self.node.name}")
+        with self._race_told():
+            self._add(files, Schema.from_arrow(schema), partition_by, {**TABLE_PROPERTIES, **properties}, facts)
+        faults.point(f"after_commit:{self.node.name}")
+        return self.committed()
+
+    def _add(
+        self, files: Sequence[NewFile], schema: Schema, partition_by: list[str], properties: Mapping[str, str],
+        facts: Mapping[str, Any],
+    ) -> None:  # fmt: skip
+        told = CommitProperties(
+            custom_metadata={"userMetadata": self.metadata(facts), "operationMetrics": _metrics(files)},
+            app_transactions=[Transaction(self.node.name, self._txn)],
+        )
+        actions = [AddAction(f.path, f.size, f.partition, f.modified, True, f.statistics) for f in files]
+        if self.work.head.exists:
+            table = self.ledger.open(self.node.name, self.work.head.version)
+            table.create_write_transaction(actions, "append", schema, partition_by, commit_properties=told)
+        else:
+            create_table_with_add_actions(
+                self.uri, schema, actions, "error", partition_by, configuration=properties, commit_properties=told
+            )
 
     def replace_where(self, rows: DataFrame, predicate: str, **facts: Any) -> Commit:
         """Replaces the rows that meet `predicate`, nulls and emptied partitions included."""
@@ -175,7 +210,14 @@ def _is_txn(action: Mapping[str, Any], app: str, version: int) -> bool:
     return txn.get("appId") == app and int(txn.get("version", -1)) == version
 
 
+def _metrics(files: Sequence[NewFile]) -> dict[str, str]:
+    """What Spark tells in a write's `operationMetrics`."""
+    rows, size = sum(file.rows for file in files), sum(file.size for file in files)
+    return {"numFiles": str(len(files)), "numOutputRows": str(rows), "numOutputBytes": str(size)}
+
+
 def is_race(error: Exception) -> bool:
     text = str(error.java_exception.toString()) if isinstance(error, Py4JJavaError) else str(error)
     return any(name in text or name in type(error).__name__ for name in ("ConcurrentTransaction", "ConcurrentWrite",
-               "ConcurrentAppend", "ConcurrentDelete", "MetadataChanged", "DELTA_CONCURRENT"))  # fmt: skip
+               "ConcurrentAppend", "ConcurrentDelete", "MetadataChanged", "DELTA_CONCURRENT",
+           "CommitFailedError", "table already exists at that location"))  # fmt: skip

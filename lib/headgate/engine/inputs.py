@@ -5,12 +5,11 @@ from __future__ import annotations
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from headgate.engine import bronze
 from headgate.engine.function import AuthoredFunction
 from headgate.engine.history import versions
 from headgate.engine.outcome import Job
 from headgate.engine.reads import live, moved_on_net, read_at
-from headgate.engine.typed import SOURCE_FIELDS, typed
+from headgate.engine.typed import SOURCE_FIELDS, typed_schema
 from headgate.environment import Environment
 from headgate.graph import Graph, Node
 from headgate.plan import Work
@@ -56,8 +55,7 @@ def _input_shape(project: Project, graph: Graph, session: SparkSession, read: Re
     if not isinstance(read, Changes):
         return shape_of(project, graph, session, read.table)
     if read.table.startswith("bronze."):
-        records = session.createDataFrame([], bronze.SCHEMA)
-        return typed(records, graph.contract_of(read.table)).drop("_rejected")
+        return session.createDataFrame([], typed_schema(graph.contract_of(read.table)))
     return with_source(shape_of(project, graph, session, read.table))
 
 

@@ -9,7 +9,6 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 from pyspark.sql import SparkSession
 
@@ -225,16 +224,13 @@ class Runner:
     def _build_bronze(self, session: SparkSession, node: Node, work: Work) -> Outcome:
         committer = Committer(session, self._planner.ledger, node, work, self.run_id)
         contract = self._graph.contract_of(node.name)
-        rows = bronze.read_landed(session, self._environment, contract, work.landed)
-        facts: dict[str, Any] = {"changes_rows": True, "counts": {"uploads": len(work.landed)}}
-        if work.head.exists:
-            commit = committer.append(rows, **facts)
-        else:
-            commit = committer.overwrite(rows, bronze.PARTITION_BY, bronze.PROPERTIES, **facts)
-        written = int(commit.metrics.get("numOutputRows", 0)) - len(work.landed)
-        return Outcome(
-            commit.version, len(work.landed), written, counts={"uploads": len(work.landed), "records": written}
+        files = bronze.write_landed(session, self._environment, contract, node.name, work.landed)
+        counts = {"uploads": len(work.landed)}
+        commit = committer.add_files(
+            files, bronze.SCHEMA, bronze.PARTITION_BY, bronze.PROPERTIES, changes_rows=True, counts=counts
         )
+        records = sum(file.rows for file in files) - len(work.landed)
+        return Outcome(commit.version, len(work.landed), records, counts={**counts, "records": records})
 
 
 def _failed(name: str, error: Exception, started: float) -> Report:
