@@ -282,7 +282,7 @@ def test_the_store_list_is_csv_with_a_line_break_in_an_address():
     "wrong",
     [
         {"late": 1.5}, {"broken": -0.1}, {"corrected": float("nan")}, {"stores": 0}, {"days": 367}, {"uploads": 0},
-        {"size": 0}, {"keys": "md5"}, {"datasets": ()}, {"datasets": ("orders",)}, {"first_day": date(1999, 1, 1)},
+        {"size": 0}, {"keys": "md5"}, {"datasets": ()}, {"datasets": ("invoices",)}, {"first_day": date(1999, 1, 1)},
     ],
 )  # fmt: skip
 def test_a_value_that_makes_no_sense_is_refused_by_name(wrong):
@@ -360,7 +360,7 @@ def test_a_folder_that_cannot_be_written_is_one_message(tmp_path, capsys):
         (["--to", "here", "--size", "1MB", "--transactions", "3"], "exclude each other"),
         (["--to", "here", "--late", "2"], "a share from 0 to 1"),
         (["--to", "here", "--size", "1XB"], "is no size"),
-        (["--to", "here", "--dataset", "orders"], "orders"),
+        (["--to", "here", "--dataset", "invoices"], "invoices"),
     ],
 )
 def test_wrong_use_ends_with_2_and_what_to_do(arguments, message, capsys, tmp_path, monkeypatch):
