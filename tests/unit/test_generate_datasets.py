@@ -268,3 +268,15 @@ def test_an_order_is_placed_then_shipped_or_cancelled_and_each_revision_has_all_
         "short", ("placed",), ("placed", "shipped"), ("placed", "cancelled"), ("placed", "shipped", "cancelled"),
     }  # fmt: skip
     assert ways["short"] > 0
+
+
+# --- the samples
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_every_dataset_has_samples_that_fit_its_contract(dataset):
+    [path] = (Path(__file__).parents[2] / "samples").glob(f"{dataset}.*")
+    sample = GeneratedUpload(dataset, "", "", date.min, date.min, "batch", 0, path.read_bytes())
+    assert path.suffix == sample.suffix
+    found = records(sample)
+    assert len(found) >= 14 and [record for record in found if not is_valid(record, CONTRACTS[dataset])] == []
