@@ -17,13 +17,14 @@ from headgate.project import Project
 
 SCALARS = ("string", "int", "bigint", "decimal", "double", "boolean", "date", "timestamp")
 
-_SUFFIX = {"json": ".json", "json_array": ".json", "jsonl": ".jsonl", "csv": ".csv"}
+_SUFFIX = {"json": ".json", "json_array": ".json", "jsonl": ".jsonl", "csv": ".csv", "parquet": ".parquet"}
 _COMPRESSED = {"none": "", "gzip": ".gz"}
 _MEDIA_TYPES = {
     "json": ("application/json",),
     "json_array": ("application/json",),
     "jsonl": ("application/x-ndjson", "application/jsonl"),
     "csv": ("text/csv",),
+    "parquet": ("application/vnd.apache.parquet",),
 }
 _PLAIN = {"object": "struct"}  # logical types under another name; the rest keep theirs
 _DECIMAL = re.compile(r"decimal\(\s*(\d{1,2})\s*,\s*(\d{1,2})\s*\)")
@@ -206,7 +207,7 @@ class _Reading:
             fields=tuple(column.field for column in self._columns),
             key=self._key,
             format=custom["headgate.format"],
-            compressions=tuple(c for c in _COMPRESSED if c in custom.get("headgate.compression", _COMPRESSED)),
+            compressions=_compressions(custom),
             csv=_dialect(custom),
             evolution=custom.get("headgate.evolution", "strict"),
             max_record_bytes=int(custom.get("headgate.maxRecordBytes", odcs.DEFAULT_MAX_RECORD_BYTES)),
@@ -233,7 +234,7 @@ class _Reading:
             places[(item["property"],)] = self._document.place((*trail, "value"))
         custom = Document(self._document.file, found, places)
         if isinstance(self._document.at(("customProperties",)), list):
-            self.problems.extend(check(custom, odcs.CUSTOM, odcs.explain) or _csv_problems(custom))
+            self.problems.extend(check(custom, odcs.CUSTOM, odcs.explain) or _format_problems(custom))
         return found
 
     # --- the columns
@@ -361,9 +362,17 @@ def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _csv_problems(custom: Document) -> Iterable[Problem]:
-    """What is wrong with the CSV dialect beyond its types."""
+def _compressions(custom: dict[str, Any]) -> tuple[str, ...]:
+    """How uploads may be compressed; a parquet file is compressed within."""
+    given = ["none"] if custom["headgate.format"] == "parquet" else custom.get("headgate.compression", _COMPRESSED)
+    return tuple(compression for compression in _COMPRESSED if compression in given)
+
+
+def _format_problems(custom: Document) -> Iterable[Problem]:
+    """What is wrong with compression and CSV dialect beyond their types."""
     given, dialect = custom.value, _dialect(custom.value)
+    if given["headgate.format"] == "parquet" and "headgate.compression" in given:
+        yield custom.problem(("headgate.compression",), "a parquet file is compressed within", "remove it")
     if given["headgate.format"] != "csv":
         for name in given:
             if name.startswith("headgate.csv."):

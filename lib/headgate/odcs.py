@@ -126,7 +126,7 @@ CUSTOM: dict[str, Any] = {
     "additionalProperties": False,
     "required": ["headgate.format"],
     "properties": {
-        "headgate.format": {"enum": ["json", "json_array", "jsonl", "csv"]},
+        "headgate.format": {"enum": ["json", "json_array", "jsonl", "csv", "parquet"]},
         "headgate.compression": {
             "type": "array",
             "minItems": 1,
