@@ -170,6 +170,7 @@ SCHEMA = pa.schema(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.lists(rows, min_size=1), st.integers(1, 3))
 def test_any_rows_come_back_the_same(given_rows, group):
     body = parquet(pa.Table.from_pylist(given_rows, SCHEMA), row_group_size=group)

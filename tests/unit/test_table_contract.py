@@ -11,6 +11,7 @@ from headgate.project import Project
 from headgate.table_contract import TableContract, differences, load_table_contracts
 
 ROOT = Path(__file__).parents[2]
+NAMES = ("gold.dim_customers", "name")
 DAILY = """\
 apiVersion: v3.1.0
 kind: DataContract
@@ -184,3 +185,20 @@ def test_the_order_of_columns_and_headgates_own_do_not_count(contract):
 )
 def test_each_difference_is_told(contract, changes, said):
     assert differences(contract, logged(**changes)) == said
+
+
+# --- the retailer's
+
+
+def test_every_gold_table_of_the_repository_has_a_contract_that_describes_its_columns(repository):
+    contracts = load_table_contracts(repository)
+    assert contracts.keys() == {f"gold.{path.stem}" for path in (repository.jobs / "gold").glob("*.py")}
+    for contract in contracts.values():
+        assert contract.description and all(field.description for field in contract.fields)
+
+
+def test_who_a_person_is_is_restricted_in_every_gold_table(repository):
+    personal = {"customer_id", "email", "phone"}
+    for table, contract in load_table_contracts(repository).items():
+        named = [field for field in contract.fields if field.name in personal or (table, field.name) == NAMES]
+        assert [field.name for field in named if field.classification != "restricted"] == []
