@@ -105,7 +105,7 @@ def test_transactions_are_the_same_whatever_is_made_beside_them():
     assert beside == list(uploads(replace(MIXED, datasets=("transactions",))))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(specs)
 def test_two_iterations_give_equal_uploads_in_the_order_in_which_they_are_sent(spec):
     made = list(uploads(spec))
@@ -113,7 +113,7 @@ def test_two_iterations_give_equal_uploads_in_the_order_in_which_they_are_sent(s
     assert [u.sent_on for u in made] == sorted(u.sent_on for u in made)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(specs)
 def test_facts_are_what_the_uploads_hold(spec):
     made, rows = Counter(), Counter()
@@ -125,7 +125,7 @@ def test_facts_are_what_the_uploads_hold(spec):
     assert (found.uploads, found.rows) == (dict(made), dict(rows))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(specs)
 def test_a_key_of_a_store_and_dataset_names_the_same_bytes(spec):
     seen = {}
@@ -135,7 +135,7 @@ def test_a_key_of_a_store_and_dataset_names_the_same_bytes(spec):
         assert seen.setdefault(identity, upload.body) == upload.body
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(specs.map(lambda spec: replace(spec, broken=0)))
 def test_without_broken_lines_every_record_fits_its_contract(spec):
     for upload in uploads(spec):
@@ -144,7 +144,7 @@ def test_without_broken_lines_every_record_fits_its_contract(spec):
         assert [record for record in records(upload) if not is_valid(record, contract)] == []
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(specs.map(lambda spec: replace(spec, broken=1.0, datasets=FATED)))
 def test_a_broken_line_is_one_that_its_contract_rejects(spec):
     for upload in uploads(spec):

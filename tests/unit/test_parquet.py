@@ -8,7 +8,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate import records
@@ -170,7 +170,6 @@ SCHEMA = pa.schema(
 )  # fmt: skip
 
 
-@settings(deadline=None)
 @given(st.lists(rows, min_size=1), st.integers(1, 3))
 def test_any_rows_come_back_the_same(given_rows, group):
     body = parquet(pa.Table.from_pylist(given_rows, SCHEMA), row_group_size=group)
@@ -180,7 +179,6 @@ def test_any_rows_come_back_the_same(given_rows, group):
     assert found == given_rows
 
 
-@settings(deadline=None)
 @given(st.integers(0), st.integers(1, 255))
 def test_a_file_with_one_wrong_byte_is_records_or_a_problem_and_never_an_error(place, by):
     body = bytearray(parquet({"x": [1, None, 3], "y": [["a"], [], None]}, write_page_checksum=True))

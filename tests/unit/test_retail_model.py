@@ -1,15 +1,20 @@
 """The model of the retailer's tables, against tables worked out by hand from the samples."""
 
-from datetime import UTC, date, datetime
+from collections import defaultdict
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from headgate.generate import DATASETS, Spec, uploads
 from tests.engine.retail_model import Given, Row, parsed, tables
 
 SAMPLES = Path(__file__).parents[2] / "samples"
-DATASETS = ("transactions", "stores", "customers", "products", "orders", "returns")
+SPEC = Spec(
+    stores=2, days=3, transactions=40, uploads=2, customers=30, products=40, late=0.1, repeated=0, corrected=0.2,
+    broken=0.1, datasets=DATASETS,
+)  # fmt: skip
 
 
 def given(dataset: str, name: str = "") -> Given:
@@ -112,3 +117,42 @@ def test_a_customer_who_buys_and_is_not_sent_is_unknown(made):
         ("c-643782", "gold", Decimal("16.85")), ("c-743334", "silver", Decimal("2.58")),
         ("c-976942", "unknown", Decimal("18.68")),
     ]  # fmt: skip
+
+
+# --- what has to hold of any uploads
+
+
+@pytest.fixture(scope="module")
+def generated() -> list[Given]:
+    start = datetime(2026, 3, 1, tzinfo=UTC)
+    return [
+        Given(u.dataset, f"{u.store}.{u.key}", start + timedelta(minutes=n), parsed(u.dataset, u.body))
+        for n, u in enumerate(uploads(SPEC))
+    ]
+
+
+def test_the_order_in_which_uploads_are_given_does_not_matter(generated):
+    assert tables(generated[::-1]) == tables(generated)
+
+
+def test_sales_add_up_from_items_to_days_and_to_products(generated):
+    found = tables(generated)
+    total = sum(sale["total"] for sale in found["silver.transactions"])
+    assert total == sum(sale["amount"] for sale in found["gold.fct_sales"]) > 0
+    assert total == sum(day["revenue"] for day in found["gold.daily_store_sales"])
+    assert total == sum(product["revenue"] for product in found["gold.product_performance"])
+    returned = sum(back["amount"] for back in found["silver.returns"])
+    assert total - returned == sum(day["net_revenue"] for day in found["gold.daily_store_sales"]) < total
+
+
+@pytest.mark.parametrize(("table", "key"), [("customers", "customer_id"), ("products", "product_id")])
+def test_the_rows_of_a_history_follow_each_other_without_overlap(generated, table, key):
+    by_key = defaultdict(list)
+    for row in tables(generated)[f"gold.dim_{table}"]:
+        by_key[row[key]].append(row)
+    assert max(len(rows) for rows in by_key.values()) > 1
+    for rows in by_key.values():
+        rows.sort(key=lambda row: row["valid_from"])
+        ends = [row["valid_to"] for row in rows]
+        assert all(end <= row["valid_from"] for end, row in zip(ends[:-1], rows[1:], strict=True))
+        assert [row["is_current"] for row in rows] == [end is None for end in ends]
