@@ -196,7 +196,8 @@ def _print(spec: Spec, tally: Tally, as_json: bool) -> None:
         print_json({**tally.of(*KINDS), "replayed": tally.replayed, "kinds": kinds, "facts": asdict(made)})
         return
     Console().print(_table(tally))
-    click.echo(f"{made.transactions:,} transactions: {made.broken:,} broken, {made.corrected:,} corrected later")
+    if made.transactions:
+        click.echo(f"{made.transactions:,} transactions: {made.broken:,} broken, {made.corrected:,} corrected later")
     if tally.replayed:
         click.echo(f"{tally.replayed:,} uploads were there already")
 
