@@ -26,6 +26,8 @@ from headgate.project import Project
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "bench" / "results"
+#: The project of the three tables that the baseline makes by hand too.
+SALES = ROOT / "tests" / "projects" / "sales"
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9}
 
 
@@ -52,10 +54,10 @@ def scratch_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-def copy_project(folder: Path) -> Project:
-    """This repository's contracts and tables as a project of their own, so that no cache is shared."""
+def copy_project(folder: Path, source: Path = ROOT) -> Project:
+    """The contracts and tables of `source` as a project of their own, so that no cache is shared."""
     for part in ("conf", "jobs"):
-        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(source / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
     return Project(folder)
 
 

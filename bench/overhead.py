@@ -23,6 +23,7 @@ from typing import Any
 
 from common import (
     ROOT,
+    SALES,
     Aim,
     at_most,
     copy_project,
@@ -67,7 +68,7 @@ def main() -> None:
     options = _options()
     facts = machine()
     with scratch_folder() as folder:
-        project = copy_project(folder / "project")
+        project = copy_project(folder / "project", SALES)
         rows = [row for size in options.size for row in _measure(project, folder, size, options.repeat)]
     for row in rows:
         _print_parts(row)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from common import (
+    SALES,
     at_most,
     copy_project,
     cpu_seconds,
@@ -44,7 +45,7 @@ def main() -> None:
     wanted = parser.parse_args().uploads
     facts = machine()
     with scratch_folder() as folder:
-        project = copy_project(folder / "project")
+        project = copy_project(folder / "project", SALES)
         rows = _measure(project, folder / "lake", wanted)
     _print(rows)
     first = rows[0]

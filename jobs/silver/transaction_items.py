@@ -17,6 +17,8 @@ def transaction_items(transactions: DataFrame) -> DataFrame:
         "transaction_id",
         "store_id",
         "sale_date",
+        "customer_id",
+        "currency",
         F.col("item.line").alias("line"),
         F.col("item.product_id").alias("product_id"),
         F.col("item.quantity").alias("quantity"),

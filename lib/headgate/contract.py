@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,14 @@ from headgate.project import Project
 
 SCALARS = ("string", "int", "bigint", "decimal", "double", "boolean", "date", "timestamp")
 
-_SUFFIX = {"json": ".json", "json_array": ".json", "jsonl": ".jsonl", "csv": ".csv"}
+_SUFFIX = {"json": ".json", "json_array": ".json", "jsonl": ".jsonl", "csv": ".csv", "parquet": ".parquet"}
 _COMPRESSED = {"none": "", "gzip": ".gz"}
 _MEDIA_TYPES = {
     "json": ("application/json",),
     "json_array": ("application/json",),
     "jsonl": ("application/x-ndjson", "application/jsonl"),
     "csv": ("text/csv",),
+    "parquet": ("application/vnd.apache.parquet",),
 }
 _PLAIN = {"object": "struct"}  # logical types under another name; the rest keep theirs
 _DECIMAL = re.compile(r"decimal\(\s*(\d{1,2})\s*,\s*(\d{1,2})\s*\)")
@@ -135,13 +136,18 @@ def load_contract(path: Path, project: Project) -> Contract:
 
 def _read(path: Path, project: Project) -> Contract:
     """The contract at `path`. Raises Invalid with every problem of the file."""
+    return read_document(path, project, odcs.CONTRACT).contract()
+
+
+def read_document(path: Path, project: Project, schema: Mapping[str, Any]) -> Reading:
+    """The document at `path`, valid by `schema` and by ODCS's own. Raises Invalid with every problem of the file."""
     shown = project.relative(path)
     document = load_document(path, shown)
-    problems = _check_suffix(path, shown) + check(document, odcs.CONTRACT, odcs.explain)
-    reading = _Reading(document, path, problems)
+    problems = _check_suffix(path, shown) + check(document, schema, odcs.explain)
+    reading = Reading(document, path, problems)
     _raise(reading.problems)
     _raise(check(document, odcs.published_schema()))
-    return reading.contract()
+    return reading
 
 
 def _raise(problems: list[Problem]) -> None:
@@ -177,8 +183,8 @@ class _Column:
         return int(self.value.get("primaryKeyPosition", 1))
 
 
-class _Reading:
-    """Turns a document into a Contract, and adds to `problems` what the schemas cannot see.
+class Reading:
+    """Turns a document into what it means, and adds to `problems` what the schemas cannot see.
 
     It leaves out the columns that a schema found fault with, so that one reading tells everything.
     """
@@ -196,23 +202,29 @@ class _Reading:
 
     def contract(self) -> Contract:
         """The contract, of a document without problems."""
-        content, custom = self._document.value, self._custom
-        dataset = content["schema"][0]
+        custom = self._custom
         return Contract(
-            dataset=dataset["name"],
-            version=content["version"],
-            description=dataset.get("description", ""),
-            owner=content["team"]["name"],
-            fields=tuple(column.field for column in self._columns),
+            dataset=self._document.value["schema"][0]["name"],
+            **self.published(),
             key=self._key,
             format=custom["headgate.format"],
-            compressions=tuple(c for c in _COMPRESSED if c in custom.get("headgate.compression", _COMPRESSED)),
+            compressions=_compressions(custom),
             csv=_dialect(custom),
             evolution=custom.get("headgate.evolution", "strict"),
             max_record_bytes=int(custom.get("headgate.maxRecordBytes", odcs.DEFAULT_MAX_RECORD_BYTES)),
-            hash=_hash(content),
-            path=self._path,
         )
+
+    def published(self) -> dict[str, Any]:
+        """What the contracts of datasets and of tables both say, of a document without problems."""
+        content = self._document.value
+        return {
+            "version": content["version"],
+            "description": content["schema"][0].get("description", ""),
+            "owner": content["team"]["name"],
+            "fields": tuple(column.field for column in self._columns),
+            "hash": _hash(content),
+            "path": self._path,
+        }
 
     def _wrong(self, trail: Trail, what: str, fix: str) -> None:
         self.problems.append(self._document.problem(trail, what, fix))
@@ -233,7 +245,7 @@ class _Reading:
             places[(item["property"],)] = self._document.place((*trail, "value"))
         custom = Document(self._document.file, found, places)
         if isinstance(self._document.at(("customProperties",)), list):
-            self.problems.extend(check(custom, odcs.CUSTOM, odcs.explain) or _csv_problems(custom))
+            self.problems.extend(check(custom, odcs.CUSTOM, odcs.explain) or _format_problems(custom))
         return found
 
     # --- the columns
@@ -317,8 +329,8 @@ class _Reading:
         trail = ("schema", 0, "name")
         dataset = self._document.at(trail)
         if isinstance(dataset, str) and dataset != self._path.stem:
-            fix = f"rename the file to {dataset}.yaml, or the dataset to '{self._path.stem}'"
-            self._wrong(trail, f"the file is named '{self._path.stem}', its dataset '{dataset}'", fix)
+            fix = f"rename the file to {dataset}.yaml, or the schema object to '{self._path.stem}'"
+            self._wrong(trail, f"the file is named '{self._path.stem}', its schema object '{dataset}'", fix)
 
     def _check_flat(self) -> None:
         for column in self._columns:
@@ -361,9 +373,17 @@ def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _csv_problems(custom: Document) -> Iterable[Problem]:
-    """What is wrong with the CSV dialect beyond its types."""
+def _compressions(custom: dict[str, Any]) -> tuple[str, ...]:
+    """How uploads may be compressed; a parquet file is compressed within."""
+    given = ["none"] if custom["headgate.format"] == "parquet" else custom.get("headgate.compression", _COMPRESSED)
+    return tuple(compression for compression in _COMPRESSED if compression in given)
+
+
+def _format_problems(custom: Document) -> Iterable[Problem]:
+    """What is wrong with compression and CSV dialect beyond their types."""
     given, dialect = custom.value, _dialect(custom.value)
+    if given["headgate.format"] == "parquet" and "headgate.compression" in given:
+        yield custom.problem(("headgate.compression",), "a parquet file is compressed within", "remove it")
     if given["headgate.format"] != "csv":
         for name in given:
             if name.startswith("headgate.csv."):

@@ -117,6 +117,37 @@ CONTRACT: dict[str, Any] = {
     "$defs": {"column": _COLUMN, "items": _ITEMS},
 }
 
+_TABLE_COLUMN: dict[str, Any] = {
+    **_COLUMN,
+    "title": "a table's column",
+    "properties": {"name": _NAME, **_ELEMENT},
+}
+
+_TABLE: dict[str, Any] = {
+    **_DATASET,
+    "title": "a table",
+    "properties": {
+        **_DATASET["properties"],
+        "name": {**_DATASET["properties"]["name"], "x-wanted": "the table's name, without its layer"},
+    },
+}
+
+#: A table's contract: it says what readers of the table may rely on, and nothing of uploads.
+TABLE_CONTRACT: dict[str, Any] = {
+    **CONTRACT,
+    "title": "a table's contract",
+    "required": [key for key in CONTRACT["required"] if key != "customProperties"],
+    "properties": {
+        **{key: value for key, value in CONTRACT["properties"].items() if key != "customProperties"},
+        "schema": {
+            **CONTRACT["properties"]["schema"],
+            "x-wanted": "exactly one schema object: a contract is one table",
+            "items": _TABLE,
+        },
+    },
+    "$defs": {"column": _TABLE_COLUMN, "items": _ITEMS},
+}
+
 _CHARACTER = {"type": "string", "pattern": "^[^\r\n]$", "x-wanted": "one character"}
 
 #: What ODCS has no key for, as the custom properties of a contract. Their defaults stand in contract.py.
@@ -126,7 +157,7 @@ CUSTOM: dict[str, Any] = {
     "additionalProperties": False,
     "required": ["headgate.format"],
     "properties": {
-        "headgate.format": {"enum": ["json", "json_array", "jsonl", "csv"]},
+        "headgate.format": {"enum": ["json", "json_array", "jsonl", "csv", "parquet"]},
         "headgate.compression": {
             "type": "array",
             "minItems": 1,
@@ -148,11 +179,14 @@ CUSTOM: dict[str, Any] = {
 }
 
 _LEVELS: dict[str, dict[str, Any]] = {
-    level["title"]: level for level in (CONTRACT, _DATASET, _COLUMN, _ITEMS, _TEAM, _CUSTOM)
+    level["title"]: level
+    for level in (CONTRACT, _DATASET, _COLUMN, _ITEMS, _TEAM, _CUSTOM, TABLE_CONTRACT, _TABLE, _TABLE_COLUMN)
 }
 _DEFINED = {  # where ODCS's schema defines a level's keys
     "a schema object": ("SchemaObject", "SchemaElement"),
     "a column": ("SchemaBaseProperty", "SchemaElement"),
+    "a table": ("SchemaObject", "SchemaElement"),
+    "a table's column": ("SchemaBaseProperty", "SchemaElement"),
     "the items of an array": ("SchemaBaseProperty", "SchemaElement"),
     "a team": ("Team",),
     "a custom property": ("CustomProperty",),
@@ -209,14 +243,16 @@ def _accepted(level: str) -> dict[str, Any]:
 
 def _odcs_keys(level: str) -> set[str]:
     schema = published_schema()
-    if level == CONTRACT["title"]:
+    if level in (CONTRACT["title"], TABLE_CONTRACT["title"]):
         return set(schema["properties"])
     return {key for name in _DEFINED.get(level, ()) for key in schema["$defs"][name]["properties"]}
 
 
 def _advice(level: str, key: str) -> str:
-    if level == CONTRACT["title"] and key == "description":
-        return "remove it; the dataset's description is `description` of its schema object"
+    if level in (CONTRACT["title"], TABLE_CONTRACT["title"]) and key == "description":
+        return "remove it; the description is that of the schema object"
+    if level == TABLE_CONTRACT["title"] and key == "customProperties":
+        return "remove it; how something is uploaded stands in the contract of a dataset"
     if level == _ITEMS["title"] and key == "required":
         return "remove it; an item of an array is never null"
     return _INSTEAD.get(key, "remove it")

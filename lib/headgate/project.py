@@ -17,6 +17,11 @@ class Project:
         return self.root / "conf" / "datasets"
 
     @property
+    def tables(self) -> Path:
+        """The contracts of tables, a folder a layer."""
+        return self.root / "conf" / "tables"
+
+    @property
     def environments(self) -> Path:
         return self.root / "conf" / "environments"
 

@@ -30,7 +30,7 @@ _DECODER = json.JSONDecoder(parse_int=str, parse_float=str)
 class Layout:
     """How a dataset's uploads are written, as its contract says it."""
 
-    format: str  # json, json_array, jsonl or csv
+    format: str  # json, json_array, jsonl, csv or parquet
     columns: tuple[str, ...]  # of a CSV: the header it must have
     max_record_bytes: int
     delimiter: str = ","
@@ -220,9 +220,25 @@ def _csv_record(header: list[str], values: list[str], raw: str, layout: Layout) 
         return Record(line, "not UTF-8")
 
 
+def _parquet(body: bytes, layout: Layout) -> Iterator[Record]:
+    """Each row as a JSON object of its columns."""
+    from headgate import parquet  # what the other formats do not need is not loaded for them
+
+    size = 0
+    try:
+        for raw in parquet.json_rows(body):
+            size += len(raw)
+            if size > MAX_UNCOMPRESSED_BYTES:
+                raise Unreadable(f"more than {MAX_UNCOMPRESSED_BYTES} bytes when uncompressed: send it in parts")
+            yield Record(raw, _too_large(raw, layout) if len(raw) > layout.max_record_bytes else None)
+    except parquet.NotParquet as error:
+        raise Unreadable(str(error)) from error
+
+
 _SPLITTERS: dict[str, Callable[[bytes, Layout], Iterator[Record]]] = {
     "json": _json_document,
     "json_array": _json_array,
     "jsonl": _json_lines,
     "csv": _csv,
+    "parquet": _parquet,
 }

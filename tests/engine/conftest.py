@@ -10,18 +10,24 @@ from headgate.project import Project
 from tests.engine.world import World, sale
 
 
+@pytest.fixture(scope="session")
+def sales_project() -> Project:
+    """Transactions and stores, with three tables: small, and as it is whatever the retailer's own project becomes."""
+    return Project(Path(__file__).parents[1] / "projects" / "sales")
+
+
 @pytest.fixture
-def world(spark: SparkSession, repository: Project, tmp_path: Path) -> World:
-    """The repository's project on an empty lake."""
-    return World(spark, repository, tmp_path / "lake")
+def world(spark: SparkSession, sales_project: Project, tmp_path: Path) -> World:
+    """The sales project on an empty lake."""
+    return World(spark, sales_project, tmp_path / "lake")
 
 
 @pytest.fixture(scope="session")
 def new_world(
-    spark: SparkSession, repository: Project, tmp_path_factory: pytest.TempPathFactory
+    spark: SparkSession, sales_project: Project, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[], World]:
     """Makes worlds on empty lakes, where one a test is not enough."""
-    return lambda: World(spark, repository, tmp_path_factory.mktemp("world") / "lake")
+    return lambda: World(spark, sales_project, tmp_path_factory.mktemp("world") / "lake")
 
 
 @pytest.fixture(scope="session")

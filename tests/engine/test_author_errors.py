@@ -100,10 +100,10 @@ def write_module(project: Project, name: str, read: str, writes: str, body: str)
     path.write_text(MODULE.format(name=name, read=read, writes=writes, body=body))
 
 
-def write_project(repository: Project, root: Path) -> Project:
-    """The retailer's project with every mistake beside its tables."""
+def write_project(sales_project: Project, root: Path) -> Project:
+    """The sales project with every mistake beside its tables."""
     for folder in ("conf", "jobs"):
-        shutil.copytree(repository.root / folder, root / folder)
+        shutil.copytree(sales_project.root / folder, root / folder)
     project = Project(root)
     for name, (writes, body) in MERGES.items():
         (project.datasets / f"{name}.yaml").write_text(CONTRACT.format(name=name))
@@ -138,9 +138,9 @@ class Ran:
 
 
 @pytest.fixture(scope="module")
-def ran(spark: SparkSession, repository: Project, tmp_path_factory: pytest.TempPathFactory) -> Ran:
+def ran(spark: SparkSession, sales_project: Project, tmp_path_factory: pytest.TempPathFactory) -> Ran:
     root = tmp_path_factory.mktemp("authors")
-    world = World(spark, write_project(repository, root / "project"), root / "lake")
+    world = World(spark, write_project(sales_project, root / "project"), root / "lake")
     world.upload([sale(1), sale(2, day=2)], key="sales")
     thing: dict[str, Any] = {"id": "a", "code": "A", "day": "2026-12-31", "parts": ["x", "y"]}
     for name in MERGES:

@@ -152,7 +152,7 @@ class World:
         return {name: self._content(name) for name in tables or self.graph.nodes if not name.startswith("bronze.")}
 
     def tables(self) -> dict[str, Any]:
-        """The retailer's tables in the form of `tests.engine.model`."""
+        """The sales project's tables in the form of `tests.engine.model`."""
         rows = [row for row in self.raw_rows("silver.transactions") if row["_state"] in ("live", "deleted")]
         return {
             "transactions": sorted(self.rows("silver.transactions"), key=lambda row: row["transaction_id"]),

@@ -196,6 +196,14 @@ def test_a_csv_has_its_suffixes_and_media_type(load):
     assert (contract.suffixes, contract.media_types) == ((".csv", ".csv.gz"), ("text/csv",))
 
 
+def test_parquet_has_its_suffix_and_media_type_and_no_choice_of_compression(load, refusal):
+    contract = load(changed("jsonl", "parquet"))
+    assert contract.suffixes == (".parquet",)
+    assert contract.media_types == ("application/vnd.apache.parquet",)
+    text = with_custom("headgate.compression=[none]", text=changed("jsonl", "parquet"))
+    assert "headgate.compression: a parquet file is compressed within\n  to do: remove it" in refusal(text)
+
+
 def test_a_contract_survives_json(load):
     contract = load(SALES)
     assert Contract.from_dict(json.loads(json.dumps(contract.to_dict()))) == contract
@@ -421,7 +429,7 @@ def test_a_contract_in_a_file_that_ends_otherwise_is_not_passed_over(project):
 
 def test_the_repositorys_own_contracts_are_valid_and_describe_every_column():
     contracts = load_contracts(REPOSITORY)
-    assert set(contracts) == {"stores", "transactions"}
+    assert set(contracts) == {"customers", "orders", "products", "returns", "stores", "transactions"}
     for contract in contracts.values():
         assert all(field.description for field in contract.fields)
 

@@ -79,7 +79,7 @@ def test_the_bytes_of_a_spec_are_pinned():
     assert digest.hexdigest() == "aa686d3abad1a2d93349dc777e38525f7688783baa0112012cb2bc57634c3e56"
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(specs)
 def test_two_iterations_give_equal_uploads(spec):
     assert list(uploads(spec)) == list(uploads(spec))
@@ -94,7 +94,7 @@ def test_the_first_upload_of_a_hundred_gigabytes_comes_at_once():
     assert len(first.body) < 10**6
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(specs)
 def test_facts_are_what_the_uploads_hold(spec):
     made, rows, lines = Counter(), Counter(), []
@@ -110,13 +110,13 @@ def test_facts_are_what_the_uploads_hold(spec):
     assert (found.transactions, found.valid, found.corrected) == (len(lines), whole, rows["correction"])
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(specs)
 def test_the_number_of_transactions_is_exact(spec):
     assert facts(spec).transactions == spec.transactions * spec.stores * spec.days
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(specs)
 def test_no_two_transactions_share_an_id(spec):
     assert len(originals(spec)) == facts(spec).valid
@@ -282,7 +282,7 @@ def test_the_store_list_is_csv_with_a_line_break_in_an_address():
     "wrong",
     [
         {"late": 1.5}, {"broken": -0.1}, {"corrected": float("nan")}, {"stores": 0}, {"days": 367}, {"uploads": 0},
-        {"size": 0}, {"keys": "md5"}, {"datasets": ()}, {"datasets": ("orders",)}, {"first_day": date(1999, 1, 1)},
+        {"size": 0}, {"keys": "md5"}, {"datasets": ()}, {"datasets": ("invoices",)}, {"first_day": date(1999, 1, 1)},
     ],
 )  # fmt: skip
 def test_a_value_that_makes_no_sense_is_refused_by_name(wrong):
@@ -360,7 +360,7 @@ def test_a_folder_that_cannot_be_written_is_one_message(tmp_path, capsys):
         (["--to", "here", "--size", "1MB", "--transactions", "3"], "exclude each other"),
         (["--to", "here", "--late", "2"], "a share from 0 to 1"),
         (["--to", "here", "--size", "1XB"], "is no size"),
-        (["--to", "here", "--dataset", "orders"], "orders"),
+        (["--to", "here", "--dataset", "invoices"], "invoices"),
     ],
 )
 def test_wrong_use_ends_with_2_and_what_to_do(arguments, message, capsys, tmp_path, monkeypatch):
@@ -384,6 +384,16 @@ def test_uploads_go_to_the_receiver_with_their_keys(capsys, monkeypatch):
     assert code == 0 and json.loads(out)["replayed"] == 1
     assert [(c["idempotency_key"], c["body"], c["dataset"]) for c in sent] == [(u.key, u.body, u.dataset) for u in made]
     assert {(c["url"], c["key"], c["gzip"]) for c in sent} == {("http://receiver", "demo-store-1", True)}
+
+
+def test_so_many_customers_and_products_are_sent_as_are_asked_for(tmp_path, capsys):
+    asked = ("--dataset", "customers", "--dataset", "products", "--customers", 5, "--products", 4)
+    code, _, _ = run(capsys, "--to", tmp_path, *asked, "--broken", 0)
+    assert code == 0
+    customers = "".join(path.read_text() for path in tmp_path.rglob("*.json"))
+    products = "".join(path.read_text() for path in tmp_path.rglob("*.csv"))
+    assert len(set(re.findall(r"c-\d{6}", customers))) in range(1, 6)
+    assert len(set(re.findall(r"sku-\d+", products))) in range(1, 5)
 
 
 def test_every_option_has_a_line_of_help():

@@ -226,7 +226,7 @@ def test_any_objects_written_as_lines_come_back_with_their_text(given_objects, e
     assert raws(read(end.join(lines))) == lines
 
 
-@given(st.binary(max_size=60), st.sampled_from(["json", "json_array", "jsonl", "csv"]), st.booleans())
+@given(st.binary(max_size=60), st.sampled_from(["json", "json_array", "jsonl", "csv", "parquet"]), st.booleans())
 def test_any_bytes_are_records_or_problems_and_never_an_error(body, format_, gzipped):
     for record in read(body, format_, gzipped=gzipped):
         assert record.problem is not None or isinstance(json.loads(record.raw), dict)

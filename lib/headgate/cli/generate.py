@@ -68,6 +68,8 @@ class Tally:
     "--corrected", type=float, default=Spec.corrected, show_default=True, help="Share of sales revised later."
 )
 @click.option("--broken", type=float, default=Spec.broken, show_default=True, help="Share of lines that are damaged.")
+@click.option("--customers", type=int, help="How many are sent.  [default: all that sales name]")
+@click.option("--products", type=int, help="How many are sent.  [default: all that sales name]")
 @click.option("--random-ids", is_flag=True, help="Random transaction ids instead of day, store and number.")
 @click.option("--keys", type=click.Choice(KEY_STYLES), default=Spec.keys, show_default=True, help="Idempotency keys.")
 @click.option(
@@ -92,18 +94,15 @@ def command(
     _print(spec, tally, as_json)
 
 
-def spec_of(
-    datasets: tuple[str, ...], first_day: datetime, transactions: int | None, size: str | None, **rest: Any
-) -> Spec:
+def spec_of(datasets: tuple[str, ...], first_day: datetime, size: str | None, **rest: Any) -> Spec:
     """The Spec of the command's options. Raises UsageError."""
-    if size is not None and transactions is not None:
+    if size is not None and rest["transactions"] is not None:
         raise UsageError("--size and --transactions exclude each other", where="generate", fix="give one of them")
     return Spec(
         datasets=datasets or Spec.datasets,
         first_day=first_day.date(),
-        transactions=Spec.transactions if transactions is None else transactions,
         size=None if size is None else size_in_bytes(size),
-        **rest,
+        **{name: value for name, value in rest.items() if value is not None},
     )
 
 
@@ -197,7 +196,8 @@ def _print(spec: Spec, tally: Tally, as_json: bool) -> None:
         print_json({**tally.of(*KINDS), "replayed": tally.replayed, "kinds": kinds, "facts": asdict(made)})
         return
     Console().print(_table(tally))
-    click.echo(f"{made.transactions:,} transactions: {made.broken:,} broken, {made.corrected:,} corrected later")
+    if made.transactions:
+        click.echo(f"{made.transactions:,} transactions: {made.broken:,} broken, {made.corrected:,} corrected later")
     if tally.replayed:
         click.echo(f"{tally.replayed:,} uploads were there already")
 
