@@ -21,6 +21,7 @@ from headgate.errors import TableDefinitionError, UsageError, suggestion
 from headgate.modules import load_table, module_paths
 from headgate.project import Project
 from headgate.table import Affected, Append, Changes, History, Merge, Read, Replace, Snapshot, Table, Write
+from headgate.table_contract import load_table_contracts
 
 #: Selectors that name tables by how they stand, not by what they are: who selects finds those tables out.
 STATES = ("state:modified", "result:error")
@@ -144,6 +145,7 @@ def _build(project: Project) -> Graph:
     contracts = load_contracts(project)
     nodes = [_bronze_node(project, contract) for contract in contracts.values()]
     nodes += [_table_node(project, path, load_table(project, path), contracts) for path in module_paths(project)]
+    load_table_contracts(project)  # what is wrong in one is told by plan, not in the middle of a run
     return Graph(_in_order({node.name: node for node in nodes}), contracts)
 
 
@@ -252,10 +254,15 @@ def _matches(node: Node, core: str) -> bool:
 def _digest(project: Project) -> str:
     """A hash over every file that the graph depends on, and over the framework's own declarations."""
     digest = hashlib.sha256(f"{_MANIFEST_FORMAT}\n".encode())
-    own = [Path(__file__).with_name(name) for name in ("graph.py", "table.py", "contract.py", "odcs.py")]
-    for path in [*own, *sorted(project.jobs.rglob("*.py")), *sorted(project.datasets.glob("*.y*ml"))]:
+    modules = ("graph.py", "table.py", "contract.py", "table_contract.py", "odcs.py")
+    own = [Path(__file__).with_name(name) for name in modules]
+    for path in [*own, *sorted(project.jobs.rglob("*.py")), *_contract_files(project)]:
         digest.update(f"{path}\n".encode() + hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
+
+
+def _contract_files(project: Project) -> list[Path]:
+    return sorted([*project.datasets.glob("*.y*ml"), *project.tables.rglob("*.y*ml")])
 
 
 def _read_manifest(project: Project, digest: str) -> Graph | None:

@@ -40,12 +40,12 @@ def _show_schemas(target: Target, graph: Graph, names: list[str]) -> None:
         print_json({"tables": [vars(one) for one in found]})
         return
     for one in found:
-        for text in (*one.changed, *(f"{column} is added, null in old rows" for column in one.added), one.error):
-            if text:
-                click.echo(f"{one.table}: {text}")
+        added = [f"{column} is added, null in old rows" for column in one.added]
+        for text in filter(None, (*one.changed, *one.unlike_contract, *added, one.error)):
+            click.echo(f"{one.table}: {text}")
         if one.changed:
             click.echo(f"  to do: headgate run --rebuild -s {one.table}")
-    if not any(one.changed or one.added or one.error for one in found):
+    if not any(one.changed or one.unlike_contract or one.added or one.error for one in found):
         click.echo("no output changes")
 
 

@@ -18,7 +18,7 @@ from headgate.engine.function import may_multiply
 from headgate.engine.inputs import snapshots
 from headgate.engine.outcome import Job
 from headgate.engine.reads import live, read_changes
-from headgate.engine.schema import require_same_or_added
+from headgate.engine.schema import require_contract, require_same_or_added
 from headgate.engine.typed import REJECTED, SOURCE_FIELDS, UNPARSABLE, typed, typed_schema
 from headgate.errors import BatchRefused
 from headgate.ledger import Commit
@@ -102,6 +102,7 @@ def judge(
     """
     beside = snapshots(job)
     shape = job.function.check(job.session, {feed.parameter: feed.nothing, **beside})
+    require_contract(shape, job.contract, job.node)
     require_same_or_added(shape, job.work, job.node, job.committer.ledger)
     records = feed.records()
     accepted = records.filter("_rejected IS NULL").drop("_rejected")

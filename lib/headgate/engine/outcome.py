@@ -14,6 +14,7 @@ from headgate.environment import Environment
 from headgate.graph import Graph, Node
 from headgate.plan import Work
 from headgate.project import Project
+from headgate.table_contract import TableContract
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Job:
     function: AuthoredFunction
     committer: Committer
     stages: Stages
+    contract: TableContract | None = None  # what the table's readers may rely on
     asked: str = ""  # of a backfill: an SQL condition on the columns of the slices to compute again
 
 

@@ -24,7 +24,13 @@ from headgate.engine.reads import (
     read_affected,
     read_at,
 )
-from headgate.engine.schema import content_hash, indexed_columns, require_same_or_added, with_columns_of
+from headgate.engine.schema import (
+    content_hash,
+    indexed_columns,
+    require_contract,
+    require_same_or_added,
+    with_columns_of,
+)
 from headgate.ledger import Commit
 from headgate.plan import Kind
 from headgate.table import Affected, History, Replace, slices_of, unique_keys
@@ -35,6 +41,7 @@ def build_replace(job: Job) -> Outcome:
     slices = _read(job)
     inputs = {**slices.rows, **snapshots(job)}
     shape = _output(job, job.function.check(job.session, inputs))
+    require_contract(shape, job.contract, job.node)
     require_same_or_added(shape, job.work, job.node, job.committer.ledger)
     if slices.none:
         return _advance(job, shape)

@@ -29,6 +29,7 @@ from headgate.graph import Graph, Node
 from headgate.plan import Kind, Planner, Work, contract_of
 from headgate.project import Project
 from headgate.table import Append, History, Merge, Replace
+from headgate.table_contract import load_table_contracts
 
 _TRIES = 3
 
@@ -73,6 +74,7 @@ class Runner:
         self._project, self._environment, self._graph = project, environment, graph
         self._session, self._tell, self._rebuild = session, tell, rebuild
         self._planner = planner or Planner(environment, graph)
+        self._contracts = load_table_contracts(project)
         self.run_id = new_run_id()
 
     def run(self, names: Iterable[str]) -> list[Report]:
@@ -202,7 +204,7 @@ class Runner:
             try:
                 yield Job(
                     session, self._project, self._environment, self._graph, node, work, function, committer, scope,
-                    asked,
+                    self._contracts.get(node.name), asked,
                 )  # fmt: skip
             except Exception as error:
                 function.refuse(error)

@@ -10,10 +10,12 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, BinaryType, BooleanType, MapType, StructType, VariantType
 
+from headgate import table_contract
 from headgate.errors import BatchRefused
 from headgate.graph import Node
 from headgate.ledger import Ledger, schema_of
 from headgate.plan import Work
+from headgate.table_contract import TableContract
 
 # Delta keeps no statistics of the first three, and those of nested values would only fill the log.
 _NOT_INDEXED = (BooleanType, BinaryType, VariantType, ArrayType, MapType, StructType)
@@ -29,6 +31,17 @@ def require_same_or_added(rows: DataFrame, work: Work, node: Node, ledger: Ledge
             f"the columns changed: {'; '.join(changed)}",
             where=f"{node.module}:{node.line}",
             fix=f"a table is not changed in place: build it anew with headgate run --rebuild -s {node.name}",
+        )
+
+
+def require_contract(rows: DataFrame, contract: TableContract | None, node: Node) -> None:
+    """Raises BatchRefused where a table's columns are other than its contract says."""
+    wrong = table_contract.differences(contract, schema_of(rows.schema.json())) if contract else []
+    if wrong:
+        raise BatchRefused(
+            f"the columns are not those of its contract: {'; '.join(wrong)}",
+            where=f"{node.module}:{node.line}",
+            fix=f"correct the function, or the contract in conf/tables/{node.name.replace('.', '/')}.yaml",
         )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pyspark.sql import SparkSession
 
+from headgate import table_contract
 from headgate.engine.inputs import shape_of
 from headgate.engine.schema import differences
 from headgate.environment import Environment
@@ -14,6 +15,7 @@ from headgate.errors import HeadgateError
 from headgate.graph import Graph
 from headgate.ledger import Ledger, schema_of
 from headgate.project import Project
+from headgate.table_contract import TableContract, load_table_contracts
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class SchemaChange:
 
     table: str
     changed: tuple[str, ...] = ()
+    unlike_contract: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
     error: str = ""
 
@@ -30,17 +33,21 @@ def schema_changes(
     session: SparkSession, project: Project, environment: Environment, graph: Graph, names: Iterable[str]
 ) -> list[SchemaChange]:
     """One for each table that a function makes. A function that fails is told, and hinders no other."""
-    ledger = Ledger(environment)
-    return [_change(session, project, ledger, graph, name) for name in names if graph.node(name).layer != "bronze"]
+    ledger, contracts = Ledger(environment), load_table_contracts(project)
+    built = [name for name in names if graph.node(name).layer != "bronze"]
+    return [_change(session, project, ledger, graph, contracts.get(name), name) for name in built]
 
 
-def _change(session: SparkSession, project: Project, ledger: Ledger, graph: Graph, name: str) -> SchemaChange:
+def _change(
+    session: SparkSession, project: Project, ledger: Ledger, graph: Graph, contract: TableContract | None, name: str
+) -> SchemaChange:
     head = ledger.head(name)
     try:
         given = schema_of(shape_of(project, graph, session, name).schema.json())
     except HeadgateError as error:
         return SchemaChange(name, error=str(error))
+    unlike = tuple(table_contract.differences(contract, given)) if contract else ()
     if not head.exists:
-        return SchemaChange(name)
+        return SchemaChange(name, unlike_contract=unlike)
     changed, added = differences(ledger.schema(name, head.version), given)
-    return SchemaChange(name, tuple(changed), tuple(added))
+    return SchemaChange(name, tuple(changed), unlike, tuple(added))
