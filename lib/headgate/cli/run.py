@@ -121,11 +121,14 @@ def _print(target: Target, run: str, reports: Sequence[Report]) -> None:
 
 
 def print_reports(run: str, reports: Sequence[Report]) -> None:
-    """A table of reports, the run's name, and each failure whole."""
+    """A table of what was done, the run's name, and each failure whole."""
+    told = [report for report in reports if report.status != "current"]
     rows = [
-        (r.table, r.status, r.work, r.rows_in, r.written, r.quarantined, r.version, f"{r.seconds:.1f}") for r in reports
+        (r.table, r.status, r.work, r.rows_in, r.written, r.quarantined, r.version, f"{r.seconds:.1f}") for r in told
     ]
     print_table(_COLUMNS, rows, numeric=_COLUMNS[3:])
+    if len(told) < len(reports):
+        click.echo(f"\n{len(reports) - len(told)} more tables: nothing to do")
     click.echo(f"\nrun {run}")
     for report in reports:
         if report.error:
