@@ -44,7 +44,8 @@ def test_a_dry_run_of_a_backfill_names_the_uploads_that_it_would_take(headgate, 
 
 
 def test_a_dry_run_of_a_backfill_by_slices_says_its_condition(headgate) -> None:
-    code, told = headgate("backfill", GOLD, "--by", "sale_date=2026-03-01..2026-03-03", "--by", "sale_date=", "--dry-run")
+    chosen = ("--by", "sale_date=2026-03-01..2026-03-03", "--by", "sale_date=")
+    code, told = headgate("backfill", GOLD, *chosen, "--dry-run")
     assert code == 0
     assert "`sale_date` BETWEEN '2026-03-01' AND '2026-03-03' OR `sale_date` IS NULL" in told
 
