@@ -99,7 +99,7 @@ def test_a_backfilled_table_stays_at_its_position_and_takes_in_what_is_new_after
 
 
 def test_chosen_partitions_are_computed_again_and_no_other(changed) -> None:
-    world = changed(GOLD, 'F.count("*")', 'F.count("*") * 100')
+    world = changed(GOLD, 'F.count("*")', '(F.count("*") * 100)')
     before = {day: world.files(GOLD, sale_date=f"2026-03-0{day}") for day in (1, 2, 3)}
     report = world.runner().backfill(GOLD, asked="`sale_date` BETWEEN '2026-03-02' AND '2026-03-03'")
     assert report.status == "done"
