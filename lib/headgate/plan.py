@@ -242,6 +242,8 @@ class Planner:
         changed = [commit.schema for commit in commits if commit.schema is not None]
         if not changed:
             return True
+        if since >= 0 and self._ledger.open(source, since) is None:
+            return False  # what it was before cannot be told: the log up to then was cleaned up
         schema = self._ledger.schema(source, since) if since >= 0 else {}
         for after in changed:
             if any(after.get(name) != kind for name, kind in schema.items()):

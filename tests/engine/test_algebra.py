@@ -26,6 +26,7 @@ from tests.engine.club import (
     SCAN_LOG,
     SCANS,
     VALUE,
+    VISITS,
     assert_counts_balance,
     club,
     member,
@@ -34,6 +35,7 @@ from tests.engine.club import (
     tables,
     visit,
 )
+from tests.engine.test_position import clean_up_log
 from tests.engine.world import NOON, World
 
 FIRST_MEMBERS = [
@@ -387,6 +389,14 @@ def test_a_new_column_comes_with_new_rows_alone_too(changed: World) -> None:
     assert {reports[name].work for name in GAINING} == {"increment"}
     for name in GAINING:
         assert {row["more"] for row in changed.rows(name)} > {None}
+
+
+def test_a_source_that_gained_a_column_and_lost_its_log_before_is_read_anew(changed: World) -> None:
+    changed.records("visits", [visit("v9", "q", 9)], key="second")
+    changed.run_well("+silver.visits")
+    clean_up_log(changed, VISITS)  # its newest commit, which adds the column, is still there
+    reports = changed.run_well(DAILY)
+    assert (reports[DAILY].work, reports[DAILY].reason) == ("rebuild", "the schema of silver.visits changed")
 
 
 def test_a_new_column_waits_where_nothing_is_affected(changed: World) -> None:

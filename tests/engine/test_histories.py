@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,11 @@ from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
-from headgate import faults
+from headgate import faults, retention
+from headgate.engine.maintain import maintain
+from headgate.engine.rollback import roll_back
+from headgate.engine.run import Report
+from headgate.errors import UsageError
 from tests.engine import club_model
 from tests.engine.club import FED, GOLD, JUDGES, assert_counts_balance, club, member, scan, tables, visit
 from tests.engine.test_position import clean_up_log
@@ -37,6 +41,11 @@ BROKEN = {
     "visits": ["{broken", visit("v1", amount=1.234), {"visit_id": "v1", "revision": 1}],
     "scans": ["{broken", scan("s1", "x", None)],
 }
+#: Table -> the slices that a backfill asks for.
+SLICES = {
+    "gold.members": "member_id = 'm'", "gold.member_value": "member_id IS NULL OR member_id = 'x'",
+    "gold.daily": "day IS NULL", "gold.daily_known": "day = DATE'2026-03-01' OR day IS NULL",
+}  # fmt: skip
 RECORDS = {
     "members": st.builds(
         member, st.sampled_from("mn"), st.integers(1, 3), st.sampled_from(["A", "B", None]),
@@ -56,7 +65,8 @@ RECORDS = {
 def uploads(dataset: str) -> st.SearchStrategy[Step]:
     record = st.one_of(RECORDS[dataset], RECORDS[dataset], RECORDS[dataset], st.sampled_from(BROKEN[dataset]))
     received = st.sampled_from([timedelta(0), MINUTE, -3 * DAY])  # in the same second, later, and late
-    return st.tuples(st.just("land"), st.just(dataset), st.lists(record, max_size=4), received)
+    records = st.lists(record, min_size=1, max_size=4) if dataset != "scans" else st.lists(record, max_size=3)
+    return st.tuples(st.just("land"), st.just(dataset), records, received)
 
 
 LANDING = st.one_of(*(uploads(dataset) for dataset in RECORDS))
@@ -71,11 +81,15 @@ DONE_TO_IT = st.one_of(
     st.tuples(st.just("optimize"), st.sampled_from((*BRONZES, *BUILT))),
     st.tuples(st.just("clean_up"), st.sampled_from((*BRONZES, *BUILT))),
     st.tuples(st.just("rebuild"), st.sampled_from(BUILT)),
+    st.tuples(st.just("rollback"), st.sampled_from((*BRONZES, *BUILT))),
+    st.tuples(st.just("backfill"), st.sampled_from((*JUDGES, *FED))),
+    st.tuples(st.just("backfill_slices"), st.sampled_from(sorted(SLICES))),
+    st.tuples(st.just("maintain"), st.sampled_from((*BRONZES, *BUILT))),
 )
 #: A history begins on the lake that one run left, or on an empty one; what lands is often run before more lands.
 HISTORY = st.tuples(
-    st.booleans(),
-    st.lists(st.one_of(LANDING, LANDING, RUNNING, RUNNING, DONE_TO_IT), min_size=3, max_size=9),
+    st.sampled_from([True, True, False]),
+    st.lists(st.one_of(LANDING, LANDING, RUNNING, RUNNING, DONE_TO_IT), min_size=6, max_size=12),
 )
 
 
@@ -198,7 +212,54 @@ def rebuild(world: World, _: int, table: str) -> bool:
     return report.status == "done"
 
 
+def rollback(world: World, _: int, table: str) -> bool:
+    """`headgate rollback` by one version, where that version can still be read."""
+    ledger = world.planner().ledger
+    head = ledger.head(table)
+    if head.version < 1 or not can_be_read(world, table, head.version - 1):
+        return False
+    try:
+        roll_back(world.spark, ledger, head, head.version - 1)
+    except UsageError as error:
+        assert "is not known" in error.what  # its position was lost, by a log clean-up
+        return False
+    return True
+
+
+def backfill(world: World, _: int, table: str) -> bool:
+    """Every second upload that the table may have read."""
+    dataset = table.partition(".")[2] if table in JUDGES else "scans"
+    of_dataset = [sent.id for sent in world.sent if sent.id.startswith(f"{dataset}.")]
+    return backfilled(world.runner().backfill(table, uploads=of_dataset[::2]))
+
+
+def backfill_slices(world: World, _: int, table: str) -> bool:
+    return backfilled(world.runner().backfill(table, asked=SLICES[table]))
+
+
+def backfilled(report: Report) -> bool:
+    """Whether there was a position to stay at; anything else has to go well."""
+    if report.status == "failed":
+        assert "cannot be backfilled" in report.reason, report.error
+        return False
+    return True
+
+
+def maintain_table(world: World, _: int, table: str) -> bool:
+    """`headgate maintain` without promised time travel, so that it removes all it may."""
+    if world.version(table) < 0:
+        return False
+    now, ledger = datetime.now(UTC), world.planner().ledger
+    environment = replace(world.environment, time_travel=timedelta(0))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(retention, "SMALL_FILES", 2)
+        upkeep = retention.upkeep_of(ledger, world.graph, environment, table, now)
+        maintain(world.spark, ledger, world.graph, environment, upkeep, now)
+    return True
+
+
 STEPS: dict[str, Callable[..., bool]] = {
     "land": land, "run": run, "run_one": run_one, "killed": killed, "restore": restore, "optimize": optimize,
-    "clean_up": clean_up, "rebuild": rebuild,
+    "clean_up": clean_up, "rebuild": rebuild, "rollback": rollback, "backfill": backfill,
+    "backfill_slices": backfill_slices, "maintain": maintain_table,
 }  # fmt: skip
