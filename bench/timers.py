@@ -15,7 +15,7 @@ from typing import Any
 
 from common import cpu_seconds
 
-from headgate.engine import gate, merge, replace
+from headgate.engine import batch, gate, merge, replace
 from headgate.engine.commit import Committer
 from headgate.engine.function import AuthoredFunction
 from headgate.engine.run import Runner
@@ -26,16 +26,17 @@ from headgate.plan import Planner
 _WRAPPED = (
     (Planner, "plan_table", "plan"),
     (AuthoredFunction, "check", "check function"),
-    (merge, "require_same_or_added", "check schema"),
+    (batch, "require_same_or_added", "check schema"),
     (replace, "require_same_or_added", "check schema"),
     (replace, "read_affected", "find affected"),
     (gate, "require_one_row_a_record", "gate: one row a record"),
     (gate, "require_inside", "gate: inside slices"),
-    (merge, "_receipts", "receipts"),
-    (merge, "_totals", "totals"),
+    (batch, "_receipts", "receipts"),
+    (batch, "_totals", "totals"),
     (merge, "_within_keys", "key bounds"),
     (merge, "_merge", "commit: merge"),
     (replace, "_merge_difference", "commit: merge"),
+    (Committer, "add_files", "commit: add files"),
     (Committer, "overwrite", "commit: overwrite"),
     (Committer, "append", "commit: append"),
     (Committer, "replace_where", "commit: replace where"),

@@ -72,3 +72,16 @@ def test_every_gold_table_is_as_its_contract_says(retailer):
     for table, contract in load_table_contracts(retailer.project).items():
         columns = retailer.planner().ledger.schema(table, retailer.version(table))
         assert differences(contract, columns) == [], table
+
+
+def test_athena_can_read_every_table(retailer):
+    """Reader version 1: no deletion vectors, column mapping, v2 checkpoints, type widening, variant, zoneless times."""
+    for table in retailer.graph.nodes:
+        delta = retailer.planner().ledger.open(table)
+        protocol, settings = delta.protocol(), delta.metadata().configuration
+        assert (protocol.min_reader_version, protocol.reader_features) == (1, None), table
+        assert not {"delta.columnMapping.mode", "delta.enableTypeWidening"} & settings.keys(), table
+        assert settings.get("delta.enableDeletionVectors", "false") == "false", table
+        kinds = str(retailer.planner().ledger.schema(table, retailer.version(table)))
+        assert "timestamp_ntz" not in kinds, table
+        assert "variant" not in kinds, table

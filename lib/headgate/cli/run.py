@@ -127,8 +127,8 @@ def print_reports(run: str, reports: Sequence[Report]) -> None:
         (r.table, r.status, r.work, r.rows_in, r.written, r.quarantined, r.version, f"{r.seconds:.1f}") for r in told
     ]
     print_table(_COLUMNS, rows, numeric=_COLUMNS[3:])
-    if len(told) < len(reports):
-        click.echo(f"\n{len(reports) - len(told)} more tables: nothing to do")
+    if rest := len(reports) - len(told):
+        click.echo(f"\n{rest} more table{'s' * (rest != 1)}: nothing to do")
     click.echo(f"\nrun {run}")
     for report in reports:
         if report.error:
