@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, note, settings
+from hypothesis import HealthCheck, Phase, example, given, note, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
@@ -29,7 +29,7 @@ from tests.engine.test_position import clean_up_log
 from tests.engine.test_resume import Killed
 from tests.engine.world import NOON, World
 
-HISTORIES = int(os.environ.get("HEADGATE_HISTORIES", "2"))
+HISTORIES = int(os.environ.get("HEADGATE_HISTORIES", "1"))
 BRONZES = ("bronze.members", "bronze.visits", "bronze.scans")
 BUILT = (*JUDGES, *FED, *GOLD)
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
@@ -92,6 +92,19 @@ HISTORY = st.tuples(
     st.lists(st.one_of(LANDING, LANDING, RUNNING, RUNNING, DONE_TO_IT), min_size=6, max_size=12),
 )
 
+#: A history with every kind of step, so that each is taken however few are drawn.
+EVERYTHING: tuple[bool, list[Step]] = (True, [
+    ("land", "visits", [visit("v1", revision=2, void=True), visit("v3", "m", 2), "{broken"], MINUTE),
+    ("land", "scans", [scan("s1", "y", "x"), scan("s2")], MINUTE),
+    ("killed", "after", "silver.scans"), ("restore", "silver.scans"), ("run",),
+    ("land", "members", [member("m", 2, None), member("n", 3, gone=True)], -3 * DAY),
+    ("land", "visits", [visit("v2", "n", 2, revision=2)], MINUTE),
+    ("killed", "before", "gold.member_value"), ("rollback", "silver.visits"), ("clean_up", "silver.members"),
+    ("run_one", "silver.visits"), ("optimize", "silver.visits"), ("backfill", "silver.visits"),
+    ("restore", "gold.members"), ("backfill_slices", "gold.daily"), ("rebuild", "silver.scans"),
+    ("maintain", "silver.scans"),
+])  # fmt: skip
+
 
 @dataclass
 class Tried:
@@ -123,8 +136,9 @@ def begun(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Worl
 
 @settings(
     derandomize="HEADGATE_HISTORIES_SEED" not in os.environ, max_examples=HISTORIES, deadline=None, database=None,
-    phases=[Phase.generate], suppress_health_check=list(HealthCheck), print_blob=False,
+    phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck), print_blob=False,
 )  # fmt: skip
+@example(EVERYTHING)
 @given(HISTORY)
 def test_a_clean_run_after_any_history_gives_the_tables_of_the_definitions(
     spark: SparkSession, begun: World, tmp_path_factory: pytest.TempPathFactory, tried: Tried,

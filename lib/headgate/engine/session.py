@@ -41,7 +41,8 @@ _SETTINGS = {
 
 
 # What compiles little and starts fast: a small run takes half the processor time that it takes otherwise.
-_SMALL_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+# Without all its tiers Java has room for 48 MB of compiled code; once that is full it compiles no more, and crawls.
+_SMALL_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=240m"
 _LARGE_JVM = "-XX:+UseParallelGC"
 
 
