@@ -96,10 +96,10 @@ class Environment:
     engine: str
     spark: Mapping[str, str]
     lookback: timedelta
-    time_travel: timedelta
-    parallel_tables: int
     receiver: Receiver
     path: Path
+    time_travel: timedelta = DEFAULT_TIME_TRAVEL
+    parallel_tables: int = DEFAULT_PARALLEL_TABLES
 
     @property
     def is_folder(self) -> bool:
