@@ -38,6 +38,8 @@ from tests.engine.club import (
 from tests.engine.test_position import clean_up_log
 from tests.engine.world import NOON, World
 
+pytestmark = pytest.mark.long
+
 FIRST_MEMBERS = [
     member("m", 1), member("m", 3, "B", level="two"), member("n", 2), member("g", 1), member("g", 4, gone=True),
     {"member_id": "z"}, "{broken",

@@ -29,6 +29,8 @@ from tests.engine.test_position import clean_up_log
 from tests.engine.test_resume import Killed
 from tests.engine.world import NOON, World
 
+pytestmark = pytest.mark.long
+
 HISTORIES = int(os.environ.get("HEADGATE_HISTORIES", "1"))
 BRONZES = ("bronze.members", "bronze.visits", "bronze.scans")
 BUILT = (*JUDGES, *FED, *GOLD)

@@ -15,6 +15,8 @@ from headgate.retention import bound_of, upkeep_of
 from tests.engine import model
 from tests.engine.world import World, sale
 
+pytestmark = pytest.mark.long
+
 BRONZE, SILVER, ITEMS, GOLD = (
     "bronze.transactions", "silver.transactions", "silver.transaction_items", "gold.daily_store_sales"
 )  # fmt: skip

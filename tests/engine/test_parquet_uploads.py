@@ -16,6 +16,8 @@ from pyspark.sql import SparkSession
 from headgate.project import Project
 from tests.engine.world import World
 
+pytestmark = pytest.mark.long
+
 PROJECT = {
     "conf/environments/local.yaml": "lake: lake\nengine: local\n",
     "conf/datasets/readings.yaml": """

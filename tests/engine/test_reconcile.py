@@ -11,6 +11,8 @@ from headgate.reconcile import Finding, Level, Reconciler, landing, records, sli
 from headgate.reconcile.finding import Kind
 from tests.engine.world import World, sale
 
+pytestmark = pytest.mark.long
+
 BRONZE, SILVER, GOLD = "bronze.transactions", "silver.transactions", "gold.daily_store_sales"
 ITEMS = "silver.transaction_items"
 

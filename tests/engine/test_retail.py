@@ -15,6 +15,8 @@ from headgate.table_contract import differences, load_table_contracts
 from tests.engine.retail_model import Given, in_order, parsed, tables
 from tests.engine.world import NOON, World
 
+pytestmark = pytest.mark.long
+
 SAMPLES = Path(__file__).parents[2] / "samples"
 FACTS = ("transactions", "orders", "returns", "stores")
 SPEC = Spec(

@@ -14,6 +14,8 @@ from headgate.engine import run as engine
 from headgate.table import Replace
 from tests.engine.world import World, sale
 
+pytestmark = pytest.mark.long
+
 GOLD = "gold.daily_store_sales"
 
 
