@@ -14,6 +14,8 @@ from headgate.project import Project
 from tests.engine import model
 from tests.engine.world import World, sale
 
+pytestmark = pytest.mark.long
+
 SILVER, ITEMS, GOLD = "silver.transactions", "silver.transaction_items", "gold.daily_store_sales"
 
 

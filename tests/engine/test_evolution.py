@@ -14,6 +14,8 @@ from headgate.plan import Kind
 from headgate.project import Project
 from tests.engine.world import World, sale
 
+pytestmark = pytest.mark.long
+
 SILVER, ITEMS, GOLD = "silver.transactions", "silver.transaction_items", "gold.daily_store_sales"
 CONTRACT, MODULE = "conf/datasets/transactions.yaml", "jobs/silver/transactions.py"
 BEFORE_ITEMS = "      - name: items\n"

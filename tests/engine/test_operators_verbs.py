@@ -13,6 +13,8 @@ import pytest
 from headgate.cli.main import main
 from tests.engine.world import World
 
+pytestmark = pytest.mark.long
+
 SILVER, ITEMS, GOLD = "silver.transactions", "silver.transaction_items", "gold.daily_store_sales"
 
 

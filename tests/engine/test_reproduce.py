@@ -13,6 +13,8 @@ from headgate.errors import UsageError
 from tests.engine import model
 from tests.engine.world import World
 
+pytestmark = pytest.mark.long
+
 BRONZE, GOLD = "bronze.transactions", "gold.daily_store_sales"
 
 

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -25,7 +26,8 @@ class Killed(BaseException):
 
 
 def run_killed_at(world: World, point: str) -> None:
-    """A run that dies at a named point. Fails where the run never comes there."""
+    """A run, of one table at a time, that dies at a named point. Fails where the run never comes there."""
+    world.environment = replace(world.environment, parallel_tables=1)
 
     def die(name: str) -> None:
         if name == point:

@@ -9,6 +9,8 @@ from headgate.errors import UsageError
 from tests.engine import model
 from tests.engine.world import World, sale
 
+pytestmark = pytest.mark.long
+
 BRONZE, SILVER, GOLD = "bronze.transactions", "silver.transactions", "gold.daily_store_sales"
 
 
