@@ -24,6 +24,7 @@ from headgate.table import (
     Append,
     History,
     Merge,
+    Replace,
     Table,
     Write,
     slices_of,
@@ -109,6 +110,8 @@ class AuthoredFunction:
             self._wrong("_source does not belong into this table", "drop it")
         if isinstance(writes, History) and (taken := {VALID_FROM, VALID_TO, IS_CURRENT} & set(rows.columns)):
             self._wrong(f"the column '{min(taken)}' is what History adds", "rename it")
+        if isinstance(writes, Replace) and set(rows.columns) <= set(writes.partition_by):
+            self._wrong("every column is one of partition_by: Delta wants one beside them", "return another, or drop it")
         for name in named_columns(writes) if writes else ():
             if name not in rows.columns:
                 missing = f"the declaration names '{name}', which the function does not return."
