@@ -90,7 +90,7 @@ SAID: dict[str, tuple[str, str, str]] = {
     "gold.nothing": (DECLARED, "returned NoneType", "return a DataFrame"),
     "gold.text": (DECLARED, "returned list", "return a DataFrame"),
     "gold.python": ("rows.select", "KeyError: 'column'", ""),
-    "gold.only": (DECLARED, "every column is one of partition_by", "return another"),
+    "gold.only": (DECLARED, "every column is one of partition_by", "return one"),
     "gold.elsewhere": (DECLARED, "names 'sale_date', which the function does not return", ""),
     "gold.doubled": (DECLARED, "two columns have the same name", ""),
     "gold.sourced": (DECLARED, "_source does not belong into this table", "drop it"),

@@ -111,7 +111,7 @@ class AuthoredFunction:
         if isinstance(writes, History) and (taken := {VALID_FROM, VALID_TO, IS_CURRENT} & set(rows.columns)):
             self._wrong(f"the column '{min(taken)}' is what History adds", "rename it")
         if isinstance(writes, Replace) and set(rows.columns) <= set(writes.partition_by):
-            self._wrong("every column is one of partition_by: Delta wants one beside them", "return another, or drop it")
+            self._wrong("every column is one of partition_by: Delta wants another beside them", "return one")
         for name in named_columns(writes) if writes else ():
             if name not in rows.columns:
                 missing = f"the declaration names '{name}', which the function does not return."
