@@ -89,15 +89,18 @@ class Runner:
         order = list(names)
         waiting, found = list(order), dict[str, Report]()
         running: dict[Future[Report], str] = {}
-        pool = ThreadPoolExecutor(self._environment.parallel_tables, thread_name_prefix="table")
+        at_a_time = self._environment.parallel_tables
+        pool = ThreadPoolExecutor(at_a_time, thread_name_prefix="table")
         try:
             while waiting or running:
                 for name in self._ready(waiting, running.values()):
-                    waiting.remove(name)
                     if above := self._stopped_by(name, found):
                         found[name] = Report(name, "skipped", reason=f"{above} failed")
-                    else:
+                    elif len(running) < at_a_time:  # none waits in the pool: a run that is stopped begins no other
                         running[pool.submit(self._run_table, name)] = name
+                    else:
+                        continue
+                    waiting.remove(name)
                 for done in wait(running, return_when=FIRST_COMPLETED).done:
                     found[running.pop(done)] = done.result()
         except BaseException:
