@@ -130,7 +130,12 @@ class Environment:
 
     def table_uri(self, name: str) -> str:
         """Where the table `name`, such as silver.transactions, is: a folder or an s3:// address."""
-        return "/".join((self.lake, *name.split(".")))
+        return f"{self.lake}/{table_path(name)}"
+
+
+def table_path(name: str) -> str:
+    """Where the table `name` is below the lake."""
+    return name.replace(".", "/")
 
 
 def load_environment(project: Project, name: str = "local", environ: Mapping[str, str] = os.environ) -> Environment:

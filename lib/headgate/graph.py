@@ -48,6 +48,11 @@ class Node:
         return self.name.partition(".")[0]
 
     @property
+    def bronze(self) -> str | None:
+        """The bronze table whose records the table reads; None where it reads none."""
+        return next((name for name in self.sources if name.startswith("bronze.")), None)
+
+    @property
     def sources(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(read.table for read in self.reads.values()))
 

@@ -182,8 +182,21 @@ def _list_hours(store: ObjectStore, root: str, since: datetime | None) -> Iterat
         if first and name < f"dt={first:%Y-%m-%d}":
             continue
         start = f"{root}/{name}/hour={first:%H}" if first and name == f"dt={first:%Y-%m-%d}" else ""
-        for batch in obstore.list(store, f"{root}/{name}/", offset=start or None, chunk_size=1000):
-            yield from batch
+        yield from list_below(store, f"{root}/{name}/", offset=start or None)
+
+
+def list_below(store: ObjectStore, folder: str, offset: str | None = None) -> Iterator[Mapping[str, Any]]:
+    """Every object below a folder whose path comes after `offset`, in pages: path, size, last_modified."""
+    for page in obstore.list(store, folder, offset=offset, chunk_size=1000):
+        yield from page
+
+
+def head_of(store: ObjectStore, path: str) -> Mapping[str, Any] | None:
+    """An object's path, size and last_modified, or None where there is none."""
+    try:
+        return obstore.head(store, path)
+    except (NotFoundError, FileNotFoundError):
+        return None
 
 
 def _hour_folder(area: str, dataset: str, hour: datetime) -> str:

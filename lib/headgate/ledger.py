@@ -16,7 +16,7 @@ import obstore
 from obstore.exceptions import NotFoundError
 from obstore.store import ObjectStore
 
-from headgate.environment import Environment
+from headgate.environment import Environment, table_path
 
 #: Operations that leave every row as it was.
 HOUSEKEEPING = frozenset(
@@ -126,7 +126,7 @@ class Ledger:
 
     def commit(self, table: str, version: int) -> Commit | None:
         """One commit, or None where its file was cleaned up."""
-        path = f"{table.replace('.', '/')}/_delta_log/{version:020d}.json"
+        path = f"{table_path(table)}/_delta_log/{version:020d}.json"
         try:
             content = bytes(obstore.get(self._store, path).bytes())
         except (NotFoundError, FileNotFoundError):
@@ -161,46 +161,40 @@ class Ledger:
 
     def size(self, table: str, version: int) -> int:
         """The bytes of a version's files."""
-        import pyarrow as pa
         import pyarrow.compute as pc
 
-        files = pa.table(self.open(table, version).get_add_actions(flatten=True))
-        return pc.sum(files["size_bytes"]).as_py() or 0
+        return pc.sum(self.files(table, version)["size_bytes"]).as_py() or 0
+
+    def files(self, table: str, version: int) -> Any:
+        """A version's data files, one a row of an Arrow table: size_bytes, num_records, `partition.<column>`."""
+        import pyarrow as pa
+
+        return pa.table(self.open(table, version).get_add_actions(flatten=True))
 
     def uploads(self, table: str, days: Iterable[str]) -> set[str]:
         """The ids of the uploads that a bronze table has taken in under `days` (`yyyy-mm-dd`)."""
-        # Not to_pyarrow_table: that imports pandas, which takes longer than the rest of a plan.
-        from deltalake import QueryBuilder
-
         wanted = ", ".join(f"DATE '{day}'" for day in sorted(days))
-        query = f"SELECT upload FROM bronze WHERE _state = 'receipt' AND dt IN ({wanted})"
-        found = QueryBuilder().register("bronze", self.open(table)).execute(query).read_all()
+        found = _query(self.open(table), f"SELECT upload FROM t WHERE _state = 'receipt' AND dt IN ({wanted})")
         return set(found["upload"].to_pylist())
 
     def receipts(self, table: str, version: int) -> list[dict[str, Any]]:
         """The uploads that a bronze table held at a version: upload, store, dt, records."""
         import pyarrow as pa
-        from deltalake import QueryBuilder
 
         columns = "upload, store, dt, receipt['records'] AS records"
-        query = f"SELECT {columns} FROM bronze WHERE _state = 'receipt' ORDER BY upload"
-        found = QueryBuilder().register("bronze", self.open(table, version)).execute(query).read_all()
-        return pa.table(found).to_pylist()
+        delta = self.open(table, version)
+        return pa.table(_query(delta, f"SELECT {columns} FROM t WHERE _state = 'receipt' ORDER BY upload")).to_pylist()
 
     def received(self, table: str) -> dict[str, int]:
         """The `records` by all receipts of a table that rejects records, and how many of them are `rejected`."""
-        from deltalake import QueryBuilder
-
         rejected = "sum(_receipt['rejected'] + _receipt['unparsable']) AS rejected"
         query = f"SELECT sum(_receipt['records']) AS records, {rejected} FROM t WHERE _state = 'receipt'"
-        found = QueryBuilder().register("t", self.open(table)).execute(query).read_all()
+        found = _query(self.open(table), query)
         return {name: found[name].to_pylist()[0] or 0 for name in ("records", "rejected")}
 
     def live_rows(self, table: str, version: int) -> int:
         """How many live rows a version holds, by the statistics of its files."""
-        import pyarrow as pa
-
-        files = pa.table(self.open(table, version).get_add_actions(flatten=True)).to_pylist()
+        files = self.files(table, version).to_pylist()
         return sum(file["num_records"] or 0 for file in files if file.get("partition._state", "live") == "live")
 
     def position_at(self, table: str, version: int) -> tuple[Commit | None, str]:
@@ -240,6 +234,14 @@ class Ledger:
             if between is None or between.operation == "RESTORE":
                 return f"version {commit.version} was planned before a RESTORE and committed after it"
         return ""
+
+
+def _query(delta: Any, sql: str) -> Any:
+    """The answer of an SQL query over one table, `t`, in columns."""
+    # Not to_pyarrow_table: that imports pandas, which takes longer than the rest of a plan.
+    from deltalake import QueryBuilder
+
+    return QueryBuilder().register("t", delta).execute(sql).read_all()
 
 
 def _is_stale_copy(commit: Commit) -> bool:

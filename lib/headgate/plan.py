@@ -11,11 +11,11 @@ from typing import Any
 from urllib.parse import unquote
 
 from headgate.contract import Contract
-from headgate.environment import Environment
+from headgate.environment import Environment, table_path
 from headgate.errors import TableError, UsageError
 from headgate.evolution import Change, changes, shape_of
 from headgate.graph import Graph, Node
-from headgate.landing import Landed, list_landed
+from headgate.landing import Landed, head_of, list_landed
 from headgate.ledger import Commit, Head, Ledger
 from headgate.table import Changes, Read, Snapshot, Write
 
@@ -253,22 +253,14 @@ class Planner:
 
     def _files_remain(self, source: str, commits: list[Commit]) -> bool:
         """Whether every file that the change feed would read is still there."""
-        import obstore
-
-        store = self._environment.object_store()
-        folder = source.replace(".", "/")
-        for path in {path for commit in commits for path in _feed_files(commit)}:
-            try:
-                obstore.head(store, f"{folder}/{path}")
-            except FileNotFoundError:
-                return False
-        return True
+        store, folder = self._environment.object_store(), table_path(source)
+        paths = {path for commit in commits for path in _feed_files(commit)}
+        return all(head_of(store, f"{folder}/{path}") for path in paths)
 
 
 def contract_of(graph: Graph, node: Node) -> Contract | None:
     """The contract of the records that a table reads from bronze; None where it reads none."""
-    source = next((name for name in node.sources if name.startswith("bronze.")), None)
-    return graph.contract_of(source) if source else None
+    return graph.contract_of(node.bronze) if node.bronze else None
 
 
 def contract_changes(graph: Graph, node: Node, head: Head) -> list[Change]:

@@ -69,9 +69,9 @@ def last_outcomes(reports: Iterable[RunReport]) -> dict[str, Mapping[str, Any]]:
     return found
 
 
-def failed(store: ObjectStore, tables: Container[str]) -> dict[str, Mapping[str, Any]]:
-    """The tables of `tables` that failed when they last took part in one of the newest runs, as `last_outcomes`."""
-    outcomes = last_outcomes(newest(store, RUNS))
+def failed(reports: Iterable[RunReport], tables: Container[str]) -> dict[str, Mapping[str, Any]]:
+    """The tables of `tables` that failed when they last took part in one of the runs, as `last_outcomes`."""
+    outcomes = last_outcomes(reports)
     return {name: told for name, told in outcomes.items() if name in tables and told["status"] == "failed"}
 
 

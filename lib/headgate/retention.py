@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import obstore
 
-from headgate.environment import Environment
+from headgate.environment import Environment, table_path
 from headgate.graph import Graph
+from headgate.landing import list_below
 from headgate.ledger import Head, Ledger
 
 # Files of the version at the bound are needed too, and hosts' clocks differ.
 _SLACK = timedelta(hours=1)
 _CHECKPOINT = re.compile(r"/(\d{20})\.checkpoint\.")
 _LOG = re.compile(r"/(\d{20})\.(json|crc|checkpoint\.)")
-
 
 #: A file below this size is small; a partition that has so many of them is compacted.
 SMALL_FILE = 32 * 2**20
@@ -38,9 +37,9 @@ class Bound:
         return max(0, math.ceil((now - self.time + _SLACK) / timedelta(hours=1)))
 
 
-def bound_of(ledger: Ledger, graph: Graph, table: str, now: datetime, time_travel: timedelta) -> Bound:
-    """The oldest version that a dependent's position or promised time travel needs."""
-    head = ledger.head(table)
+def bound_of(ledger: Ledger, graph: Graph, head: Head, now: datetime, time_travel: timedelta) -> Bound:
+    """The oldest version of a table that a dependent's position or promised time travel needs."""
+    table = head.table
     times = {commit.version: commit.time for commit in ledger.history(table)}
     promised = max((v for v, at in times.items() if at <= now - time_travel), default=min(times, default=head.version))
     bounds = [Bound(promised, now - time_travel, "time travel")]
@@ -72,10 +71,8 @@ class Upkeep:
 def upkeep_of(ledger: Ledger, graph: Graph, environment: Environment, table: str, now: datetime) -> Upkeep:
     """What a table needs, told from its log alone."""
     head = ledger.head(table)
-    bound = bound_of(ledger, graph, table, now, environment.time_travel)
-    import pyarrow as pa
-
-    files = pa.table(ledger.open(table, head.version).get_add_actions(flatten=True)).to_pylist()
+    bound = bound_of(ledger, graph, head, now, environment.time_travel)
+    files = ledger.files(table, head.version).to_pylist()
     small: dict[tuple, int] = {}
     for file in files:
         if file["size_bytes"] < SMALL_FILE:
@@ -87,7 +84,7 @@ def upkeep_of(ledger: Ledger, graph: Graph, environment: Environment, table: str
 
 def expired_logs(environment: Environment, table: str, bound: Bound) -> list[str]:
     """The log files that a checkpoint at or before the bound makes unnecessary, oldest first."""
-    found = list(_log_files(environment, table))
+    found = [item["path"] for item in list_below(environment.object_store(), f"{table_path(table)}/_delta_log/")]
     checkpoints = [int(match[1]) for path in found if (match := _CHECKPOINT.search(path))]
     kept_from = max((version for version in checkpoints if version <= bound.version), default=0)
     return sorted(path for path in found if (match := _LOG.search(path)) and int(match[1]) < kept_from)
@@ -98,8 +95,3 @@ def remove_logs(environment: Environment, paths: list[str]) -> None:
     store = environment.object_store()
     for path in paths:
         obstore.delete(store, path)
-
-
-def _log_files(environment: Environment, table: str) -> Iterator[str]:
-    for batch in obstore.list(environment.object_store(), f"{table.replace('.', '/')}/_delta_log/"):
-        yield from (found["path"] for found in batch)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import obstore
 from obstore.store import ObjectStore
 
+from headgate.environment import table_path
 from headgate.graph import Graph, Node
 from headgate.ledger import Head, Ledger
 from headgate.plan import Kind, Work, contract_changes, declaration
@@ -76,5 +77,5 @@ def _folders(store: ObjectStore, layer: str) -> list[str]:
 
 
 def _is_delta(store: ObjectStore, table: str) -> bool:
-    log = obstore.list(store, f"{table.replace('.', '/')}/_delta_log/", chunk_size=1)
+    log = obstore.list(store, f"{table_path(table)}/_delta_log/", chunk_size=1)
     return next(iter(log), None) is not None

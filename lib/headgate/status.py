@@ -25,12 +25,13 @@ def status(environment: Environment, graph: Graph, planner: Planner) -> dict[str
     """Everything that `headgate status` shows, as plain values."""
     store = environment.object_store()
     works = planner.plan(graph.nodes)
-    failed = reports.failed(store, graph.nodes)
+    runs = reports.newest(store, reports.RUNS)
+    failed = reports.failed(runs, graph.nodes)
     stale = {work.table: told for work in works if (told := note(graph, graph.node(work.table), work))}
     return {
         "environment": environment.name,
         "lake": environment.lake,
-        "run": next(map(_run, reports.newest(store, 1)), None),
+        "run": next(map(_run, runs), None),
         "failed": [_failed(name, told) for name, told in failed.items()],
         "behind": [_behind(work) for work in works if work.is_work or work.kind is Kind.AFTER],
         "stale": [{"table": name, "reason": told} for name, told in stale.items()],
@@ -67,7 +68,7 @@ def _behind(work: Work) -> dict[str, Any]:
 def _rejects(node: Node, works: Iterable[Work]) -> bool:
     """Whether the table is built and keeps a quarantine: records are rejected where they are typed."""
     built = any(work.table == node.name and work.head.exists for work in works)
-    return built and any(source.startswith("bronze.") for source in node.sources)
+    return built and node.bronze is not None
 
 
 def _quarantine(ledger: Ledger, node: Node) -> dict[str, Any]:

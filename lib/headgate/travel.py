@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from headgate.errors import UsageError
-from headgate.ledger import Ledger
+from headgate.ledger import Head, Ledger
 
 
 def moment_of(text: str) -> datetime:
@@ -51,6 +51,19 @@ def version_at(ledger: Ledger, table: str, moment: datetime, now: datetime) -> i
         first = datetime.fromtimestamp(oldest.timestamp / 1000, UTC)
         raise _refused(table, f"there was no version yet at {_shown(moment)}: the first is of {_shown(first)}")
     raise _refused(table, f"the log of {_shown(moment)} was cleaned up")
+
+
+def version_before(ledger: Ledger, head: Head, to: str) -> int:
+    """The version that `to`, a version or a run's name, means. Raises UsageError where it is not before the head."""
+    found = int(to) if to.isdigit() else ledger.version_of(head.table, to)
+    if found is None:
+        raise UsageError(f"no commit of {head.table} was made by run '{to}'", fix=f"headgate history {head.table}")
+    if found >= head.version:
+        raise UsageError(
+            f"{head.table} is at version {head.version}: there is nothing to take back to version {found}",
+            fix=f"headgate history {head.table} shows its versions",
+        )
+    return found
 
 
 def vacuumed(table: str, version: int) -> UsageError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from textwrap import dedent
@@ -35,8 +34,9 @@ from tests.engine.club import (
     tables,
     visit,
 )
+from tests.engine.test_history import EVENTS
 from tests.engine.test_position import clean_up_log
-from tests.engine.world import NOON, World
+from tests.engine.world import NOON, World, write_project
 
 pytestmark = pytest.mark.long
 
@@ -446,26 +446,12 @@ USERS = {
             return uploads.select("id", "name", "city", "operation", "sequence", SOURCE)
     """,
 }
-EVENTS = [
-    (124, "Raul", "Oaxaca", "INSERT", 1),
-    (123, "Isabel", "Monterrey", "INSERT", 1),
-    (125, "Mercedes", "Tijuana", "INSERT", 2),
-    (126, "Lily", "Cancun", "INSERT", 2),
-    (123, None, None, "DELETE", 6),
-    (125, "Mercedes", "Guadalajara", "UPDATE", 6),
-    (125, "Mercedes", "Mexicali", "UPDATE", 5),
-    (123, "Isabel", "Chihuahua", "UPDATE", 5),
-]
 PUBLISHED = [(124, "Raul", "Oaxaca"), (125, "Mercedes", "Guadalajara"), (126, "Lily", "Cancun")]
 
 
 @pytest.fixture(scope="module")
-def users(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    root = tmp_path_factory.mktemp("users")
-    for name, text in USERS.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(dedent(text))
-    yield Project(root)
+def users(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return write_project(tmp_path_factory.mktemp("users"), USERS)
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,8 @@ from pathlib import Path
 import pytest
 
 from headgate.errors import UsageError
-from headgate.graph import load_graph
-from headgate.project import Project
 from tests.engine import model
-from tests.engine.world import World, sale
+from tests.engine.world import World, edit_project, sale
 
 pytestmark = pytest.mark.long
 
@@ -24,16 +22,8 @@ def changed(grown: World, tmp_path: Path) -> Callable[..., World]:
     """The lake of two runs under a project in which a part of a table's module was replaced."""
 
     def change(table: str, old: str, new: str) -> World:
-        root = tmp_path / "project"
-        for folder in ("conf", "jobs"):
-            shutil.copytree(grown.project.root / folder, root / folder, dirs_exist_ok=True)
-        module = root / "jobs" / (table.replace(".", "/") + ".py")
-        text = module.read_text()
-        assert old in text
-        module.write_text(text.replace(old, new))
-        grown.project = Project(root)
-        grown.graph = load_graph(grown.project)
-        return grown
+        module = "jobs/" + table.replace(".", "/") + ".py"
+        return edit_project(grown, tmp_path / "project", module, old, new)
 
     return change
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from headgate.engine.schemas import schema_changes
-from headgate.graph import load_graph
 from headgate.plan import Kind
-from headgate.project import Project
-from tests.engine.world import World, sale
+from tests.engine.world import World, edit_project, sale
 
 pytestmark = pytest.mark.long
 
@@ -25,17 +22,9 @@ LOYALTY = "      - name: loyalty\n        logicalType: string\n        descripti
 @pytest.fixture
 def edited(grown: World, tmp_path: Path) -> Callable[..., World]:
     """The lake of two runs under a copy of its project, in whose files texts are replaced."""
-    root = tmp_path / "project"
-    for folder in ("conf", "jobs"):
-        shutil.copytree(grown.project.root / folder, root / folder)
 
     def edit(file: str, old: str, new: str) -> World:
-        text = (root / file).read_text()
-        assert old in text
-        (root / file).write_text(text.replace(old, new, 1))
-        grown.project = Project(root)
-        grown.graph = load_graph(grown.project)
-        return grown
+        return edit_project(grown, tmp_path / "project", file, old, new)
 
     return edit
 

@@ -73,7 +73,7 @@ def test_what_a_dependent_has_not_read_yet_is_kept(crowded: World) -> None:
     crowded.upload([sale(1, revised=5, total="15.00")], key="last")
     crowded.run_well(BRONZE, SILVER, ITEMS)
     ledger, at = crowded.planner().ledger, crowded.version(SILVER) - 1
-    bound = bound_of(ledger, crowded.graph, SILVER, datetime.now(UTC), timedelta(0))
+    bound = bound_of(ledger, crowded.graph, ledger.head(SILVER), datetime.now(UTC), timedelta(0))
     assert (bound.needed_by, bound.version) == (GOLD, at)
     assert bound.hours(datetime.now(UTC)) >= 2  # VACUUM rounds: less than half an hour would be none at all
     assert maintained(crowded, SILVER).kept_for == GOLD

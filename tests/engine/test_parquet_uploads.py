@@ -6,15 +6,13 @@ import base64
 import io
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from textwrap import dedent
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from headgate.project import Project
-from tests.engine.world import World
+from tests.engine.world import World, write_project
 
 pytestmark = pytest.mark.long
 
@@ -71,10 +69,7 @@ def parquet(rows: list[dict], schema: dict) -> bytes:
 def world(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> World:
     """One upload that is whole, one with values that the contract does not take, one that is cut."""
     root = tmp_path_factory.mktemp("parquet")
-    for name, text in PROJECT.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(dedent(text))
-    world = World(spark, Project(root), root / "lake")
+    world = World(spark, write_project(root, PROJECT), root / "lake")
     whole = parquet([FULL, EMPTY], SCHEMA)
     odd = {"id": 3, "amount": Decimal("1.505")}
     world.land("readings", whole, key="whole")

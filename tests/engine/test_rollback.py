@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from headgate.engine.rollback import roll_back, target_version
+from headgate.engine.rollback import roll_back
 from headgate.errors import UsageError
+from headgate.travel import version_before
 from tests.engine import model
 from tests.engine.world import World, sale
 
@@ -58,11 +59,11 @@ def test_a_rollback_between_another_runs_plan_and_its_commit_is_noticed(grown: W
 def test_a_run_is_a_name_for_the_version_that_it_committed(grown: World) -> None:
     ledger = grown.planner().ledger
     run = ledger.commit(SILVER, 0).own["run"]
-    assert target_version(ledger, ledger.head(SILVER), run) == 0
+    assert version_before(ledger, ledger.head(SILVER), run) == 0
 
 
 @pytest.mark.parametrize(("to", "what"), [("1", "nothing to take back"), ("no-such-run", "no commit of silver.trans")])
 def test_a_version_that_is_not_before_the_head_is_refused(two_runs: World, to: str, what: str) -> None:
     ledger = two_runs.planner().ledger
     with pytest.raises(UsageError, match=what):
-        target_version(ledger, ledger.head(SILVER), to)
+        version_before(ledger, ledger.head(SILVER), to)

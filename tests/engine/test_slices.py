@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from textwrap import dedent
 from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
 
 from headgate.engine.run import Report
-from headgate.project import Project
-from tests.engine.world import World, sale
+from tests.engine.world import World, sale, write_project
 
 SILVER, ITEMS, GOLD = "silver.transactions", "silver.transaction_items", "gold.daily_store_sales"
 TWO_ITEMS = [{"line": n, "product_id": "P", "quantity": 1, "unit_price": 5.0} for n in (1, 2)]
@@ -179,10 +177,7 @@ def note(name: str, day: int | None, label: str | None, *, revision: int = 1, go
 @pytest.fixture(scope="module")
 def notes(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Notes:
     root = tmp_path_factory.mktemp("notes")
-    for name, text in NOTES.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(dedent(text))
-    world = World(spark, Project(root), root / "lake")
+    world = World(spark, write_project(root, NOTES), root / "lake")
     first = [
         note("a", None, "twin"), note("b", None, "twin"), note("c", 1, None), note("d", 2, "kept"),
         note("e", None, "three"), note("f", None, "three"), note("g", 3, "only"),

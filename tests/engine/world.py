@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pyarrow.dataset as ds
@@ -186,6 +187,27 @@ class World:
         delta = self.planner().ledger.open(f"bronze.{dataset}")
         data = delta.to_pyarrow_dataset().to_table(columns=["upload"], filter=ds.field("_state") == "receipt")
         return sorted(data["upload"].to_pylist())
+
+
+def write_project(root: Path, files: Mapping[str, str]) -> Project:
+    """A project of literal files, by their paths."""
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(dedent(text))
+    return Project(root)
+
+
+def edit_project(world: World, root: Path, file: str, old: str, new: str) -> World:
+    """Gives the world a copy of its project below `root`, in whose file the first `old` is `new`."""
+    if world.project.root != root:
+        for folder in ("conf", "jobs"):
+            shutil.copytree(world.project.root / folder, root / folder)
+    text = (root / file).read_text()
+    assert old in text
+    (root / file).write_text(text.replace(old, new, 1))
+    world.project = Project(root)
+    world.graph = load_graph(world.project)
+    return world
 
 
 def sale(number: int, *, day: int = 1, revised: int = 0, total: str = "10.00", **changes: Any) -> dict[str, Any]:

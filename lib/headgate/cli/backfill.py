@@ -12,7 +12,7 @@ import click
 from headgate.cli.options import Target, print_json, target_options
 from headgate.cli.output import print_table, progress
 from headgate.cli.run import print_reports
-from headgate.cli.work import spark_at_work
+from headgate.cli.work import spark_at_work, wait_option
 from headgate.errors import UsageError, suggestion
 from headgate.graph import Node, load_graph
 from headgate.plan import Planner, Work
@@ -32,7 +32,7 @@ _DAY = click.DateTime(["%Y-%m-%d"])
     help="Slices of a Replace or History table; VALUE may be FIRST..LAST, or empty for null. Repeatable.",
 )  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Only show what would be computed again.")
-@click.option("--no-wait", is_flag=True, help="Fail at once where another run writes to the lake.")
+@wait_option
 @target_options
 def command(
     target: Target,
@@ -115,7 +115,7 @@ def _chosen(
         raise UsageError(
             f"{node.name} is not computed by upload", fix="choose slices by --by, or backfill the table that it reads"
         )
-    bronze = next((name for name in work.sources if name.startswith("bronze.")), None)
+    bronze = node.bronze
     if bronze is None:
         raise UsageError(
             f"{node.name} does not read uploads itself", fix=f"headgate run --rebuild -s {node.name} computes all of it"

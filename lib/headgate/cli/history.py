@@ -26,7 +26,7 @@ def command(target: Target, table: str, limit: int) -> None:
         return
     plain = ("version", "at", "operation", "run")
     rows = [
-        (*(c[name] for name in plain), _short(c["code"]), _read(c["position"]), _counted(c["counts"])) for c in commits
+        (*(c[name] for name in plain), _short(c["code"]), _read(c["position"]), counted(c["counts"])) for c in commits
     ]
     print_table(["version", "at", "operation", "run", "code", "read up to", "counts"], rows, numeric=["version"])
 
@@ -61,5 +61,5 @@ def _read(position: dict[str, Any] | None) -> str:
     return ", ".join(parts)
 
 
-def _counted(counts: dict[str, int]) -> str:
+def counted(counts: dict[str, int]) -> str:
     return " ".join(f"{name}={value}" for name, value in counts.items() if value)

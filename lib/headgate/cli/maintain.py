@@ -9,8 +9,8 @@ import click
 
 from headgate.cli.options import Target, print_json, target_options
 from headgate.cli.output import print_table, progress
-from headgate.cli.selection import selection_options
-from headgate.cli.work import spark_at_work
+from headgate.cli.selection import selected, selection_options
+from headgate.cli.work import spark_at_work, wait_option
 from headgate.graph import Graph, load_graph
 from headgate.ledger import Ledger
 from headgate.retention import upkeep_of
@@ -21,7 +21,7 @@ from headgate.retention import upkeep_of
 @selection_options
 @click.option("--cluster", is_flag=True, help="Also sort tables by the keys that rows are looked up by: rewrites them.")
 @click.option("--dry-run", is_flag=True, help="Only show what would be done.")
-@click.option("--no-wait", is_flag=True, help="Fail at once where another run writes to the lake.")
+@wait_option
 def command(
     target: Target, selectors: tuple[str, ...], exclude: tuple[str, ...], cluster: bool, dry_run: bool, no_wait: bool
 ) -> None:
@@ -30,7 +30,7 @@ def command(
     No row changes: it is no work for the tables that read a maintained one.
     """
     graph, ledger, now = load_graph(target.project), Ledger(target.environment), datetime.now(UTC)
-    names = [name for name in graph.select(selectors, exclude) if ledger.open(name) is not None]
+    names = [name for name in selected(target.environment, graph, selectors, exclude) if ledger.open(name) is not None]
     if dry_run:
         _show_plan(target, ledger, graph, names, now)
         return

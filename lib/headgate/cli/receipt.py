@@ -6,14 +6,13 @@ import sys
 from typing import Any
 
 import click
-import obstore
 
 from headgate.cli.options import Target, print_json, target_options
 from headgate.contract import Contract
 from headgate.environment import Environment
 from headgate.errors import UsageError, suggestion
 from headgate.graph import Graph, load_graph
-from headgate.landing import Upload, parse_upload_id
+from headgate.landing import Upload, head_of, parse_upload_id
 from headgate.ledger import Ledger
 
 _SHOWN_REJECTIONS = 20
@@ -70,11 +69,9 @@ def follow(environment: Environment, graph: Graph, upload: Upload) -> dict[str, 
 def _landed(environment: Environment, contract: Contract, upload: Upload) -> dict[str, Any] | None:
     store = environment.object_store()
     for suffix in contract.suffixes:
-        try:
-            meta = obstore.head(store, upload.path(suffix))
-        except FileNotFoundError:
-            continue
-        return {"object": meta["path"], "bytes": meta["size"], "received": meta["last_modified"].replace(microsecond=0)}
+        if meta := head_of(store, upload.path(suffix)):
+            received = meta["last_modified"].replace(microsecond=0)
+            return {"object": meta["path"], "bytes": meta["size"], "received": received}
     return None
 
 

@@ -9,7 +9,7 @@ import click
 
 from headgate.cli.options import Target, print_json, target_options
 from headgate.cli.output import print_table, progress
-from headgate.cli.selection import selection_options
+from headgate.cli.selection import selected, selection_options
 from headgate.errors import UsageError
 from headgate.graph import load_graph
 from headgate.reconcile import Check, Finding, Level, Reconciler
@@ -45,7 +45,7 @@ def command(
     reconciler = Reconciler(
         target.environment, graph, since.date() if since else None, digest=digest, limit=limit, tell=progress
     )
-    checks = list(reconciler.checks(graph.select(selectors, exclude)))
+    checks = list(reconciler.checks(selected(target.environment, graph, selectors, exclude)))
     checks += reconciler.leftovers(remove=sweep and not dry_run)
     errors = sum(check.count(Level.ERROR) for check in checks)
     if target.as_json:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import click
 
+from headgate.cli.history import counted
 from headgate.cli.options import Target, print_json, target_options
 from headgate.cli.output import print_table
-from headgate.cli.work import spark_at_work
+from headgate.cli.work import spark_at_work, wait_option
 from headgate.errors import UsageError
 from headgate.graph import Graph, load_graph
 from headgate.ledger import Commit, Ledger
+from headgate.travel import version_before
 
 
 @click.command("rollback")
 @click.argument("table")
 @click.option("--to", required=True, metavar="VERSION|RUN", help="The version, or the run whose commit, to go back to.")
 @click.option("--dry-run", is_flag=True, help="Only show what would be taken back.")
-@click.option("--no-wait", is_flag=True, help="Fail at once where another run writes to the lake.")
+@wait_option
 @target_options
 def command(target: Target, table: str, to: str, dry_run: bool, no_wait: bool) -> None:
     """Take TABLE back to an earlier version, with its position, quarantine and receipts.
@@ -24,16 +26,16 @@ def command(target: Target, table: str, to: str, dry_run: bool, no_wait: bool) -
     The next run builds what was taken back again, and what reads it. To keep a table back, leave it out of the
     runs (`--exclude`) until its function or its contract is corrected.
     """
-    from headgate.engine.rollback import roll_back, target_version
-
     graph, ledger = load_graph(target.project), Ledger(target.environment)
     name = graph.node(table).name
     head = ledger.head(name)
     if not head.exists:
         raise UsageError(f"{name} is not built yet", fix="headgate run")
-    version = target_version(ledger, head, to)
+    version = version_before(ledger, head, to)
     taken = [commit for commit in ledger.commits(name, version, head.version) if commit]
     if not dry_run:
+        from headgate.engine.rollback import roll_back
+
         with spark_at_work(target, wait=not no_wait) as session:
             version_now = roll_back(session, ledger, ledger.head(name), version)
     else:
@@ -48,12 +50,8 @@ def _print(target: Target, graph: Graph, name: str, version: int, taken: list[Co
         print_json({"table": name, "to": version, "taken_back": commits, "version": now, "descendants": below})
         return
     rows = [(c.version, c.operation, (c.own or {}).get("run", ""), (c.own or {}).get("counts", {})) for c in taken]
-    print_table(["version", "operation", "run", "counts"], [(*row[:3], _counted(row[3])) for row in rows], ["version"])
+    print_table(["version", "operation", "run", "counts"], [(*row[:3], counted(row[3])) for row in rows], ["version"])
     done = f"is at version {now}, with the rows of version {version}" if now is not None else f"would go to {version}"
     click.echo(f"\n{name} {done}")
     click.echo(f"read by: {', '.join(below) or 'no table'}")
     click.echo("next: headgate plan" if now is not None else "nothing was written: leave out --dry-run to do it")
-
-
-def _counted(counts: dict[str, int]) -> str:
-    return " ".join(f"{key}={value}" for key, value in counts.items() if value)

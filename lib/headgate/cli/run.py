@@ -12,7 +12,7 @@ import click
 from headgate.cli.options import Target, print_json, target_options
 from headgate.cli.output import print_table, progress
 from headgate.cli.selection import selected, selection_options
-from headgate.cli.work import spark_at_work
+from headgate.cli.work import spark_at_work, wait_option
 from headgate.errors import HeadgateError, UsageError
 from headgate.graph import Graph, load_graph
 from headgate.ledger import Ledger
@@ -33,7 +33,7 @@ _COLUMNS = ["table", "status", "work", "rows in", "written", "quarantined", "ver
 @selection_options
 @click.option("--rebuild", is_flag=True, help="Build the selected tables anew from all they read (bronze is kept).")
 @click.option("--dry-run", is_flag=True, help="Only show the plan.")
-@click.option("--no-wait", is_flag=True, help="Fail at once where another run writes to the lake.")
+@wait_option
 @click.option("--as-of", metavar="TIME", help="Reproduce: build from what bronze held at TIME, in the lake of --into.")
 @click.option("--into", metavar="LAKE", help="With --as-of: another lake, an empty folder or s3:// address.")
 def command(

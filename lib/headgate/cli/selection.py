@@ -33,7 +33,7 @@ def selected(environment: Environment, graph: Graph, selectors: Iterable[str], e
 
 
 def _failed(environment: Environment, graph: Graph) -> Collection[str]:
-    return reports.failed(environment.object_store(), graph.nodes)
+    return reports.failed(reports.newest(environment.object_store(), reports.RUNS), graph.nodes)
 
 
 def _modified(environment: Environment, graph: Graph) -> set[str]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,11 @@ from headgate.cli.output import progress
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+
+def wait_option(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds `--no-wait`."""
+    return click.option("--no-wait", is_flag=True, help="Fail at once where another run writes to the lake.")(verb)
 
 
 @contextmanager

@@ -21,7 +21,7 @@ def build_append(job: Job) -> Outcome:
     batch = judge(job, read_feed(job), placed, all_inserted, one_row_a_record=False)
     rows = all_states(batch.rows, batch)
     facts = {"counts": batch.counts, "changes_rows": changes_rows(batch.counts)}
-    partition_by = ["_state", *_writes(job).partition_by]
+    partition_by = ["_state", *job.writes_as(Append).partition_by]
     spread = rows.hint("rebalance", *partition_by)
     if job.work.whole:
         indexed = ",".join(["_key", "_source.upload", *indexed_columns(batch.rows.drop("_key"), partition_by)])
@@ -57,9 +57,3 @@ def all_inserted(rows: DataFrame) -> DataFrame:
         "_source.upload", "_source.record", first.alias("first"), F.lit("inserted").alias("verdict"),
         F.lit(False).alias("held"),
     )  # fmt: skip
-
-
-def _writes(job: Job) -> Append:
-    if not isinstance(job.node.writes, Append):
-        raise TypeError(f"{job.node.name} is not written by Append")
-    return job.node.writes

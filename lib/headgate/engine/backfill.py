@@ -49,7 +49,7 @@ def backfill_uploads(job: Job, uploads: list[str]) -> Outcome | None:
         decided.append((winners, held))
         return _verdicts(rows, winners, held)
 
-    batch = judge(job, mine, partial(merge.placed, writes=_merge_of(job)), verdicts, one_row_a_record=True)
+    batch = judge(job, mine, partial(merge.placed, writes=job.writes_as(Merge)), verdicts, one_row_a_record=True)
     winners, held = decided[0]
     said = held_of_uploads.filter(~F.col("_state").isin(*_BY_KEY))
     return _write(job, batch, all_states(winners, batch), held.unionByName(said))
@@ -62,7 +62,7 @@ def _of(rows: DataFrame, column: str, chosen: DataFrame) -> DataFrame:
 def _winners(job: Job, records: DataFrame, parameter: str, keys: DataFrame) -> DataFrame:
     """The newest row of each key, of all records."""
     rows = job.function(**{parameter: records.drop("_rejected")}, **snapshots(job))
-    placed = merge.placed(rows, writes=_merge_of(job)).filter("size(_reasons) = 0").drop("_reasons")
+    placed = merge.placed(rows, writes=job.writes_as(Merge)).filter("size(_reasons) = 0").drop("_reasons")
     newest = Window.partitionBy("_key").orderBy(_order().desc())
     mine = placed.join(keys, "_key", "left_semi")
     return mine.withColumn("_rank", F.row_number().over(newest)).filter("_rank = 1").drop("_rank")
@@ -128,9 +128,3 @@ def _with_content(rows: DataFrame, name: str, counts: Iterable[str]) -> DataFram
     parts = ("store", "object", *counts)
     plain = rows.withColumn("_said", F.struct(*(F.col(f"_receipt.{part}").alias(part) for part in parts)))
     return plain.withColumn(name, content_hash(plain.drop("_receipt"))).drop("_said")
-
-
-def _merge_of(job: Job) -> Merge:
-    if not isinstance(job.node.writes, Merge):
-        raise TypeError(f"{job.node.name} is not written by Merge")
-    return job.node.writes

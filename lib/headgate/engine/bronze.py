@@ -20,7 +20,7 @@ from pyspark.sql import SparkSession
 
 from headgate.contract import Contract
 from headgate.engine.files import Files, NewFile
-from headgate.environment import Environment
+from headgate.environment import Environment, table_path
 from headgate.landing import Landed
 from headgate.plan import UNKNOWN_SIZE
 from headgate.records import Layout, Record, split
@@ -69,7 +69,7 @@ def write_landed(
 
     Raises where an object cannot be fetched.
     """
-    layout, folder = layout_of(contract), table.replace(".", "/")
+    layout, folder = layout_of(contract), table_path(table)
     bins = pack(list(landed))
 
     def write(chosen: list[Landed]) -> list[NewFile]:

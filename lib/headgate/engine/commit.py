@@ -27,7 +27,7 @@ from headgate.engine.files import NewFile
 from headgate.errors import LostRace
 from headgate.evolution import shape_of
 from headgate.graph import Node
-from headgate.ledger import Commit, Ledger
+from headgate.ledger import Commit, Head, Ledger
 from headgate.plan import Work, declaration
 from headgate.state import codes_after
 
@@ -187,6 +187,12 @@ def carrying(session: SparkSession, metadata: Mapping[str, Any]) -> Iterator[Non
     """A block whose commits carry `metadata`: for OPTIMIZE, VACUUM and RESTORE, which take it from the session."""
     with _set(session, {_METADATA: json.dumps(metadata)}):
         yield
+
+
+def taken_over(own: Mapping[str, Any], head: Head, **told: Any) -> dict[str, Any]:
+    """What a commit without work of its own carries: the position in `own`, taken over while `head` stood."""
+    kept = {key: value for key, value in own.items() if key not in ("counts", "copied_from", "rolled_back")}
+    return {**kept, "run": new_run_id(), "planned": head.version, **told}
 
 
 @contextmanager

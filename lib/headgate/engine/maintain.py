@@ -14,7 +14,7 @@ from typing import Any
 from delta.tables import DeltaTable
 from pyspark.sql import SparkSession
 
-from headgate.engine.commit import carrying, is_race, new_run_id
+from headgate.engine.commit import carrying, is_race, taken_over
 from headgate.environment import Environment
 from headgate.graph import Graph
 from headgate.ledger import Head, Ledger
@@ -94,7 +94,6 @@ def _vacuum(session: SparkSession, ledger: Ledger, upkeep: Upkeep, now: datetime
 
 def _copied(head: Head) -> Mapping[str, Any]:
     """What a maintenance commit carries: the position as it stands, and the version that it was taken from."""
-    own = dict(head.commit.own or {}) if head.commit else {}
-    kept = {key: value for key, value in own.items() if key not in ("counts", "rolled_back")}
-    told = {"run": new_run_id(), "planned": head.version, "copied_from": head.version, "changes_rows": False}
-    return {**kept, **told} if kept else {}
+    if head.commit is None or head.commit.own is None:
+        return {}
+    return taken_over(head.commit.own, head, copied_from=head.version, changes_rows=False)

@@ -48,7 +48,7 @@ def build_merge(job: Job) -> Outcome:
         bounds.append(_within_keys(rows))
         return _verdicts(job, rows, bounds[0])
 
-    batch = judge(job, read_feed(job), partial(placed, writes=_writes(job)), verdicts, one_row_a_record=True)
+    batch = judge(job, read_feed(job), partial(placed, writes=job.writes_as(Merge)), verdicts, one_row_a_record=True)
     commit = _commit(job, batch, bounds[0])
     check_metrics(job, batch.counts, commit)
     counts = batch.counts
@@ -118,7 +118,7 @@ def _commit(job: Job, batch: Batch, within: Within) -> Commit:
     """The target's one commit: rows, tombstones, rejected records, receipts, position."""
     rows = all_states(_winners(batch), batch)
     facts = {"counts": batch.counts, "changes_rows": changes_rows(batch.counts)}
-    partition_by = ["_state", *_writes(job).partition_by]
+    partition_by = ["_state", *job.writes_as(Merge).partition_by]
     spread = rows.hint("rebalance", *partition_by)
     if job.work.whole:
         indexed = ",".join(["_key", "_source.upload", *indexed_columns(batch.rows.drop("_key"), partition_by)])
@@ -148,9 +148,3 @@ def _winners(batch: Batch) -> DataFrame:
     if count <= _BROADCAST_ROWS:
         lost = F.broadcast(lost)  # Spark does not know how few they are, and would shuffle every row
     return batch.rows.join(lost, F.struct("_source.upload", "_source.record") == F.col("_lost"), "left_anti")
-
-
-def _writes(job: Job) -> Merge:
-    if not isinstance(job.node.writes, Merge):
-        raise TypeError(f"{job.node.name} is not written by Merge")
-    return job.node.writes

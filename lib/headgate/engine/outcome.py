@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from pyspark.sql import SparkSession
 
@@ -14,7 +15,10 @@ from headgate.environment import Environment
 from headgate.graph import Graph, Node
 from headgate.plan import Work
 from headgate.project import Project
+from headgate.table import Write
 from headgate.table_contract import TableContract
+
+W = TypeVar("W", bound=Write)
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,14 @@ class Job:
     stages: Stages
     contract: TableContract | None = None  # what the table's readers may rely on
     asked: str = ""  # of a backfill: an SQL condition on the columns of the slices to compute again
+
+
+    def writes_as(self, *kinds: type[W]) -> W:
+        """The table's write, which is one of `kinds`."""
+        writes = self.node.writes
+        if not isinstance(writes, kinds):
+            raise TypeError(f"{self.node.name} is not written by {' or '.join(kind.__name__ for kind in kinds)}")
+        return writes
 
 
 @dataclass(frozen=True)

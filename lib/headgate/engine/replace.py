@@ -77,7 +77,7 @@ def _read(job: Job) -> Slices:
     reads = [_affected_read(job, name, read) for name, read in job.node.reads.items() if isinstance(read, Affected)]
     if not reads:
         return Slices((), {}, none=not job.work.whole)
-    by = slices_of(_writes(job))
+    by = slices_of(job.writes_as(Replace, History))
     return read_affected(
         job.session, reads, by, whole=job.work.whole, by_partition=_is_by_partition(job), stages=job.stages,
         asked=_asked(job, reads, by) if job.asked else None,
@@ -101,13 +101,13 @@ def _affected_read(job: Job, parameter: str, read: Affected) -> AffectedRead:
 
 
 def _is_by_partition(job: Job) -> bool:
-    writes = _writes(job)
+    writes = job.writes_as(Replace, History)
     return isinstance(writes, Replace) and writes.by_partition
 
 
 def _build_whole(job: Job, rows: DataFrame) -> Outcome:
     """Every slice, in one overwriting commit."""
-    partition_by = list(_writes(job).partition_by)
+    partition_by = list(job.writes_as(Replace, History).partition_by)
     spread = rows.hint("rebalance", *partition_by)
     indexed = ",".join(indexed_columns(rows, partition_by))
     commit = job.committer.overwrite(
@@ -117,7 +117,7 @@ def _build_whole(job: Job, rows: DataFrame) -> Outcome:
 
 
 def _replace_partitions(job: Job, rows: DataFrame, slices: Slices, rows_in: int) -> Outcome:
-    spread = rows.hint("rebalance", *_writes(job).partition_by)
+    spread = rows.hint("rebalance", *job.writes_as(Replace, History).partition_by)
     return _outcome(job, job.committer.replace_where(spread, slices.within(""), changes_rows=True), rows_in)
 
 
@@ -134,7 +134,7 @@ def _replace_by_difference(job: Job, rows: DataFrame, slices: Slices, rows_in: i
     if counts["gone"]:
         gone = changes.filter("_gone > 0").select(*rows.columns, "_hash")
         return _outcome(job, _merge_difference(job, gone, inserts, slices), rows_in)
-    spread = inserts.hint("rebalance", *_writes(job).partition_by)
+    spread = inserts.hint("rebalance", *job.writes_as(Replace, History).partition_by)
     return _outcome(job, job.committer.append(spread, changes_rows=True), rows_in)
 
 
@@ -158,7 +158,7 @@ def _merge_difference(job: Job, gone: DataFrame, inserts: DataFrame, slices: Sli
     # `startswith`, of two hashes equality, is no join key: only rows of the changed slices are hashed.
     same = content_hash(inserts, "target.", held).startswith(F.col("changes._hash"))
     condition = F.expr(slices.within("target.")) & same
-    for name in slices_of(_writes(job)):
+    for name in slices_of(job.writes_as(Replace, History)):
         condition = condition & F.col(f"target.{name}").eqNullSafe(F.col(f"changes.{name}"))
     columns: dict[str, str | Column] = {f"`{name}`": F.col(f"changes.{name}") for name in inserts.columns}
     with job.committer.merging(changes_rows=True) as session:
@@ -189,9 +189,3 @@ def _rows_in_sources(job: Job) -> int:
     ledger = job.committer.ledger
     built = ((name, source) for name, source in job.work.sources.items() if source.exists)
     return sum(ledger.live_rows(name, source.version) for name, source in built)
-
-
-def _writes(job: Job) -> Replace | History:
-    if not isinstance(job.node.writes, Replace | History):
-        raise TypeError(f"{job.node.name} is written neither by Replace nor by History")
-    return job.node.writes

@@ -91,7 +91,7 @@ class Reconciler:
 
 def _bronze_of(node: Node) -> str:
     """The bronze table that feeds a table of records. Raises NotChecked where it is another `Append` table."""
-    source = next(read.table for read in node.reads.values() if isinstance(read, Changes))
-    if not source.startswith("bronze."):
+    if node.bronze is None:
+        source = next(read.table for read in node.reads.values() if isinstance(read, Changes))
         raise NotChecked(f"its records come from {source}, which is checked against bronze")
-    return source
+    return node.bronze

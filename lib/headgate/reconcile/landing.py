@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import obstore
-from obstore.exceptions import NotFoundError
 from obstore.store import ObjectStore
 
-from headgate.landing import Upload, parse_path, parse_upload_id
+from headgate.landing import Upload, head_of, list_below, parse_path, parse_upload_id
 from headgate.plan import Planner
 from headgate.reconcile.finding import Check, Kind, Level, Tally
 from headgate.reconcile.query import Query
@@ -84,7 +83,7 @@ class Landing:
         folders = {_name(prefix): prefix for prefix in top["common_prefixes"]}
         tally.compared = len(folders)
         for name in sorted(folders.keys() - datasets):
-            for item in _objects(self.store, f"landing/{name}/"):
+            for item in list_below(self.store, f"landing/{name}/"):
                 tally.add(NO_CONTRACT, item["path"], day=_day_in(item["path"]))
         return tally.check("landing and contracts", "landing", "datasets")
 
@@ -165,7 +164,7 @@ class _Comparison:
     def _objects(self, day: str, folder: str) -> dict[str, Any]:
         """Upload -> its object, for one day."""
         found: dict[str, Any] = {}
-        for item in _objects(self._landing.store, folder):
+        for item in list_below(self._landing.store, folder):
             parsed = parse_path(item["path"])
             if parsed is None or parsed[0].path(parsed[1]) != item["path"] or parsed[0].dataset != self.dataset:
                 self._tally.add(NO_UPLOAD, item["path"], day=day)
@@ -178,14 +177,14 @@ class _Comparison:
     def _check_markers(self) -> None:
         """A marker is what makes a run read an object, so one without an object stops every run."""
         for upload, item in self._waiting.items():
-            if item.size is None and _head(self._landing.store, item.path) is None:
+            if item.size is None and head_of(self._landing.store, item.path) is None:
                 self._tally.add(MARKED_ONLY, f"{upload}: {item.path}", day=item.day)
 
 
 def _claims(landing: Landing, dataset: str, known: set[bytes]) -> Check:
     """The claims whose upload is neither landed nor in bronze. A claim's hour is in it, so few are read."""
     tally = Tally(landing.limit)
-    for item in _objects(landing.store, f"claims/{dataset}/"):
+    for item in list_below(landing.store, f"claims/{dataset}/"):
         if landing.since and item["last_modified"].date() < landing.since:
             continue
         tally.compared += 1
@@ -204,7 +203,7 @@ def _check_claim(landing: Landing, dataset: str, store: str, key_hash: str, path
         tally.add(NO_CLAIM, path)
         return
     identity = parse_upload_id(f"{dataset}.{hour:%Y%m%d%H}.{store}.{key_hash}")
-    if identity is None or _head(landing.store, identity.path(suffix)) is None:
+    if identity is None or head_of(landing.store, identity.path(suffix)) is None:
         tally.add(UNCLAIMED, _claimed(identity, path), day=f"{hour:%Y-%m-%d}")
 
 
@@ -227,18 +226,6 @@ def leftovers(folder: Path, now: datetime, limit: int, *, remove: bool = False) 
         if kind is SWEPT:
             file.unlink(missing_ok=True)
     return tally.check("incoming", "incoming", "files")
-
-
-def _objects(store: ObjectStore, folder: str) -> Iterator[Any]:
-    for batch in obstore.list(store, folder, chunk_size=1000):
-        yield from batch
-
-
-def _head(store: ObjectStore, path: str) -> Any:
-    try:
-        return obstore.head(store, path)
-    except (NotFoundError, FileNotFoundError):
-        return None
 
 
 def _sha256(store: ObjectStore, path: str) -> str:
