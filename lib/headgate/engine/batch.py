@@ -78,7 +78,7 @@ def feed_of(job: Job, parameter: str, read: Changes, rows: DataFrame) -> Feed:
     if read.table.startswith("bronze."):
         contract = job.graph.contract_of(read.table)
         nothing = job.session.createDataFrame([], typed_schema(contract))
-        return Feed(parameter, nothing, lambda: typed(sent, contract, job.stages.stage), rows)
+        return Feed(parameter, nothing, lambda: job.stages.stage(typed(sent, contract)), rows)
     columns = live(rows).columns
     source = F.struct(*(F.col(f"_source.{name}").alias(name) for name in SOURCE_FIELDS))
     none = F.lit(None).cast(REJECTED)
