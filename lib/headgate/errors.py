@@ -55,6 +55,13 @@ class TableDefinitionError(HeadgateError):
     exit_code = 2
 
 
+class SuiteError(HeadgateError):
+    """An expectation suite that is not valid, names a column that is not there, or asks what Spark cannot judge."""
+
+    code = "suite"
+    exit_code = 2
+
+
 class SetupError(HeadgateError):
     """Java, jars or Python are missing or of the wrong version."""
 
