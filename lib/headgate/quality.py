@@ -11,6 +11,19 @@ MOST_EXAMPLES = 5
 
 
 @dataclass(frozen=True)
+class Acceptance:
+    """A person's word that a batch may be published although an expectation failed: who, and why."""
+
+    expectation: str
+    by: str
+    reason: str
+
+    def as_dict(self) -> dict[str, str]:
+        """As the commit's metadata has it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
 class Result:
     """One expectation of a suite on one batch, or on a whole table.
 

@@ -11,7 +11,7 @@ import json
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -52,6 +52,7 @@ class Committer:
     work: Work
     run: str
     contract: Contract | None = None  # of the records that the table reads from bronze
+    told: dict[str, Any] = field(default_factory=dict)  # what else the commit of this work carries
 
     @property
     def uri(self) -> str:
@@ -130,6 +131,8 @@ class Committer:
                 "code": self.node.code_hash,
                 "codes": codes_after(self.work, self.node.code_hash),
                 **({"contract": shape_of(self.contract)} if self.contract else {}),
+                **({"suite": self.node.suite_hash} if self.node.suite_hash else {}),
+                **self.told,
                 **facts,
             }
         )
@@ -191,7 +194,7 @@ def carrying(session: SparkSession, metadata: Mapping[str, Any]) -> Iterator[Non
 
 def taken_over(own: Mapping[str, Any], head: Head, **told: Any) -> dict[str, Any]:
     """What a commit without work of its own carries: the position in `own`, taken over while `head` stood."""
-    kept = {key: value for key, value in own.items() if key not in ("counts", "copied_from", "rolled_back")}
+    kept = {key: value for key, value in own.items() if key not in ("counts", "copied_from", "rolled_back", "quality", "accepted")}
     return {**kept, "run": new_run_id(), "planned": head.version, **told}
 
 

@@ -15,16 +15,16 @@ from delta.tables import DeltaTable
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from headgate.engine import gate
 from headgate.engine.batch import (
-    LOST,
     Batch,
+    Sound,
     all_states,
     changes_rows,
     check_metrics,
     judge,
     read_feed,
     text_key,
+    winners,
     written,
 )
 from headgate.engine.outcome import Job, Outcome
@@ -34,7 +34,6 @@ from headgate.ledger import Commit
 from headgate.table import Merge
 
 ORDER = ("sequence", "received", "upload", "record")
-_BROADCAST_ROWS = 100_000
 
 #: A literal condition on the target, its columns under a prefix.
 Within = Callable[[str], Column]
@@ -44,7 +43,7 @@ def build_merge(job: Job) -> Outcome:
     """Merges what is new. Raises BatchRefused, with the target untouched, where the gate refuses it."""
     bounds: list[Within] = []
 
-    def verdicts(rows: DataFrame) -> DataFrame:
+    def verdicts(rows: DataFrame, _: Sound) -> DataFrame:
         bounds.append(_within_keys(rows))
         return _verdicts(job, rows, bounds[0])
 
@@ -56,7 +55,7 @@ def build_merge(job: Job) -> Outcome:
 
 
 def placed(rows: DataFrame, writes: Any) -> DataFrame:
-    """The function's rows with their key, order and state, and the reasons why one cannot be placed."""
+    """The function's rows with their key, order and state."""
     business = [name for name in rows.columns if name != "_source"]
     sequence = F.col(writes.sequence_by) if writes.sequence_by else F.col("_source.received")
     order = {"upload": "_source.upload", "received": "_source.received", "record": "_source.record"}
@@ -68,7 +67,6 @@ def placed(rows: DataFrame, writes: Any) -> DataFrame:
             "_source"
         ),
         F.when(deleted, "deleted").otherwise("live").alias("_state"),
-        gate.keyless(writes).alias("_reasons"),
     )
 
 
@@ -116,7 +114,7 @@ def _within_keys(rows: DataFrame) -> Within:
 
 def _commit(job: Job, batch: Batch, within: Within) -> Commit:
     """The target's one commit: rows, tombstones, rejected records, receipts, position."""
-    rows = all_states(_winners(batch), batch)
+    rows = all_states(winners(batch), batch)
     facts = {"counts": batch.counts, "changes_rows": changes_rows(batch.counts)}
     partition_by = ["_state", *job.writes_as(Merge).partition_by]
     spread = rows.hint("rebalance", *partition_by)
@@ -136,15 +134,3 @@ def _merge(job: Job, rows: DataFrame, within: Within, facts: dict[str, Any]) -> 
         merge = target.merge(rows.alias("batch"), inside & (F.col("target._key") == F.col("batch._key")))
         merge.withSchemaEvolution().whenMatchedUpdateAll().whenNotMatchedInsertAll().execute()
     return job.committer.committed()
-
-
-def _winners(batch: Batch) -> DataFrame:
-    """The rows that are to be written: all but the superseded and the unchanged."""
-    count = sum(batch.counts[verdict] for verdict in LOST)
-    if count == 0:
-        return batch.rows
-    lost = batch.verdicts.filter(F.col("verdict").isin(*LOST))
-    lost = lost.select(F.struct("upload", "record").alias("_lost"))
-    if count <= _BROADCAST_ROWS:
-        lost = F.broadcast(lost)  # Spark does not know how few they are, and would shuffle every row
-    return batch.rows.join(lost, F.struct("_source.upload", "_source.record") == F.col("_lost"), "left_anti")

@@ -23,7 +23,7 @@ SOURCE_FIELDS = ("upload", "received", "record")
 UNPARSABLE = "unparsable"
 
 _CORRUPT = "_corrupt_record"
-_SHOWN = 200  # characters of a value that a reason repeats
+SHOWN = 200  # characters of a value that a reason repeats
 _CONTAINERS = ("struct", "array")
 _READ_AS_IS = ("string", "bigint", "double", "boolean")  # types that `from_json` reads exactly, or not at all
 _MOST_DIGITS = 38  # of a Spark decimal
@@ -236,7 +236,7 @@ def _wrong(text: Column, field: Field, path: Column) -> Column:
 
 
 def _reason(path: Column, rule: str, value: Column) -> Column:
-    shown = F.substring(value.cast("string"), 1, _SHOWN)
+    shown = F.substring(value.cast("string"), 1, SHOWN)
     return F.struct(path.alias("column"), F.lit(rule).alias("rule"), shown.alias("value")).cast(REASON)
 
 
