@@ -33,7 +33,12 @@ _REFUSED = {
     "unexpected_rows_expectation",
 }
 _INSTEAD = {"match_like_pattern": "match_regex", "be_dateutil_parseable": "match_strftime_format"}
-_NEEDS_OTHER_ROWS = {"expect_compound_columns_to_be_unique"}  # a window, though GX does not register it as one
+#: What GX does not say of itself, and why it does not judge a row.
+_BATCH = {
+    "expect_compound_columns_to_be_unique": "",  # a window, though GX does not register it as one
+    "expect_column_values_to_match_json_schema": "raises on text that is no JSON: reject that by "
+    "expect_column_values_to_be_json_parseable",
+}
 _TYPE_ONLY = "GX looks at the column's type alone on Spark, and ignores this"
 _DROPPED = "GX drops it for this expectation: it would judge every row"
 _SAMPLES: dict[str, Any] = {
@@ -94,6 +99,8 @@ def _entry(name: str, kind: Any) -> dict[str, Any]:
         "required": [field for field, value in fields.items() if value.required],
         "kwargs": kwargs,
     }
+    if _BATCH.get(name):
+        entry["why"] = _BATCH[name]
     return {**entry, "ignored": ignored} if ignored else entry
 
 
@@ -132,7 +139,7 @@ def _looks_at_its_own_row(name: str, kind: Any, needed: set[str]) -> bool:
     from great_expectations.expectations.registry import _registered_metrics
 
     condition = f"{getattr(kind, 'map_metric', None)}.condition"
-    if condition not in needed or name in _NEEDS_OTHER_ROWS:
+    if condition not in needed or name in _BATCH:
         return False
     function = _registered_metrics[condition]["providers"]["SparkDFExecutionEngine"][1]
     other_rows = any(metric.startswith("column.") for metric in needed)  # a mean, a quantile
@@ -214,8 +221,8 @@ def _table(found: dict[str, Any]) -> str:
 
 
 def _remark(entry: dict[str, Any]) -> str:
-    if entry["kind"] == "refused":
-        return entry["why"]
+    if "why" in entry:
+        return str(entry["why"])
     by_reason: dict[str, list[str]] = {}
     for name, why in entry.get("ignored", {}).items():
         by_reason.setdefault(why, []).append(f"`{name}`")

@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from string import Formatter
 from typing import Any
 
 from headgate.document import Document, Invalid, Place, Problem, Trail, as_error, check, parse_document
@@ -23,11 +24,14 @@ from headgate.modules import module_paths
 from headgate.project import Project
 
 SEVERITIES = ("critical", "warning", "info")
+#: The expectation of a query that finds no rows: in it `{batch}` is the batch, and other tables stand in back quotes.
+QUERY = "unexpected_rows_expectation"
 
 _RESULT_ONLY = ("result_format", "catch_exceptions")  # kwargs that say how GX reports, not what it judges
 _LABELS = ("id", "rendered_content", "expectation_context")  # what GX adds when it saves; `normalised` leaves it out
 _ABOUT_COLUMNS = ("expect_column_to_exist",)  # a column that is missing is what it judges
 _LEGACY_COLUMN = re.compile(r"""col\(["']([^"']+)["']\)""")
+_RELATION = re.compile(r"`((?:bronze|silver|gold)\.[^`]+)`")
 _OPERATORS = ("==", "!=", "<", "<=", ">", ">=", "IN", "NOT_IN")
 _ESCAPE = re.compile(r"\\.")
 _TEXT = {"type": "string", "minLength": 1, "pattern": r"^\S([^\n]*\S)?$", "x-wanted": "a line of text"}
@@ -124,6 +128,12 @@ class Suite:
         """The batch expectations that judge a batch."""
         return tuple(e for e in self.expectations if e.kind == "batch" and e.scope == "batch")
 
+    @property
+    def relations(self) -> tuple[str, ...]:
+        """The other tables that queries of the suite read."""
+        queries = (str(e.kwargs["unexpected_rows_query"]) for e in self.expectations if e.type == QUERY)
+        return tuple(dict.fromkeys(name for query in queries for name in _RELATION.findall(query)))
+
 
 def suite_files(project: Project) -> list[Path]:
     """The files of conf/expectations that are suites, in a stable order."""
@@ -138,7 +148,7 @@ def load_suites(project: Project) -> dict[str, Suite]:
     for path in suite_files(project):
         table = ".".join(path.relative_to(project.expectations).with_suffix("").parts)
         try:
-            found[table] = _read(path, table, project.relative(path))
+            found[table] = _read(path, table, project.relative(path), tables)
         except Invalid as invalid:
             problems.extend(invalid.problems)
         if table not in tables:
@@ -167,13 +177,16 @@ def require_columns(suite: Suite, columns: Collection[str]) -> None:
 
 
 def normalised(text: str) -> str:
-    """A suite's text in the one layout that keeps differences small: sorted keys, without what GX adds on saving.
+    """A suite's text in the one layout that keeps differences small: sorted keys, severities, no ids of GX's.
 
     Raises ValueError where `text` is no JSON.
     """
     suite = _plain(json.loads(text))
     suite.get("meta", {}).pop("great_expectations_version", None)
     suite["expectations"] = [_plain(expectation) for expectation in suite.get("expectations", [])]
+    for expectation in suite["expectations"]:
+        expectation["kwargs"] = {name: _number(given) for name, given in expectation.get("kwargs", {}).items()}
+        expectation.setdefault("severity", SEVERITIES[0])
     return json.dumps(_plain(suite), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
@@ -183,15 +196,21 @@ def _plain(value: Mapping[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in value.items() if k not in _LABELS and (k in kept or v not in (None, {}, []))}
 
 
+def _number(value: Any) -> Any:
+    """A kwarg as a person writes it: GX saves 0 as 0.0."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 # --- reading
 
 
-def _read(path: Path, table: str, file: str) -> Suite:
+def _read(path: Path, table: str, file: str, tables: Collection[str]) -> Suite:
     """The suite at `path`. Raises Invalid with every problem of the file."""
     document = _load(path, file)
     _raise(check(document, _schema_of(document.value), _explain))
     found = _expectations(document)
-    _raise([*_check_name(document, table), *_check_expectations(document), *_check_twice(document, found)])
+    problems = [*_check_name(document, table), *_check_expectations(document), *_check_twice(document, found)]
+    _raise([*problems, *(problem for one in found for problem in _check_query(one, tables))])
     return Suite(table, tuple(found), _hash(found), path)
 
 
@@ -304,6 +323,24 @@ def _inverted(least: Any, most: Any) -> bool:
         return False
 
 
+def _check_query(expectation: Expectation, tables: Collection[str]) -> Iterator[Problem]:
+    """A query reads the batch, and other tables by their names."""
+    if expectation.type != QUERY:
+        return
+    place, query = _place(expectation.place), str(expectation.kwargs["unexpected_rows_query"])
+    try:
+        fields = {field for _, field, _, _ in Formatter().parse(query) if field is not None}
+    except ValueError:
+        fields = set()
+    if fields != {"batch"}:
+        what = "the query has to read {batch}, and may have no other braces"
+        yield Problem(place, expectation.name, what, "write FROM {batch}; a brace that is text is doubled: {{")
+    for name in _RELATION.findall(query):
+        if name not in tables:
+            what = f"the query reads `{name}`, which is no table of jobs.{suggestion(name, tables)}"
+            yield Problem(place, expectation.name, what, "headgate tables lists what there is")
+
+
 def _check_quantiles(document: Document, trail: Trail) -> Iterator[Problem]:
     given = document.at(trail)
     if given is None:
@@ -385,7 +422,7 @@ def _expectations(document: Document) -> list[Expectation]:
         entry = _known().get(value["type"])
         if entry is None or entry["kind"] == "refused":
             continue
-        kwargs = {name: given for name, given in value["kwargs"].items() if name not in _RESULT_ONLY}
+        kwargs = {name: _number(given) for name, given in value["kwargs"].items() if name not in _RESULT_ONLY}
         columns = _columns(entry, kwargs)
         called = f"{value['type']}({', '.join(columns)})" if columns else value["type"]
         headgate = _headgate(value)

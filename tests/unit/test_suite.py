@@ -307,6 +307,31 @@ def test_a_column_that_is_expected_to_exist_may_be_missing(project):
     require_columns(loaded(project, one("expect_column_to_exist", column="a")), ["b"])
 
 
+# --- queries
+
+
+def query(text: str, **beside) -> dict:
+    return one("unexpected_rows_expectation", unexpected_rows_query=text, **beside)
+
+
+def test_the_other_tables_of_queries_are_known(project):
+    text = "SELECT * FROM {batch} b ANTI JOIN `gold.daily` d ON b.day = d.day AND b.`a` = d.a"
+    assert loaded(project, query(text), one()).relations == ("gold.daily",)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("SELECT * FROM `gold.daily`", "has to read {batch}"),
+        ("SELECT * FROM {batch} WHERE a RLIKE 'x{3}'", "no other braces"),
+        ("SELECT * FROM {batch} WHERE a = '{'", "no other braces"),
+        ("SELECT * FROM {batch} JOIN `gold.dayly` USING (day)", "`gold.dayly`, which is no table of jobs. Did you"),
+    ],
+)
+def test_a_query_is_refused_that(project, text, said):
+    assert said in refusal(project, query(text))
+
+
 # --- the one layout
 
 
@@ -316,7 +341,7 @@ SAVED = {
     "meta": {"great_expectations_version": "1.24.1", "owner": "us"},
     "notes": None,
     "expectations": [
-        {**one(), "id": "2c9d0e6a-0000-4000-8000-000000000001", "meta": {}, "rendered_content": None},
+        {**one(column="q", min_value=0.0), "id": "2c9d0e6a-0000-4000-8000-000000000001", "meta": {}, "notes": None},
         one(NOT_NULL, column="ä", headgate={"scope": "table"}),
     ],
 }
@@ -324,9 +349,11 @@ SAVED = {
 
 def test_normalised_text_has_sorted_keys_and_nothing_that_gx_adds():
     text = normalised(json.dumps(SAVED))
-    assert text.startswith('{\n  "expectations": [\n    {\n      "kwargs": {\n        "column": "quantity",')
+    first = '{\n  "expectations": [\n    {\n      "kwargs": {\n        "column": "q",\n        "min_value": 0\n      },'
+    assert text.startswith(first)
     assert '"id"' not in text and "great_expectations_version" not in text and "ä" in text and text.endswith("}\n")
     assert json.loads(text)["meta"] == {"owner": "us"}
+    assert [e["severity"] for e in json.loads(text)["expectations"]] == ["critical", "critical"]
 
 
 def test_normalising_twice_changes_nothing():
