@@ -15,7 +15,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from headgate.engine import append, merge
-from headgate.engine.batch import COUNTS, VERDICTS, Batch, all_states, changes_of, feed_of, judge
+from headgate.engine.batch import COUNTS, FIRST_SEEN, VERDICTS, Batch, all_states, changes_of, feed_of, judge
 from headgate.engine.inputs import snapshots
 from headgate.engine.outcome import Job, Outcome
 from headgate.engine.reads import read_at
@@ -37,7 +37,7 @@ def backfill_uploads(job: Job, uploads: list[str]) -> Outcome | None:
     held_of_uploads = _of(target, "_source.upload", chosen)
     if isinstance(job.node.writes, Append):
         batch = judge(job, mine, append.placed, append.all_inserted, one_row_a_record=False)
-        return _write(job, batch, all_states(batch.rows, batch), held_of_uploads)
+        return _write(job, batch, all_states(job, batch.rows, batch), held_of_uploads)
     whole = feed_of(job, parameter, read, everything)
     decided: list[tuple[DataFrame, DataFrame]] = []
 
@@ -52,7 +52,7 @@ def backfill_uploads(job: Job, uploads: list[str]) -> Outcome | None:
     batch = judge(job, mine, partial(merge.placed, writes=job.writes_as(Merge)), verdicts, one_row_a_record=True)
     winners, held = decided[0]
     said = held_of_uploads.filter(~F.col("_state").isin(*_BY_KEY))
-    return _write(job, batch, all_states(winners, batch), held.unionByName(said))
+    return _write(job, batch, all_states(job, winners, batch), held.unionByName(said))
 
 
 def _of(rows: DataFrame, column: str, chosen: DataFrame) -> DataFrame:
@@ -114,17 +114,33 @@ def _write(job: Job, batch: Batch, wanted: DataFrame, held: DataFrame) -> Outcom
 
 def _difference(wanted: DataFrame, held: DataFrame, counts: Iterable[str]) -> DataFrame:
     """One row a key whose content differs: what it is to be, or `_gone`."""
-    names = {"_key": "_old_key", "_state": "_old_state", "_old": "_old"}
-    old = _with_content(held, "_old", counts).select(*(F.col(name).alias(new) for name, new in names.items()))
+    old = _with_content(held, "_old", counts)
+    old = old.select(F.col("_key").alias("_old_key"), F.col("_state").alias("_old_state"), "_old", _first())
     joined = _with_content(wanted, "_new", counts).join(old, F.col("_key") == F.col("_old_key"), "full_outer")
     changed = joined.filter(~F.col("_new").eqNullSafe(F.col("_old")))
     gone = F.col("_key").isNull()
     key = F.coalesce("_key", "_old_key")
-    return changed.withColumns({"_gone": gone, "_key": key}).drop("_old_key", "_old", "_new")
+    told = changed.withColumns({"_gone": gone, "_key": key, "_rejected": _as_first_seen()})
+    return told.drop("_old_key", "_old", "_new", "_first")
+
+
+def _first() -> Column:
+    """Which run was the first to reject a record, and when that began."""
+    return F.struct(*(F.col(f"_rejected.{part}") for part in FIRST_SEEN)).alias("_first")
+
+
+def _as_first_seen() -> Column:
+    """A record that was rejected before stays of the run that was the first to do so."""
+    again = F.col("_rejected")
+    for part in FIRST_SEEN:
+        again = again.withField(part, F.col(f"_first.{part}"))
+    return F.when(F.col("_first.run").isNotNull(), again).otherwise(F.col("_rejected"))
 
 
 def _with_content(rows: DataFrame, name: str, counts: Iterable[str]) -> DataFrame:
     """`rows` with a hash of their content; of a receipt with these of its counts."""
     parts = ("store", "object", *counts)
-    plain = rows.withColumn("_said", F.struct(*(F.col(f"_receipt.{part}").alias(part) for part in parts)))
-    return plain.withColumn(name, content_hash(plain.drop("_receipt"))).drop("_said")
+    said = F.struct(*(F.col(f"_receipt.{part}").alias(part) for part in parts))
+    judged = F.col("_rejected").dropFields(*FIRST_SEEN)
+    plain = rows.withColumns({"_said": said, "_judged": judged})
+    return plain.withColumn(name, content_hash(plain.drop("_receipt", "_rejected"))).drop("_said", "_judged")

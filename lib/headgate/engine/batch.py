@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
+from operator import and_
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from headgate.engine import gate
+from headgate.engine.commit import began
 from headgate.engine.function import may_multiply
 from headgate.engine.inputs import snapshots
 from headgate.engine.outcome import Job
@@ -22,12 +25,16 @@ from headgate.engine.schema import require_contract, require_same_or_added
 from headgate.engine.typed import REJECTED, SOURCE_FIELDS, UNPARSABLE, typed, typed_schema
 from headgate.errors import BatchRefused
 from headgate.ledger import Commit
-from headgate.table import SOURCE, Changes
+from headgate.table import SOURCE, Changes, Merge
 
 VERDICTS = ("inserted", "updated", "deleted", "superseded", "unchanged")
 COUNTS = ("records", UNPARSABLE, "rejected", "no_row", "accepted", *VERDICTS)
 RECEIPT = f"struct<store: string, object: string, {', '.join(f'{name}: bigint' for name in COUNTS)}>"
 LOST = ("superseded", "unchanged")  # verdicts of rows that are not written
+#: The run that was the first to reject a record, and when it began: kept, and no part of its content.
+FIRST_SEEN = ("run", "first_seen")
+#: A rejected record as it is kept, with the key that it would have.
+KEPT = f"{REJECTED.removesuffix('>')}, key: string, run: string, first_seen: timestamp>"
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,8 @@ class Batch:
 
     rows: the accepted records' rows: business columns, `_key`, `_source`, `_state`.
     verdicts: one row for each of them: upload, record, first (of its record), verdict, held (the target has the key).
-    rejected: one row a rejected record. receipts: one row an upload.
+    rejected: one row a rejected record: `_source`, `_rejected`, and where they can be told its `key` and `sequence`.
+    receipts: one row an upload.
     """
 
     rows: DataFrame
@@ -111,20 +119,22 @@ def judge(
         gate.require_one_row_a_record(placed, job.node)
     rows = placed.filter("size(_reasons) = 0").drop("_reasons")
     judged = job.stages.stage(verdicts(rows))
-    keyless = placed.filter("size(_reasons) > 0").select("_source", "_reasons")
+    keyless = placed.filter("size(_reasons) > 0").select("_source", "_key", "_reasons")
     receipts = job.stages.stage(_receipts(feed.bronze, records, keyless, judged))
     counts = _totals(receipts)
     gate.require_balance(counts, job.node)
     if feed.bronze is None:
         gate.require_all_placed(keyless if counts["keyless"] else None, job.node)
         return Batch(rows, judged, _no_rejected(records), receipts.limit(0), {**counts, "uploads": 0})
-    rejected = _rejected(records, keyless if counts["keyless"] else None, feed.bronze)
+    by_contract = _rejected_by_contract(job, records, shape)
+    rejected = _with_unplaced(job, by_contract, keyless, feed.bronze) if counts["keyless"] else by_contract
     return Batch(rows, judged, rejected, receipts, counts)
 
 
 def text_key(prefix: str, columns: tuple[str, ...]) -> Column:
-    """A row's `_key`: a JSON array keeps two columns from running into each other."""
-    return F.concat(F.lit(prefix), F.to_json(F.array(*(F.col(name).cast("string") for name in columns))))
+    """A row's `_key`: a JSON array keeps two columns from running into each other. Null where one of them is null."""
+    text = F.concat(F.lit(prefix), F.to_json(F.array(*(F.col(name).cast("string") for name in columns))))
+    return F.when(reduce(and_, (F.col(name).isNotNull() for name in columns)), text)
 
 
 def _receipts(bronze: DataFrame | None, records: DataFrame, keyless: DataFrame, verdicts: DataFrame) -> DataFrame:
@@ -180,31 +190,55 @@ def _totals(receipts: DataFrame) -> dict[str, int]:
     return {**counts, "quarantined": counts["rejected"] + counts[UNPARSABLE]}
 
 
-def _rejected(records: DataFrame, keyless: DataFrame | None, bronze: DataFrame) -> DataFrame:
-    """One row a rejected record, with its raw text and every reason. Bronze is read again for `keyless` only."""
-    by_contract = records.filter("_rejected IS NOT NULL").select("_source", "_rejected")
-    if keyless is None:
-        return by_contract
+def _rejected_by_contract(job: Job, records: DataFrame, shape: DataFrame) -> DataFrame:
+    """The records that their contract rejects, as `Batch.rejected`.
+
+    The function was never called on them: their key and sequence are told where it gives columns of those names and
+    types, taken to be the contract's.
+    """
+
+    def told(names: tuple[str, ...]) -> bool:
+        given = {field.name: field.dataType for field in records.schema}
+        return all(given.get(name) == shape.schema[name].dataType for name in names)
+
+    key = sequence = F.lit(None)
+    if isinstance(writes := job.node.writes, Merge):
+        key = text_key("k:", writes.keys) if told(writes.keys) else key
+        if writes.sequence_by is None:
+            sequence = F.col("_source.received")
+        elif told((writes.sequence_by,)):
+            sequence = F.col(writes.sequence_by)
+    rejected = records.filter("_rejected IS NOT NULL")
+    return rejected.select("_source", "_rejected", key.alias("key"), sequence.alias("sequence"))
+
+
+def _with_unplaced(job: Job, rejected: DataFrame, keyless: DataFrame, bronze: DataFrame) -> DataFrame:
+    """`rejected` and the records whose rows their table rejects; bronze is read again for their raw text."""
+    is_merge = isinstance(job.node.writes, Merge)  # of an `Append` table it is a row that has a key, not a record
+    key, sequence = (F.col("_key"), F.col("_source.sequence")) if is_merge else (F.lit(None), F.lit(None))
+    unplaced = keyless.select("_source.*", key.alias("key"), sequence.alias("_sequence"), "_reasons")
     raw = bronze.filter("_state = 'live'").select("upload", "record", "raw", "raw_encoding")
-    joined = keyless.select("_source.*", "_reasons").join(raw, ["upload", "record"])
     body = F.struct("raw", "raw_encoding", F.col("_reasons").alias("reasons")).cast(REJECTED)
-    by_table = joined.select(F.struct("upload", "received", "record").alias("_source"), body.alias("_rejected"))
-    return by_contract.union(by_table)
+    source = F.struct("upload", "received", "record")
+    found = unplaced.join(raw, ["upload", "record"])
+    return rejected.union(found.select(source.alias("_source"), body.alias("_rejected"), "key", "_sequence"))
 
 
 def _no_rejected(records: DataFrame) -> DataFrame:
-    return records.select("_source", "_rejected").limit(0)
+    none = F.lit(None)
+    return records.select("_source", "_rejected", none.alias("key"), none.alias("sequence")).limit(0)
 
 
-def all_states(winners: DataFrame, batch: Batch) -> DataFrame:
+def all_states(job: Job, winners: DataFrame, batch: Batch) -> DataFrame:
     """Live rows, tombstones, rejected records and receipts as rows of one schema."""
     source = winners.schema["_source"].dataType.simpleString()  # as text: every part of it may be null
-    none = F.lit(None)
+    none, run = F.lit(None), job.committer.run
+    first = F.lit(run).alias("run"), F.lit(began(run)).alias("first_seen")
     rejected = batch.rejected.select(
         text_key("r:", ("_source.upload", "_source.record")).alias("_key"),
-        F.struct("_source.*", none.alias("sequence")).cast(source).alias("_source"),
+        F.struct("_source.*", "sequence").cast(source).alias("_source"),
         F.lit("rejected").alias("_state"),
-        "_rejected",
+        F.struct("_rejected.*", "key", *first).cast(KEPT).alias("_rejected"),
     )
     receipts = batch.receipts.select(
         F.concat(F.lit("u:"), "upload").alias("_key"),
@@ -212,7 +246,7 @@ def all_states(winners: DataFrame, batch: Batch) -> DataFrame:
         F.lit("receipt").alias("_state"),
         "_receipt",
     )
-    rows = winners.withColumn("_rejected", none.cast(REJECTED)).withColumn("_receipt", none.cast(RECEIPT))
+    rows = winners.withColumn("_rejected", none.cast(KEPT)).withColumn("_receipt", none.cast(RECEIPT))
     return rows.unionByName(rejected, allowMissingColumns=True).unionByName(receipts, allowMissingColumns=True)
 
 

@@ -211,6 +211,11 @@ def new_run_id() -> str:
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
 
 
+def began(run: str) -> datetime:
+    """When the run of a name that `new_run_id` gave began, to the second."""
+    return datetime.strptime(run.partition("-")[0], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+
+
 def _is_txn(action: Mapping[str, Any], app: str, version: int) -> bool:
     txn = action.get("txn") or {}
     return txn.get("appId") == app and int(txn.get("version", -1)) == version
