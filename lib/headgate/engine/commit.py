@@ -191,7 +191,7 @@ def carrying(session: SparkSession, metadata: Mapping[str, Any]) -> Iterator[Non
 
 def taken_over(own: Mapping[str, Any], head: Head, **told: Any) -> dict[str, Any]:
     """What a commit without work of its own carries: the position in `own`, taken over while `head` stood."""
-    kept = {key: value for key, value in own.items() if key not in ("counts", "copied_from", "rolled_back")}
+    kept = {key: value for key, value in own.items() if key not in ("counts", "copied_from", "rolled_back", "replay")}
     return {**kept, "run": new_run_id(), "planned": head.version, **told}
 
 

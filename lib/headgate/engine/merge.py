@@ -19,6 +19,7 @@ from headgate.engine import gate
 from headgate.engine.batch import (
     LOST,
     Batch,
+    Feed,
     all_states,
     changes_rows,
     check_metrics,
@@ -42,17 +43,23 @@ Within = Callable[[str], Column]
 
 def build_merge(job: Job) -> Outcome:
     """Merges what is new. Raises BatchRefused, with the target untouched, where the gate refuses it."""
+    batch, within = judged(job, read_feed(job))
+    commit = _commit(job, batch, within)
+    check_metrics(job, batch.counts, commit)
+    counts = batch.counts
+    return Outcome(commit.version, counts["records"], written(counts), counts["quarantined"], counts)
+
+
+def judged(job: Job, feed: Feed) -> tuple[Batch, Within]:
+    """The feed's records beside what the target holds, and a condition that every target row of their keys meets."""
     bounds: list[Within] = []
 
     def verdicts(rows: DataFrame) -> DataFrame:
         bounds.append(_within_keys(rows))
         return _verdicts(job, rows, bounds[0])
 
-    batch = judge(job, read_feed(job), partial(placed, writes=job.writes_as(Merge)), verdicts, one_row_a_record=True)
-    commit = _commit(job, batch, bounds[0])
-    check_metrics(job, batch.counts, commit)
-    counts = batch.counts
-    return Outcome(commit.version, counts["records"], written(counts), counts["quarantined"], counts)
+    batch = judge(job, feed, partial(placed, writes=job.writes_as(Merge)), verdicts, one_row_a_record=True)
+    return batch, bounds[0]
 
 
 def placed(rows: DataFrame, writes: Any) -> DataFrame:
@@ -116,7 +123,7 @@ def _within_keys(rows: DataFrame) -> Within:
 
 def _commit(job: Job, batch: Batch, within: Within) -> Commit:
     """The target's one commit: rows, tombstones, rejected records, receipts, position."""
-    rows = all_states(job, _winners(batch), batch)
+    rows = all_states(job, winners(batch), batch)
     facts = {"counts": batch.counts, "changes_rows": changes_rows(batch.counts)}
     partition_by = ["_state", *job.writes_as(Merge).partition_by]
     spread = rows.hint("rebalance", *partition_by)
@@ -138,7 +145,7 @@ def _merge(job: Job, rows: DataFrame, within: Within, facts: dict[str, Any]) -> 
     return job.committer.committed()
 
 
-def _winners(batch: Batch) -> DataFrame:
+def winners(batch: Batch) -> DataFrame:
     """The rows that are to be written: all but the superseded and the unchanged."""
     count = sum(batch.counts[verdict] for verdict in LOST)
     if count == 0:
