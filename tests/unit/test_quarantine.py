@@ -16,21 +16,10 @@ from headgate import quarantine
 from headgate.cli import quarantine as verb
 from headgate.cli import show
 from headgate.errors import UsageError
-from tests.unit.lake import NOON, Lake
+from tests.unit.lake import MERGED, NOON, Lake
 
 TABLE = "silver.sales"
-TIME = pa.timestamp("us", "UTC")
-SOURCE = pa.struct([("upload", pa.string()), ("received", TIME), ("record", pa.int64()), ("sequence", TIME)])
-REASON = pa.struct([("column", pa.string()), ("rule", pa.string()), ("value", pa.string())])
-REJECTED = pa.struct(
-    [("raw", pa.string()), ("raw_encoding", pa.string()), ("reasons", pa.list_(REASON)), ("key", pa.string()),
-     ("run", pa.string()), ("first_seen", TIME)]
-)  # fmt: skip
-RECEIPT = pa.struct([("store", pa.string()), ("object", pa.string())])
-SCHEMA = pa.schema(
-    [("id", pa.string()), ("_key", pa.string()), ("_source", SOURCE), ("_state", pa.string()), ("_rejected", REJECTED),
-     ("_receipt", RECEIPT)]
-)  # fmt: skip
+SCHEMA = pa.schema([("id", pa.string()), *MERGED])
 MISSING = ("shop", "required", None)
 HOUR = timedelta(hours=1)
 
