@@ -20,8 +20,9 @@ from headgate.engine.rollback import roll_back
 from headgate.errors import UsageError
 from headgate.plan import Kind
 from headgate.status import status
+from tests.engine.test_reconcile import found as findings
 from tests.engine.test_resume import Killed
-from tests.engine.world import World, edit_project, sale, write_project
+from tests.engine.world import NOON, World, edit_project, sale, write_project
 
 SILVER, GOLD = "silver.transactions", "gold.daily_store_sales"
 CONTRACT = "conf/datasets/transactions.yaml"
@@ -89,6 +90,7 @@ def test_what_passes_now_leaves_the_quarantine_and_the_table_is_that_of_a_clean_
     assert {name: found.counts[name] for name in ("inserted", "deleted", "superseded")} == {
         "inserted": 1, "deleted": 1, "superseded": 1,
     }  # fmt: skip
+    assert findings(corrected) == {}
     built = clean(corrected)
     assert corrected.contents([SILVER]) == built.contents([SILVER])
     assert corrected.planner().ledger.head(SILVER).position == position
@@ -108,6 +110,17 @@ def test_a_replay_without_a_correction_commits_nothing(waiting: World) -> None:
     version = waiting.version(SILVER)
     assert replayed(waiting).released == 0
     assert waiting.version(SILVER) == version
+
+
+def test_a_rejected_record_keeps_its_key_its_version_and_the_run_that_rejected_it(waiting: World) -> None:
+    [one] = view(waiting, "record = 1")
+    assert (one["key"], one["sequence"]) == (f'k:["{THIRD[1]["transaction_id"]}"]', NOON.replace(hour=9))
+    commit = waiting.planner().ledger.commit(SILVER, waiting.version(SILVER))
+    assert one["run"] == commit.own["run"]
+    assert f"{one['first_seen']:%Y%m%dT%H%M%S}" == one["run"].partition("-")[0]
+    assert one["first_seen"] <= commit.time
+    [broken] = view(waiting, "why LIKE 'unparsable%'")
+    assert (broken["key"], broken["sequence"]) == (None, None)
 
 
 def test_what_fails_keeps_its_place_and_its_first_run_with_its_new_reasons(corrected: World) -> None:

@@ -87,9 +87,9 @@ def replay(job: Job, where: str = "", *, dry_run: bool = False) -> Replayed:
     found = Replayed(batch.counts, _reasons(batch.rejected))
     if dry_run:
         return found
-    receipts = chosen.target.filter("_state = 'receipt'").join(
-        chosen.counted, F.col("_source.upload") == F.col("upload"), "left_semi"
-    )
+    uploads = chosen.counted.select(F.col("upload").alias("_upload"))
+    receipts = chosen.target.filter("_state = 'receipt'")
+    receipts = receipts.join(uploads, F.col("_source.upload") == F.col("_upload"), "left_semi")
     told = {"where": where, "released": found.released, "uploads": _released(batch.receipts)}
     batch = replace(batch, receipts=_corrected(batch.receipts, receipts, chosen.counted))
     held = held.unionByName(chosen.rejected).unionByName(receipts)
