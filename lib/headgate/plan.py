@@ -32,6 +32,7 @@ class Kind(StrEnum):
     REBUILD = "rebuild"
     REFUSED = "refused"  # its contract changed in a way that old rows do not follow
     BACKFILL = "backfill"  # never planned: asked for by a person
+    REPLAY = "replay"  # never planned: asked for by a person
     AFTER = "after"  # what it reads has work; decided when that is done
     NO_SOURCE = "no source"  # what it reads does not exist yet
 
@@ -140,10 +141,11 @@ class Planner:
             return work
         return Work(work.table, Kind.REBUILD, reason, work.head, _whole(heads))
 
-    def backfilled(self, name: str) -> Work:
+    def backfilled(self, name: str, kind: Kind = Kind.BACKFILL) -> Work:
         """Work that computes again what a table holds: from its sources as they were at its position.
 
-        Raises UsageError where there is no position to stay at.
+        Raises UsageError where there is no position to stay at, or where its contract changed so that old rows do
+        not follow it: the work's commit would say that they do.
         """
         node, head = self._graph.node(name), self._ledger.head(name)
         if node.layer == "bronze":
@@ -151,12 +153,18 @@ class Planner:
         heads = {source: self._ledger.head(source) for source in node.sources}
         why = self._why_rebuild(node, head, heads) if head.exists else "it is not built yet"
         if why or head.position is None:
-            raise UsageError(f"{name} cannot be backfilled: {why}", fix=f"headgate run -s {name}")
+            raise UsageError(f"no {kind} of {name}: {why}", fix=f"headgate run -s {name}")
+        refused = [change.what for change in contract_changes(self._graph, node, head) if change.refused]
+        if refused:
+            raise UsageError(
+                f"no {kind} of {name}: its contract changed: {'; '.join(refused)}",
+                fix=f"headgate run --rebuild -s {name}",
+            )
         sources = {}
         for source, at in head.position.items():
             version = int(at["version"])
             sources[source] = Source(at["id"], version, since=version)
-        return Work(name, Kind.BACKFILL, "asked for", head, sources)
+        return Work(name, kind, "asked for", head, sources)
 
     def _plan_bronze(self, node: Node, head: Head) -> Work:
         listed_at = self._clock()

@@ -12,8 +12,6 @@ from headgate.errors import UsageError
 from headgate.landing import Upload
 from headgate.ledger import Ledger
 
-QUARANTINE = "quarantine."
-
 
 def live_rows(ledger: Ledger, table: str, limit: int | None, version: int | None = None) -> pa.Table:
     """The live rows of a table, without Headgate's own columns; bronze as it is. At most `limit` of them.
@@ -25,15 +23,6 @@ def live_rows(ledger: Ledger, table: str, limit: int | None, version: int | None
         return _read(data, [n for n in data.schema.names if n != "receipt"], ds.field("_state") == "live", limit)
     only_live = ds.field("_state") == "live" if "_state" in data.schema.names else None
     return _read(data, [name for name in data.schema.names if not name.startswith("_")], only_live, limit)
-
-
-def quarantined_rows(ledger: Ledger, table: str, limit: int | None, version: int | None = None) -> pa.Table:
-    """The rejected records of a table: upload, record, received, raw text, and every reason. As `live_rows`."""
-    data = _dataset(ledger, table, version)
-    if "_rejected" not in data.schema.names:
-        raise UsageError(f"{table} has no quarantine: only tables fed by Changes reject records", where=table)
-    found = _read(data, ["_source", "_rejected"], ds.field("_state") == "rejected", limit)
-    return pa.Table.from_pylist([_flat(row) for row in found.to_pylist()], schema=_QUARANTINE_SCHEMA)
 
 
 def receipt(ledger: Ledger, table: str, upload: str) -> dict[str, Any] | None:
@@ -82,13 +71,6 @@ def _first(scanner: ds.Scanner, limit: int) -> Iterator[pa.RecordBatch]:
             return
         yield batch.slice(0, left)
         left -= min(left, batch.num_rows)
-
-
-_REASONS = pa.list_(pa.struct([("column", pa.string()), ("rule", pa.string()), ("value", pa.string())]))
-_QUARANTINE_SCHEMA = pa.schema(
-    [("upload", pa.string()), ("record", pa.int64()), ("received", pa.timestamp("us", tz="UTC")),
-     ("reasons", _REASONS), ("raw", pa.string()), ("raw_encoding", pa.string())]
-)  # fmt: skip
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:

@@ -78,8 +78,9 @@ def _quarantine(ledger: Ledger, node: Node) -> dict[str, Any]:
 
 def _last_batch(ledger: Ledger, table: str) -> dict[str, int] | None:
     for commit in ledger.history(table, _COMMITS):
-        counts = (commit.own or {}).get("counts") or {}
-        if "records" in counts:
+        own = commit.own or {}
+        counts = own.get("counts") or {}
+        if "records" in counts and "replay" not in own:
             return {"records": counts["records"], "rejected": counts["quarantined"]}
     return None
 

@@ -173,7 +173,7 @@ class World:
 
     def _content(self, name: str) -> Any:
         rows = self.raw_rows(name)
-        kept = [{k: v for k, v in row.items() if k != "_receipt"} for row in rows if row.get("_state") != "receipt"]
+        kept = [_without_runs(row) for row in rows if row.get("_state") != "receipt"]
         receipts = self.receipts(name) if rows and "_state" in rows[0] else {}
         return sorted(map(str, kept)), receipts
 
@@ -187,6 +187,12 @@ class World:
         delta = self.planner().ledger.open(f"bronze.{dataset}")
         data = delta.to_pyarrow_dataset().to_table(columns=["upload"], filter=ds.field("_state") == "receipt")
         return sorted(data["upload"].to_pylist())
+
+
+def _without_runs(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row without what depends on the run that wrote it."""
+    rejected = {k: v for k, v in (row.get("_rejected") or {}).items() if k not in ("run", "first_seen")}
+    return {**{k: v for k, v in row.items() if k != "_receipt"}, "_rejected": rejected}
 
 
 def write_project(root: Path, files: Mapping[str, str]) -> Project:

@@ -78,11 +78,17 @@ def lines(sales):
     return found.select("id", "line")
 '''
 MODULES = {"silver/sales": SALES, "silver/lines": LINES, "gold/daily": DAILY}
-_SOURCE = pa.struct([("upload", pa.string()), ("received", pa.timestamp("us", "UTC")), ("record", pa.int64())])
-_RECEIPT = pa.struct([(name, pa.int64()) for name in ("records", "unparsable", "rejected", "accepted")])
+_TIME = pa.timestamp("us", "UTC")
+_SOURCE = pa.struct([("upload", pa.string()), ("received", _TIME), ("record", pa.int64()), ("sequence", _TIME)])
+_COUNTS = [(name, pa.int64()) for name in ("records", "unparsable", "rejected", "accepted")]
+_RECEIPT = pa.struct([("store", pa.string()), ("object", pa.string()), *_COUNTS])
 _REASONS = pa.list_(pa.struct([("column", pa.string()), ("rule", pa.string()), ("value", pa.string())]))
-_REJECTED = pa.struct([("raw", pa.string()), ("raw_encoding", pa.string()), ("reasons", _REASONS)])
-_MERGED = [
+_REJECTED = pa.struct(
+    [("raw", pa.string()), ("raw_encoding", pa.string()), ("reasons", _REASONS), ("key", pa.string()),
+     ("run", pa.string()), ("first_seen", _TIME)]
+)  # fmt: skip
+#: The columns that a table has beside the function's, where it keeps records.
+MERGED = [
     ("_key", pa.string()), ("_source", _SOURCE), ("_state", pa.string()), ("_receipt", _RECEIPT),
     ("_rejected", _REJECTED),
 ]  # fmt: skip
@@ -155,7 +161,7 @@ class Lake:
              "_source": {"upload": upload, "record": number}}
             for number in range(rejected)
         ]  # fmt: skip
-        columns = [("id", pa.string()), ("shop", pa.string()), ("day", pa.date32()), ("amount", pa.int64()), *_MERGED]
+        columns = [("id", pa.string()), ("shop", pa.string()), ("day", pa.date32()), ("amount", pa.int64()), *MERGED]
         table = pa.Table.from_pylist(live + beside, schema=pa.schema(columns))
         own = {"counts": {**counts, "quarantined": rejected}, **own}
         return self.commit("silver.sales", table, partition_by=["_state", "day"], **own)

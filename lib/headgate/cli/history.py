@@ -26,7 +26,7 @@ def command(target: Target, table: str, limit: int) -> None:
         return
     plain = ("version", "at", "operation", "run")
     rows = [
-        (*(c[name] for name in plain), _short(c["code"]), _read(c["position"]), counted(c["counts"])) for c in commits
+        (*(c[name] for name in plain), _short(c["code"]), _read(c["position"]), _counts(c)) for c in commits
     ]
     print_table(["version", "at", "operation", "run", "code", "read up to", "counts"], rows, numeric=["version"])
 
@@ -42,7 +42,16 @@ def describe(commit: Commit) -> dict[str, Any]:
         "code": own.get("code"),
         "position": own.get("position"),
         "counts": own.get("counts") or _metrics(commit),
+        "replay": own.get("replay"),
     }
+
+
+def _counts(commit: dict[str, Any]) -> str:
+    """What a commit counted; of a replay first how many records it released."""
+    if (replay := commit["replay"]) is None:
+        return counted(commit["counts"])
+    where = f" where {replay['where']}" if replay["where"] else ""
+    return f"replay{where}: released={replay['released']} {counted(commit['counts'])}"
 
 
 def _short(code: str | None) -> str:

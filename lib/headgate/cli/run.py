@@ -18,7 +18,7 @@ from headgate.errors import HeadgateError, UsageError, suggestion
 from headgate.graph import Graph, load_graph
 from headgate.ledger import Ledger
 from headgate.plan import Planner
-from headgate.quality import Acceptance
+from headgate.quality import Acceptance, Result
 from headgate.suite import load_suites
 from headgate.travel import moment_of
 
@@ -83,7 +83,7 @@ def command(
 def _acceptances(
     target: Target, names: Sequence[str], expectations: Sequence[str], reason: str | None
 ) -> list[Acceptance]:
-    """A person's word for each expectation. Raises UsageError where none of the tables has it, or no reason is given."""
+    """A person's word for each expectation. Raises UsageError for one that no table has, or without a reason."""
     if not expectations and reason is None:
         return []
     if not expectations or not (reason or "").strip():
@@ -179,7 +179,7 @@ def print_reports(run: str, reports: Sequence[Report]) -> None:
     for report in reports:
         for result in report.quality:
             if not result["success"] and not report.error:
-                click.echo(f"\n{result['severity']} {report.table}: {said(result)}", err=True)
+                click.echo(f"\n{result['severity']} {report.table}: {Result.from_dict(result).said}", err=True)
         if report.error:
             click.echo(f"\nerror[{report.error['code']}] {report.table}: {_told(report.error)}", err=True)
         elif report.status == "skipped":

@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,15 +18,22 @@ from headgate.graph import load_graph
 from headgate.ledger import Ledger
 from headgate.travel import checked_version, moment_of, vacuumed, version_at
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 _WIDTH = 40
+
+
+def rows_options(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds `--limit` and `--format`."""
+    shapes = click.Choice(["table", "json", "csv"])
+    verb = click.option("--format", "shape", type=shapes, help="[default: table; json with --json]")(verb)
+    return click.option("--limit", default=20, show_default=True, help="How many rows; 0 for all.")(verb)
 
 
 @click.command("show")
 @click.argument("table")
-@click.option("--limit", default=20, show_default=True, help="How many rows; 0 for all.")
-@click.option(
-    "--format", "shape", type=click.Choice(["table", "json", "csv"]), help="[default: table; json with --json]"
-)
+@rows_options
 @click.option("--version", type=int, help="As it was at a version.  [default: the newest]")
 @click.option("--as-of", metavar="TIME", help="As it was at a time, such as 2026-03-01T18:00; in UTC without a zone.")
 @target_options
@@ -36,19 +44,21 @@ def command(
 
     json prints one object a line, csv nested values as JSON.
     """
-    from headgate import rows
+    from headgate import quarantine, rows
 
     graph, ledger = load_graph(target.project), Ledger(target.environment)
-    name = graph.node(table.removeprefix(rows.QUARANTINE)).name
-    read = rows.quarantined_rows if table.startswith(rows.QUARANTINE) else rows.live_rows
-    version = _version(ledger, name, version, as_of)
+    node = graph.node(table.removeprefix(quarantine.PREFIX))
+    version = _version(ledger, node.name, version, as_of)
     try:
-        found = read(ledger, name, limit or None, version)
+        if table.startswith(quarantine.PREFIX):
+            found = quarantine.rejected(ledger, node, limit=limit or None, version=version)
+            print_rows(target, found, shape, quarantine.SHORT)
+        else:
+            print_rows(target, rows.live_rows(ledger, node.name, limit or None, version), shape)
     except FileNotFoundError:
         if version is None:
             raise
-        raise vacuumed(name, version) from None
-    _PRINTERS[shape or ("json" if target.as_json else "table")](found.column_names, found.to_pylist())
+        raise vacuumed(node.name, version) from None
 
 
 def _version(ledger: Ledger, table: str, version: int | None, as_of: str | None) -> int | None:
@@ -58,6 +68,13 @@ def _version(ledger: Ledger, table: str, version: int | None, as_of: str | None)
     if as_of is not None:
         return version_at(ledger, table, moment_of(as_of), datetime.now(UTC))
     return None if version is None else checked_version(ledger, table, version)
+
+
+def print_rows(target: Target, found: pa.Table, shape: str | None, short: Sequence[str] = ()) -> None:
+    """Prints rows in the shape that is asked for: a table, of the columns `short`, unless `--json` is."""
+    shape = shape or ("json" if target.as_json else "table")
+    columns = list(short) if short and shape == "table" else found.column_names
+    _PRINTERS[shape](columns, found.to_pylist())
 
 
 def _as_table(columns: list[str], rows: list[dict[str, Any]]) -> None:

@@ -24,12 +24,22 @@ def wait_option(verb: Callable[..., Any]) -> Callable[..., Any]:
 def spark_at_work(target: Target, *, wait: bool, small: bool = True) -> Iterator[SparkSession]:
     """A Spark session, while this process alone writes to the lake. Raises LakeBusy where `wait` is false."""
     from headgate.engine.lock import writing
+
+    with (
+        writing(target.environment, wait=wait, waiting=lambda text: click.echo(text, err=True)),
+        spark_that_looks(target, small=small) as session,
+    ):
+        yield session
+
+
+@contextmanager
+def spark_that_looks(target: Target, *, small: bool = True) -> Iterator[SparkSession]:
+    """A Spark session for what writes nothing."""
     from headgate.engine.session import start_session
 
-    with writing(target.environment, wait=wait, waiting=lambda text: click.echo(text, err=True)):
-        progress("starting Spark")
-        session = start_session(target.environment, small=small)
-        try:
-            yield session
-        finally:
-            session.stop()
+    progress("starting Spark")
+    session = start_session(target.environment, small=small)
+    try:
+        yield session
+    finally:
+        session.stop()

@@ -18,7 +18,7 @@ from headgate.table import Append
 def build_append(job: Job) -> Outcome:
     """Appends what is new. Raises BatchRefused, with the target untouched, where the gate refuses it."""
     batch = judge(job, read_feed(job), placed, all_inserted, one_row_a_record=False)
-    rows = all_states(batch.rows, batch)
+    rows = all_states(job, batch.rows, batch)
     facts = {"counts": batch.counts, "changes_rows": changes_rows(batch.counts)}
     partition_by = ["_state", *job.writes_as(Append).partition_by]
     spread = rows.hint("rebalance", *partition_by)

@@ -7,22 +7,19 @@ other upload. Of an `Append` table the records' own rows are replaced. Only what
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import partial
 
-from delta.tables import DeltaTable
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from headgate.engine import append, merge
-from headgate.engine.batch import COUNTS, VERDICTS, Batch, Sound, all_states, changes_of, feed_of, judge
+from headgate.engine.batch import Sound, all_states, changes_of, feed_of, judge
+from headgate.engine.difference import BY_KEY, write_difference
 from headgate.engine.inputs import snapshots
 from headgate.engine.outcome import Job, Outcome
 from headgate.engine.reads import read_at
 from headgate.engine.schema import content_hash, with_columns_of
 from headgate.table import Append, Merge
-
-_BY_KEY = ("live", "deleted")
 
 
 def backfill_uploads(job: Job, uploads: list[str]) -> Outcome | None:
@@ -37,22 +34,22 @@ def backfill_uploads(job: Job, uploads: list[str]) -> Outcome | None:
     held_of_uploads = _of(target, "_source.upload", chosen)
     if isinstance(job.node.writes, Append):
         batch = judge(job, mine, append.placed, append.all_inserted, one_row_a_record=False)
-        return _write(job, batch, all_states(batch.rows, batch), held_of_uploads)
+        return write_difference(job, batch, all_states(job, batch.rows, batch), held_of_uploads)
     whole = feed_of(job, parameter, read, everything)
     decided: list[tuple[DataFrame, DataFrame]] = []
 
     def verdicts(rows: DataFrame, sound: Sound) -> DataFrame:
-        held_keys = held_of_uploads.filter(F.col("_state").isin(*_BY_KEY)).select("_key")
+        held_keys = held_of_uploads.filter(F.col("_state").isin(*BY_KEY)).select("_key")
         keys = job.stages.stage(rows.select("_key").union(held_keys).distinct())
         winners = job.stages.stage(_winners(job, whole.records().filter("_rejected IS NULL"), parameter, sound, keys))
-        held = job.stages.stage(target.filter(F.col("_state").isin(*_BY_KEY)).join(keys, "_key", "left_semi"))
+        held = job.stages.stage(target.filter(F.col("_state").isin(*BY_KEY)).join(keys, "_key", "left_semi"))
         decided.append((winners, held))
         return _verdicts(rows, winners, held)
 
     batch = judge(job, mine, partial(merge.placed, writes=job.writes_as(Merge)), verdicts, one_row_a_record=True)
     winners, held = decided[0]
-    said = held_of_uploads.filter(~F.col("_state").isin(*_BY_KEY))
-    return _write(job, batch, all_states(winners, batch), held.unionByName(said))
+    said = held_of_uploads.filter(~F.col("_state").isin(*BY_KEY))
+    return write_difference(job, batch, all_states(job, winners, batch), held.unionByName(said))
 
 
 def _of(rows: DataFrame, column: str, chosen: DataFrame) -> DataFrame:
@@ -89,41 +86,3 @@ def _verdicts(rows: DataFrame, winners: DataFrame, held: DataFrame) -> DataFrame
         "_order.upload", "_order.record", F.lit(True).alias("first"), verdict.alias("verdict"),
         F.col("_was").isNotNull().alias("held"),
     )  # fmt: skip
-
-
-def _write(job: Job, batch: Batch, wanted: DataFrame, held: DataFrame) -> Outcome | None:
-    """One MERGE by key that makes `held` what is `wanted`."""
-    # Whether Merge updated a row or left it is of the run that wrote the receipt; how many rows a record gave is not.
-    counts = COUNTS if isinstance(job.node.writes, Append) else [name for name in COUNTS if name not in VERDICTS]
-    changes = job.stages.stage(_difference(wanted, with_columns_of(held, wanted), counts))
-    by_key = F.col("_old_state").isin(*_BY_KEY) | F.col("_state").isin(*_BY_KEY)
-    told = changes.agg(F.count("*").alias("all"), F.count_if(by_key).alias("rows")).collect()[0]
-    if not told["all"]:
-        return None
-    columns: dict[str, str | Column] = {f"`{name}`": F.col(f"changes.{name}") for name in wanted.columns}
-    facts = {"counts": {**batch.counts, "changed": told["rows"]}, "changes_rows": told["rows"] > 0}
-    with job.committer.merging(**facts) as session:
-        target = DeltaTable.forPath(session, job.work.head.uri).alias("target")
-        put = target.merge(changes.alias("changes"), "target._key = changes._key").withSchemaEvolution()
-        put = put.whenMatchedDelete("changes._gone").whenMatchedUpdate(set=columns)
-        put.whenNotMatchedInsert(condition="NOT changes._gone", values=columns).execute()
-    commit = job.committer.committed()
-    return Outcome(commit.version, batch.counts["records"], told["rows"], batch.counts["quarantined"], batch.counts)
-
-
-def _difference(wanted: DataFrame, held: DataFrame, counts: Iterable[str]) -> DataFrame:
-    """One row a key whose content differs: what it is to be, or `_gone`."""
-    names = {"_key": "_old_key", "_state": "_old_state", "_old": "_old"}
-    old = _with_content(held, "_old", counts).select(*(F.col(name).alias(new) for name, new in names.items()))
-    joined = _with_content(wanted, "_new", counts).join(old, F.col("_key") == F.col("_old_key"), "full_outer")
-    changed = joined.filter(~F.col("_new").eqNullSafe(F.col("_old")))
-    gone = F.col("_key").isNull()
-    key = F.coalesce("_key", "_old_key")
-    return changed.withColumns({"_gone": gone, "_key": key}).drop("_old_key", "_old", "_new")
-
-
-def _with_content(rows: DataFrame, name: str, counts: Iterable[str]) -> DataFrame:
-    """`rows` with a hash of their content; of a receipt with these of its counts."""
-    parts = ("store", "object", *counts)
-    plain = rows.withColumn("_said", F.struct(*(F.col(f"_receipt.{part}").alias(part) for part in parts)))
-    return plain.withColumn(name, content_hash(plain.drop("_receipt"))).drop("_said")

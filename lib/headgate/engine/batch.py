@@ -7,13 +7,16 @@ last two: its records were judged there.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import reduce
+from operator import and_
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from headgate.engine import gate
+from headgate.engine.commit import began
 from headgate.engine.function import may_multiply
 from headgate.engine.inputs import snapshots
 from headgate.engine.marks import Marks
@@ -23,13 +26,17 @@ from headgate.engine.schema import require_contract, require_same_or_added
 from headgate.engine.typed import REJECTED, SOURCE_FIELDS, UNPARSABLE, typed, typed_schema
 from headgate.errors import BatchRefused
 from headgate.ledger import Commit
-from headgate.table import SOURCE, Changes
+from headgate.table import SOURCE, Changes, Merge
 
 VERDICTS = ("inserted", "updated", "deleted", "superseded", "unchanged")
 COUNTS = ("records", UNPARSABLE, "rejected", "no_row", "accepted", *VERDICTS)
 RECEIPT = f"struct<store: string, object: string, {', '.join(f'{name}: bigint' for name in COUNTS)}>"
 LOST = ("superseded", "unchanged")  # verdicts of rows that are not written
 _BROADCAST_ROWS = 100_000
+#: The run that was the first to reject a record, and when it began: kept, and no part of its content.
+FIRST_SEEN = ("run", "first_seen")
+#: A rejected record as it is kept, with the key that it would have.
+KEPT = f"{REJECTED.removesuffix('>')}, key: string, run: string, first_seen: timestamp>"
 
 
 @dataclass(frozen=True)
@@ -56,7 +63,8 @@ class Batch:
 
     rows: the accepted records' rows: business columns, `_key`, `_source`, `_state`.
     verdicts: one row for each of them: upload, record, first (of its record), verdict, held (the target has the key).
-    rejected: one row a rejected record. receipts: one row an upload.
+    rejected: one row a rejected record: `_source`, `_rejected`, and where they can be told its `key` and `sequence`.
+    receipts: one row an upload.
     """
 
     rows: DataFrame
@@ -126,20 +134,24 @@ def judge(
         gate.require_all_placed(by_rules, job.node)
         batch = Batch(rows, judged, _no_rejected(records), receipts.limit(0), {**counts, "uploads": 0})
     else:
-        batch = Batch(rows, judged, _rejected(records, by_rules, feed.bronze), receipts, counts)
+        rejected = _rejected_by_contract(job, records, shape)
+        if by_rules is not None:
+            rejected = _with_refused(job, rejected, by_rules, feed.bronze)
+        batch = Batch(rows, judged, rejected, receipts, counts)
     gate.require_quality(job, marks, placed, winners(batch).filter("_state = 'live'"))
     return batch
 
 
 def _divided(marks: Marks, placed: DataFrame, *, one_row_a_record: bool) -> tuple[DataFrame, DataFrame]:
-    """The rows of records that no rule rejects; and each rejected record, once: `_source`, `_reasons`."""
+    """The rows of records that no rule rejects; and each rejected record, once: `_source`, `_key`, `_reasons`."""
     sound, failing = marks.off(placed.filter(~marks.rejects)), placed.filter(marks.rejects)
-    refused = failing.select("_source", marks.reasons.alias("_reasons"))
+    refused = failing.select("_source", "_key", marks.reasons.alias("_reasons"))
     if one_row_a_record or not marks.rejecting:
         return sound, refused
     record = F.struct("_source.upload", "_source.received", "_source.record")
     reasons = F.array_sort(F.array_distinct(F.flatten(F.collect_list("_reasons"))))
-    refused = refused.groupBy(record.alias("_source")).agg(reasons.alias("_reasons"))
+    key = F.lit(None).cast("string")  # it is a row that has one, not a record
+    refused = refused.groupBy(record.alias("_source")).agg(key.alias("_key"), reasons.alias("_reasons"))
     whole = F.broadcast(refused.select(F.col("_source").alias("_refused")))
     return sound.join(whole, record == F.col("_refused"), "left_anti"), refused
 
@@ -157,8 +169,9 @@ def winners(batch: Batch) -> DataFrame:
 
 
 def text_key(prefix: str, columns: tuple[str, ...]) -> Column:
-    """A row's `_key`: a JSON array keeps two columns from running into each other."""
-    return F.concat(F.lit(prefix), F.to_json(F.array(*(F.col(name).cast("string") for name in columns))))
+    """A row's `_key`: a JSON array keeps two columns from running into each other. Null where one of them is null."""
+    text = F.concat(F.lit(prefix), F.to_json(F.array(*(F.col(name).cast("string") for name in columns))))
+    return F.when(reduce(and_, (F.col(name).isNotNull() for name in columns)), text)
 
 
 def _receipts(bronze: DataFrame | None, records: DataFrame, refused: DataFrame, verdicts: DataFrame) -> DataFrame:
@@ -214,31 +227,55 @@ def _totals(receipts: DataFrame) -> dict[str, int]:
     return {**counts, "quarantined": counts["rejected"] + counts[UNPARSABLE]}
 
 
-def _rejected(records: DataFrame, refused: DataFrame | None, bronze: DataFrame) -> DataFrame:
-    """One row a rejected record, with its raw text and every reason. Bronze is read again for `refused` only."""
-    by_contract = records.filter("_rejected IS NOT NULL").select("_source", "_rejected")
-    if refused is None:
-        return by_contract
+def _rejected_by_contract(job: Job, records: DataFrame, shape: DataFrame) -> DataFrame:
+    """The records that their contract rejects, as `Batch.rejected`.
+
+    The function was never called on them: their key and sequence are told where it gives columns of those names and
+    types, taken to be the contract's.
+    """
+
+    def told(names: tuple[str, ...]) -> bool:
+        given = {field.name: field.dataType for field in records.schema}
+        return all(given.get(name) == shape.schema[name].dataType for name in names)
+
+    key = sequence = F.lit(None)
+    if isinstance(writes := job.node.writes, Merge):
+        key = text_key("k:", writes.keys) if told(writes.keys) else key
+        if writes.sequence_by is None:
+            sequence = F.col("_source.received")
+        elif told((writes.sequence_by,)):
+            sequence = F.col(writes.sequence_by)
+    rejected = records.filter("_rejected IS NOT NULL")
+    return rejected.select("_source", "_rejected", key.alias("key"), sequence.alias("sequence"))
+
+
+def _with_refused(job: Job, rejected: DataFrame, refused: DataFrame, bronze: DataFrame) -> DataFrame:
+    """`rejected` and the records whose rows their table rejects; bronze is read again for their raw text."""
+    is_merge = isinstance(job.node.writes, Merge)  # of an `Append` table it is a row that has a key, not a record
+    key, sequence = (F.col("_key"), F.col("_source.sequence")) if is_merge else (F.lit(None), F.lit(None))
+    by_rules = refused.select("_source.*", key.alias("key"), sequence.alias("_sequence"), "_reasons")
     raw = bronze.filter("_state = 'live'").select("upload", "record", "raw", "raw_encoding")
-    joined = refused.select("_source.*", "_reasons").join(raw, ["upload", "record"])
     body = F.struct("raw", "raw_encoding", F.col("_reasons").alias("reasons")).cast(REJECTED)
-    by_table = joined.select(F.struct("upload", "received", "record").alias("_source"), body.alias("_rejected"))
-    return by_contract.union(by_table)
+    source = F.struct("upload", "received", "record")
+    found = by_rules.join(raw, ["upload", "record"])
+    return rejected.union(found.select(source.alias("_source"), body.alias("_rejected"), "key", "_sequence"))
 
 
 def _no_rejected(records: DataFrame) -> DataFrame:
-    return records.select("_source", "_rejected").limit(0)
+    none = F.lit(None)
+    return records.select("_source", "_rejected", none.alias("key"), none.alias("sequence")).limit(0)
 
 
-def all_states(winners: DataFrame, batch: Batch) -> DataFrame:
+def all_states(job: Job, winners: DataFrame, batch: Batch) -> DataFrame:
     """Live rows, tombstones, rejected records and receipts as rows of one schema."""
     source = winners.schema["_source"].dataType.simpleString()  # as text: every part of it may be null
-    none = F.lit(None)
+    none, run = F.lit(None), job.committer.run
+    first = F.lit(run).alias("run"), F.lit(began(run)).alias("first_seen")
     rejected = batch.rejected.select(
         text_key("r:", ("_source.upload", "_source.record")).alias("_key"),
-        F.struct("_source.*", none.alias("sequence")).cast(source).alias("_source"),
+        F.struct("_source.*", "sequence").cast(source).alias("_source"),
         F.lit("rejected").alias("_state"),
-        "_rejected",
+        F.struct("_rejected.*", "key", *first).cast(KEPT).alias("_rejected"),
     )
     receipts = batch.receipts.select(
         F.concat(F.lit("u:"), "upload").alias("_key"),
@@ -246,7 +283,7 @@ def all_states(winners: DataFrame, batch: Batch) -> DataFrame:
         F.lit("receipt").alias("_state"),
         "_receipt",
     )
-    rows = winners.withColumn("_rejected", none.cast(REJECTED)).withColumn("_receipt", none.cast(RECEIPT))
+    rows = winners.withColumn("_rejected", none.cast(KEPT)).withColumn("_receipt", none.cast(RECEIPT))
     return rows.unionByName(rejected, allowMissingColumns=True).unionByName(receipts, allowMissingColumns=True)
 
 
@@ -267,6 +304,11 @@ def check_metrics(job: Job, counts: dict[str, int], commit: Commit) -> None:
         expected = {"numTargetRowsInserted": new, "numTargetRowsUpdated": counts["held"]}
     else:
         expected = {"numOutputRows": written(counts) + beside}
+    require_metrics(job, commit, expected)
+
+
+def require_metrics(job: Job, commit: Commit, expected: Mapping[str, int]) -> None:
+    """Raises BatchRefused where Delta counted other rows in the commit."""
     told = {name: int(commit.metrics.get(name, -1)) for name in expected}
     if told != expected:
         raise BatchRefused(

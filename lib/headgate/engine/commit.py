@@ -35,6 +35,9 @@ _MERGE_CONFS = "spark.databricks.delta"
 _METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 _GAIN_COLUMNS = {"mergeSchema": "true"}  # what else may not change is checked before (`schema`)
 
+# What a commit says of itself alone; everything else goes on with the table.
+_OF_ONE_COMMIT = ("counts", "copied_from", "rolled_back", "replay", "quality", "accepted")
+
 # Set when a table is made. Only Headgate's own maintenance cleans a log: it knows what dependents still need.
 TABLE_PROPERTIES = {
     "delta.enableChangeDataFeed": "true",
@@ -194,7 +197,7 @@ def carrying(session: SparkSession, metadata: Mapping[str, Any]) -> Iterator[Non
 
 def taken_over(own: Mapping[str, Any], head: Head, **told: Any) -> dict[str, Any]:
     """What a commit without work of its own carries: the position in `own`, taken over while `head` stood."""
-    kept = {key: value for key, value in own.items() if key not in ("counts", "copied_from", "rolled_back", "quality", "accepted")}
+    kept = {key: value for key, value in own.items() if key not in _OF_ONE_COMMIT}
     return {**kept, "run": new_run_id(), "planned": head.version, **told}
 
 
@@ -212,6 +215,11 @@ def _set(session: SparkSession, confs: Mapping[str, str]) -> Iterator[None]:
 def new_run_id() -> str:
     """A run's name. Not the process's id: two containers often have the same, and a race is told by this alone."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+
+
+def began(run: str) -> datetime:
+    """When the run of a name that `new_run_id` gave began, to the second."""
+    return datetime.strptime(run.partition("-")[0], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
 
 
 def _is_txn(action: Mapping[str, Any], app: str, version: int) -> bool:

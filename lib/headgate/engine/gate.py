@@ -21,6 +21,7 @@ from headgate.engine.outcome import Job
 from headgate.engine.rules import Rule, judge_batch, rules_of
 from headgate.errors import BatchRefused
 from headgate.graph import Node
+from headgate.plan import Kind
 from headgate.quality import MOST_EXAMPLES, Result
 from headgate.suite import Expectation, Suite, require_columns
 from headgate.table import Append, Merge
@@ -71,15 +72,16 @@ def judge_rows(job: Job, rows: DataFrame, shape: DataFrame) -> DataFrame:
 def require_quality(job: Job, marks: Marks, marked: DataFrame, published: DataFrame) -> None:
     """Judges the batch by the table's suite. The results go with the commit, or with the BatchRefused that it raises.
 
-    marked: every row that the function gave. published: the live rows that the commit would write.
+    marked: every row that the function gave. published: the live rows that the commit would write. Records that are
+    taken through again by a person are no batch: each is judged, their shares and sums are not.
     """
-    if job.suite is None:
+    quarantines = isinstance(job.node.writes, Append | Merge)
+    if job.suite is None or (quarantines and job.work.kind in (Kind.BACKFILL, Kind.REPLAY)):
         return
     results = _by_row(job.suite, marks, marked)
     views = {name: live_rows(job, name) for name in job.node.sources if not name.startswith("bronze.")}
     results += judge_batch(job.suite, published, views)
     told = [result.as_dict() for result in results]
-    quarantines = isinstance(job.node.writes, Append | Merge)
     wrong = [result for result in results if _fails(_of(job.suite, result), result, quarantines=quarantines)]
     refusing = [result for result in wrong if result.expectation not in job.accepted]
     if refusing:
@@ -133,22 +135,12 @@ def _of(suite: Suite, result: Result) -> Expectation:
 def _refused(job: Job, results: Sequence[Result], told: list[dict]) -> BatchRefused:
     accept = " ".join(f"--accept-failed '{result.expectation}'" for result in results)
     return BatchRefused(
-        "; ".join(_said(result) for result in results),
+        "; ".join(result.said for result in results),
         where=job.project.relative(job.suite.path) if job.suite else job.node.name,
         fix="correct what was sent, the function or the suite, and run again: nothing was written. To publish it as "
         f"it is: headgate run -s {job.node.name} {accept} --reason \"...\"",
         results=told,
     )
-
-
-def _said(result: Result) -> str:
-    """One failure, as a person reads it."""
-    found = f"{result.expectation} failed"
-    if result.judged is not None and result.unexpected:
-        found += f": {result.unexpected:,} of {result.judged:,} rows"
-    if result.observed is not None:
-        found += f": found {result.observed}"
-    return found + (f", such as {'; '.join(result.examples[:2])}" if result.examples else "")
 
 
 def require_one_row_a_record(rows: DataFrame, node: Node) -> None:

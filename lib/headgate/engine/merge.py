@@ -17,6 +17,7 @@ from pyspark.sql import functions as F
 
 from headgate.engine.batch import (
     Batch,
+    Feed,
     Sound,
     all_states,
     changes_rows,
@@ -41,17 +42,23 @@ Within = Callable[[str], Column]
 
 def build_merge(job: Job) -> Outcome:
     """Merges what is new. Raises BatchRefused, with the target untouched, where the gate refuses it."""
+    batch, within = judged(job, read_feed(job))
+    commit = _commit(job, batch, within)
+    check_metrics(job, batch.counts, commit)
+    counts = batch.counts
+    return Outcome(commit.version, counts["records"], written(counts), counts["quarantined"], counts)
+
+
+def judged(job: Job, feed: Feed) -> tuple[Batch, Within]:
+    """The feed's records beside what the target holds, and a condition that every target row of their keys meets."""
     bounds: list[Within] = []
 
     def verdicts(rows: DataFrame, _: Sound) -> DataFrame:
         bounds.append(_within_keys(rows))
         return _verdicts(job, rows, bounds[0])
 
-    batch = judge(job, read_feed(job), partial(placed, writes=job.writes_as(Merge)), verdicts, one_row_a_record=True)
-    commit = _commit(job, batch, bounds[0])
-    check_metrics(job, batch.counts, commit)
-    counts = batch.counts
-    return Outcome(commit.version, counts["records"], written(counts), counts["quarantined"], counts)
+    batch = judge(job, feed, partial(placed, writes=job.writes_as(Merge)), verdicts, one_row_a_record=True)
+    return batch, bounds[0]
 
 
 def placed(rows: DataFrame, writes: Any) -> DataFrame:
@@ -114,7 +121,7 @@ def _within_keys(rows: DataFrame) -> Within:
 
 def _commit(job: Job, batch: Batch, within: Within) -> Commit:
     """The target's one commit: rows, tombstones, rejected records, receipts, position."""
-    rows = all_states(winners(batch), batch)
+    rows = all_states(job, winners(batch), batch)
     facts = {"counts": batch.counts, "changes_rows": changes_rows(batch.counts)}
     partition_by = ["_state", *job.writes_as(Merge).partition_by]
     spread = rows.hint("rebalance", *partition_by)

@@ -23,6 +23,7 @@ from headgate.engine.inputs import moved_snapshot
 from headgate.engine.merge import build_merge
 from headgate.engine.outcome import Job, Outcome
 from headgate.engine.replace import build_replace
+from headgate.engine.replay import Replayed, replay
 from headgate.engine.stage import stages
 from headgate.environment import Environment
 from headgate.errors import BatchRefused, ContractChanged, HeadgateError, LostRace, StorageError, TableError
@@ -186,11 +187,31 @@ class Runner:
 
     def backfill(self, name: str, *, uploads: Iterable[str] = (), asked: str = "") -> Report:
         """Computes chosen uploads, or the slices that meet the condition `asked`, again."""
+        chosen = list(uploads)
+
+        def build(job: Job) -> Outcome | None:
+            return build_replace(job) if asked else backfill_uploads(job, chosen)
+
+        return self._again(name, Kind.BACKFILL, build, asked)
+
+    def replay(self, name: str, *, where: str = "", dry_run: bool = False) -> tuple[Report, Replayed | None]:
+        """Takes the rejected records that meet `where` through again; what became of them is None where that failed."""
+        found: list[Replayed] = []
+
+        def through(job: Job) -> Outcome | None:
+            found.append(replay(job, where, dry_run=dry_run))
+            return found[0].outcome
+
+        report = self._again(name, Kind.REPLAY, through)
+        return report, next(iter(found), None)
+
+    def _again(self, name: str, kind: Kind, build: Callable[[Job], Outcome | None], asked: str = "") -> Report:
+        """Work at the table's position that a person asked for."""
         started = time.monotonic()
         try:
-            work, node = self._planner.backfilled(name), self._graph.node(name)
+            work, node = self._planner.backfilled(name, kind), self._graph.node(name)
             with self._job(self._new_session(work), node, work, asked) as job:
-                outcome = build_replace(job) if asked else backfill_uploads(job, list(uploads))
+                outcome = build(job)
         except Exception as error:
             return _failed(name, error, started)
         if outcome is None or outcome.version == work.head.version:

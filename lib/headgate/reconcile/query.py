@@ -23,9 +23,16 @@ class Query:
         for name, table in tables.items():
             self._builder.register(name, table)
 
+    def table(self, sql: str) -> pa.Table:
+        """The answer, whole."""
+        return self._stream(sql).read_all()
+
     def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
         """The answer in Arrow batches, as they come."""
-        yield from pa.RecordBatchReader.from_stream(self._builder.execute(sql))
+        yield from self._stream(sql)
+
+    def _stream(self, sql: str) -> pa.RecordBatchReader:
+        return pa.RecordBatchReader.from_stream(self._builder.execute(sql))
 
     def rows(self, sql: str) -> Iterator[dict[str, Any]]:
         """The rows of the answer, as they come."""

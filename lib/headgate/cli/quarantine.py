@@ -1,0 +1,139 @@
+"""`headgate quarantine`: the records that tables rejected: what waits and why, and the way back."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from headgate import quarantine
+from headgate.cli.options import Target, print_json, target_options
+from headgate.cli.output import print_table, progress
+from headgate.cli.run import print_reports
+from headgate.cli.show import print_rows, rows_options
+from headgate.cli.work import spark_at_work, spark_that_looks, wait_option
+from headgate.graph import Graph, Node, load_graph
+from headgate.ledger import Ledger
+from headgate.plan import Kind, Planner
+
+if TYPE_CHECKING:
+    from headgate.engine.replay import Replayed
+    from headgate.engine.run import Report
+
+_NUMBERS = ("open", "superseded")
+_WHERE = f"Records that meet an SQL condition on {', '.join(quarantine.COLUMNS)}."
+
+
+@click.group()
+def command() -> None:
+    """Show the records that tables rejected, and take them through again."""
+
+
+@command.command("list")
+@target_options
+def list_(target: Target) -> None:
+    """Print how many records each table holds in quarantine, and for which reasons.
+
+    superseded: a newer row of the record's key stands in the table. open: none does, or it cannot be told.
+    """
+    graph, ledger = load_graph(target.project), Ledger(target.environment)
+    found = [quarantine.totals(ledger, graph.node(name)) for name in quarantine.tables(graph, ledger)]
+    if target.as_json:
+        print_json({"tables": found})
+        return
+    columns = ["table", *_NUMBERS]
+    print_table(columns, [[one[name] for name in columns] for one in found], _NUMBERS)
+    for one in found:
+        _print_reasons(f"{one['table']}: why", one["reasons"], _NUMBERS)
+
+
+@command.command()
+@click.argument("table")
+@click.option("--where", default="", metavar="SQL", help=_WHERE)
+@rows_options
+@target_options
+def show(target: Target, table: str, where: str, limit: int, shape: str | None) -> None:
+    """Print the records that TABLE rejected, the newest first.
+
+    table shows the columns that fit a screen; json prints one object a line, csv nested values as JSON.
+    """
+    node = _node(load_graph(target.project), table)
+    found = quarantine.rejected(Ledger(target.environment), node, where=where, limit=limit or None)
+    print_rows(target, found, shape, quarantine.SHORT)
+
+
+@command.command()
+@click.argument("table")
+@click.option("--where", default="", metavar="SQL", help=_WHERE)
+@click.option("--dry-run", is_flag=True, help="Only tell how many would pass, and why the others would stay.")
+@wait_option
+@target_options
+def replay(target: Target, table: str, where: str, dry_run: bool, no_wait: bool) -> None:
+    """Take the rejected records of TABLE through again: after its contract, suite or function was corrected.
+
+    They keep their order, so a newer row of the same key stays. What passes leaves the quarantine in the commit that
+    merges it; what fails keeps its place, with its new reasons. It can be repeated.
+    """
+    graph = load_graph(target.project)
+    planner = Planner(target.environment, graph)
+    node = _node(graph, table)
+    some = quarantine.rejected(planner.ledger, node, where=where, limit=1)  # a wrong condition is said before Spark
+    planner.backfilled(node.name, Kind.REPLAY)
+    if some.num_rows == 0:
+        _print_nothing(target, node)
+        return
+    from headgate.engine.run import Runner
+
+    session_for = spark_that_looks(target) if dry_run else spark_at_work(target, wait=not no_wait)
+    with session_for as session:
+        runner = Runner(target.project, target.environment, graph, session, progress)
+        report, found = runner.replay(node.name, where=where, dry_run=dry_run)
+    _print_replay(target, runner.run_id, report, found, dry_run=dry_run)
+    if report.status == "failed":
+        sys.exit(1)
+
+
+def _node(graph: Graph, table: str) -> Node:
+    return graph.node(table.removeprefix(quarantine.PREFIX))
+
+
+def _print_nothing(target: Target, node: Node) -> None:
+    if target.as_json:
+        print_json({"run": None, "tables": [], "records": 0, "released": 0, "stay": 0, "reasons": []})
+    else:
+        click.echo(f"nothing to do: {node.name} holds no such record in quarantine")
+
+
+def _print_replay(target: Target, run: str, report: Report, found: Replayed | None, *, dry_run: bool) -> None:
+    if target.as_json:
+        counts = {name: getattr(found, name, None) for name in ("records", "released", "stay", "reasons")}
+        print_json({"run": run, "tables": [asdict(report)], **counts})
+        return
+    if report.status != "current":
+        print_reports(run, [report])
+    if found is None:
+        return
+    would = "would " if dry_run else ""
+    left = f"{found.released:,} {would}leave the quarantine, {found.stay:,} {would}stay"
+    click.echo(f"{found.records:,} records: {left}")
+    _print_reasons("why they stay", found.reasons, ("records",))
+    click.echo(f"\n{_what_next(report, dry_run=dry_run)}")
+
+
+def _what_next(report: Report, *, dry_run: bool) -> str:
+    if dry_run:
+        return "nothing was written: leave out --dry-run to do it"
+    if report.status == "current":
+        return "nothing was written: nothing differs"
+    return "next: headgate run (what reads it)"
+
+
+def _print_reasons(title: str, reasons: Iterable[Mapping[str, Any]], numbers: tuple[str, ...]) -> None:
+    """A line a reason; a record with several counts in each."""
+    columns = ["column", "rule", *numbers]
+    if rows := [[told[name] for name in columns] for told in reasons]:
+        click.echo(f"\n{title}")
+        print_table(columns, rows, numbers)

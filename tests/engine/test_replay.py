@@ -1,0 +1,348 @@
+"""Rejected records go through again: what passes leaves the quarantine, and the table is that of a clean run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from pyspark.sql import SparkSession
+
+from headgate import faults, quarantine
+from headgate.cli import quarantine as verb
+from headgate.cli.history import describe
+from headgate.engine.replay import Replayed
+from headgate.engine.rollback import roll_back
+from headgate.errors import UsageError
+from headgate.plan import Kind
+from headgate.status import status
+from tests.engine.test_reconcile import found as findings
+from tests.engine.test_resume import Killed
+from tests.engine.world import NOON, World, edit_project, sale, write_project
+
+SILVER, GOLD = "silver.transactions", "gold.daily_store_sales"
+CONTRACT = "conf/datasets/transactions.yaml"
+REQUIRED = "- name: currency\n        logicalType: string\n        required: true\n"
+OPTIONAL = "- name: currency\n        logicalType: string\n"
+
+# The third upload, and what becomes of each record once a currency may be missing.
+THIRD = [
+    sale(9, day=2, currency=None),  # is inserted
+    sale(10, day=2, currency=None, total="1.005"),  # stays, for its total alone
+    sale(1, currency=None),  # is superseded: the second upload corrected it
+    sale(11, day=2),  # was accepted
+    sale(3, day=2, revised=1, currency=None, voided=True),  # deletes
+]
+
+
+@pytest.fixture(scope="module")
+def three_runs(two_runs: World, tmp_path_factory: pytest.TempPathFactory) -> World:
+    """A lake of three runs, to be copied and never changed: four records of the last and one of the first wait."""
+    world = two_runs.copy(tmp_path_factory.mktemp("three") / "lake")
+    world.upload(THIRD, key="third")
+    world.run_well()
+    return world
+
+
+@pytest.fixture
+def waiting(three_runs: World, tmp_path: Path) -> World:
+    return three_runs.copy(tmp_path / "lake")
+
+
+@pytest.fixture
+def corrected(waiting: World, tmp_path: Path) -> World:
+    """Under a contract in which a currency may be missing."""
+    return edit_project(waiting, tmp_path / "project", CONTRACT, REQUIRED, OPTIONAL)
+
+
+def replayed(world: World, where: str = "", table: str = SILVER, **how: Any) -> Replayed:
+    """What became of the records in a replay that went well."""
+    report, found = world.runner().replay(table, where=where, **how)
+    assert found is not None, report.error
+    return found
+
+
+def clean(world: World) -> World:
+    """A copy of the lake whose silver is built anew by the project as it is now, and what reads it after that."""
+    other = world.copy(world.lake.parent / "clean")
+    other.project, other.graph = world.project, world.graph
+    other.run(SILVER, rebuild=True)
+    return other
+
+
+def view(world: World, where: str = "", table: str = SILVER) -> list[dict[str, Any]]:
+    return quarantine.rejected(world.planner().ledger, world.graph.node(table), where=where).to_pylist()
+
+
+def statuses(world: World) -> dict[tuple[str, int], str]:
+    """(upload, record) -> open or superseded."""
+    return {(one["upload"], one["record"]): one["status"] for one in view(world)}
+
+
+def test_what_passes_now_leaves_the_quarantine_and_the_table_is_that_of_a_clean_run(corrected: World) -> None:
+    position = corrected.planner().ledger.head(SILVER).position
+    found = replayed(corrected)
+    assert (found.records, found.released, found.stay) == (5, 3, 2)
+    assert {name: found.counts[name] for name in ("inserted", "deleted", "superseded")} == {
+        "inserted": 1, "deleted": 1, "superseded": 1,
+    }  # fmt: skip
+    assert findings(corrected) == {}
+    built = clean(corrected)
+    assert corrected.contents([SILVER]) == built.contents([SILVER])
+    assert corrected.planner().ledger.head(SILVER).position == position
+    corrected.run_well()
+    built.run_well()
+    assert corrected.rows(GOLD) == built.rows(GOLD)
+
+
+def test_a_replay_repeated_commits_nothing(corrected: World) -> None:
+    replayed(corrected)
+    version = corrected.version(SILVER)
+    report, found = corrected.runner().replay(SILVER)
+    assert (report.status, found and found.released, corrected.version(SILVER)) == ("current", 0, version)
+
+
+def test_a_replay_without_a_correction_commits_nothing(waiting: World) -> None:
+    version = waiting.version(SILVER)
+    assert replayed(waiting).released == 0
+    assert waiting.version(SILVER) == version
+
+
+def test_a_rejected_record_keeps_its_key_its_version_and_the_run_that_rejected_it(waiting: World) -> None:
+    [one] = view(waiting, "record = 1")
+    assert (one["key"], one["sequence"]) == (f'k:["{THIRD[1]["transaction_id"]}"]', NOON.replace(hour=9))
+    commit = waiting.planner().ledger.commit(SILVER, waiting.version(SILVER))
+    assert one["run"] == commit.own["run"]
+    assert f"{one['first_seen']:%Y%m%dT%H%M%S}" == one["run"].partition("-")[0]
+    assert one["first_seen"] <= commit.time
+    [broken] = view(waiting, "why LIKE 'unparsable%'")
+    assert (broken["key"], broken["sequence"]) == (None, None)
+
+
+def test_what_fails_keeps_its_place_and_its_first_run_with_its_new_reasons(corrected: World) -> None:
+    [before] = view(corrected, "record = 1 AND why LIKE '%total%'")
+    assert before["why"] == "currency required; total type: decimal(12,2) (1.005)"
+    replayed(corrected)
+    [after] = view(corrected, "record = 1")
+    changed = {"why": "total type: decimal(12,2) (1.005)", "reasons": before["reasons"][1:]}
+    assert after == {**before, **changed}
+
+
+def test_a_dry_run_tells_what_would_pass_and_why_the_rest_would_stay_and_writes_nothing(corrected: World) -> None:
+    version = corrected.version(SILVER)
+    found = replayed(corrected, dry_run=True)
+    assert (found.records, found.released, found.stay, found.outcome) == (5, 3, 2, None)
+    assert found.reasons == [
+        {"column": "", "rule": "unparsable", "records": 1},
+        {"column": "total", "rule": "type: decimal(12,2)", "records": 1},
+    ]
+    assert corrected.version(SILVER) == version
+
+
+def test_only_the_records_that_meet_a_condition_go_through(corrected: World) -> None:
+    found = replayed(corrected, "record = 0 AND why LIKE 'currency%'")
+    assert (found.records, found.released) == (1, 1)
+    third = corrected.sent[-1].id
+    assert [record for upload, record, _ in corrected.rejected() if upload == third] == [1, 2, 4]
+    counts = corrected.receipts()[third]
+    assert counts == {"records": 5, "unparsable": 0, "rejected": 3, "no_row": 0, "accepted": 2}
+    assert replayed(corrected, "record = 77").records == 0
+
+
+def test_a_record_is_superseded_once_a_newer_row_of_its_key_stands(waiting: World) -> None:
+    third = waiting.sent[-1].id
+    of_third = {record: told for (upload, record), told in statuses(waiting).items() if upload == third}
+    assert of_third == {0: "open", 1: "open", 2: "superseded", 4: "open"}
+    waiting.upload([sale(10, day=2, revised=1, total="2.00"), sale(9, day=2)], key="correction", at=waiting.now)
+    waiting.run_well()
+    of_third = {record: told for (upload, record), told in statuses(waiting).items() if upload == third}
+    assert of_third[1] == "superseded"
+
+
+def test_a_rollback_brings_the_quarantine_back_and_it_can_be_replayed_again(corrected: World) -> None:
+    ledger, before = corrected.planner().ledger, corrected.contents([SILVER])
+    seen = view(corrected)
+    replayed(corrected)
+    after = corrected.contents([SILVER])
+    head = ledger.head(SILVER)
+    roll_back(corrected.spark, ledger, head, head.version - 1)
+    assert corrected.contents([SILVER]) == before
+    assert view(corrected) == seen
+    assert describe(ledger.commit(SILVER, head.version + 1))["replay"] is None
+    replayed(corrected)
+    assert corrected.contents([SILVER]) == after
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_replay_that_is_killed_while_another_bad_upload_arrives_is_whole_once_it_is_repeated(
+    corrected: World, when: str
+) -> None:
+    def die(name: str) -> None:
+        if name == f"{when}_commit:{SILVER}":
+            raise Killed(name)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(faults, "point", die)
+        corrected.runner().replay(SILVER)
+    corrected.upload([sale(12, day=2, total="3.001"), sale(9, day=2, revised=1), "{worse"], key="fourth")
+    corrected.run_well()
+    replayed(corrected)
+    assert corrected.contents([SILVER]) == clean(corrected).contents([SILVER])
+    waiting = [(upload, record) for upload, record, _ in corrected.rejected()]
+    first, _, third, fourth = (sent.id for sent in corrected.sent)
+    assert sorted(waiting) == sorted([(first, 3), (third, 1), (fourth, 0), (fourth, 2)])
+
+
+def test_history_says_which_replay_released_what(corrected: World) -> None:
+    last_batch = status(corrected.environment, corrected.graph, corrected.planner())["quarantine"]
+    where = "why LIKE 'currency%'"
+    report, _ = corrected.runner().replay(SILVER, where=where)
+    told = describe(corrected.planner().ledger.commit(SILVER, report.version))
+    assert told["replay"] == {"where": where, "released": 3, "uploads": {corrected.sent[-1].id: 3}}
+    assert (told["counts"]["records"], told["counts"]["quarantined"]) == (4, 1)
+    after = status(corrected.environment, corrected.graph, corrected.planner())["quarantine"]
+    assert [one.get("last") for one in after] == [one.get("last") for one in last_batch]
+
+
+def test_a_contract_that_old_rows_do_not_follow_is_refused(waiting: World, tmp_path: Path) -> None:
+    changed = edit_project(waiting, tmp_path / "project", CONTRACT, "decimal(12,2)", "decimal(12,3)")
+    with pytest.raises(UsageError, match="its contract changed: items"):
+        changed.planner().backfilled(SILVER, Kind.REPLAY)
+
+
+# --- the command line
+
+
+@pytest.fixture
+def headgate(corrected: World, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str]]:
+    """Calls `headgate quarantine replay` with the tests' own session; gives exit code and output."""
+
+    @contextmanager
+    def session(*_: Any, **__: Any) -> Iterator[SparkSession]:
+        yield corrected.spark
+
+    monkeypatch.setattr(verb, "spark_at_work", session)
+    monkeypatch.setattr(verb, "spark_that_looks", session)
+
+    def call(*arguments: str) -> tuple[int, str]:
+        where = ["--project", str(corrected.project.root)]
+        environ = {"HEADGATE_LAKE": str(corrected.lake)}
+        result = CliRunner(env=environ).invoke(verb.command, ["replay", SILVER, *arguments, *where])
+        return result.exit_code, result.output
+
+    return call
+
+
+def test_the_command_replays_and_tells_what_it_released_and_why_the_rest_stays(headgate, corrected: World) -> None:
+    code, told = headgate("--dry-run")
+    assert code == 0
+    assert "5 records: 3 would leave the quarantine, 2 would stay" in told
+    assert "type: decimal(12,2)        1" in told
+    assert "nothing was written" in told
+    code, told = headgate("--json")
+    found = json.loads(told.splitlines()[-1])
+    assert (code, found["records"], found["released"], found["stay"]) == (0, 5, 3, 2)
+    assert found["tables"][0]["work"] == "replay"
+    assert found["tables"][0]["version"] == corrected.version(SILVER)
+    code, told = headgate()
+    assert (code, told.splitlines()[-1]) == (0, "nothing was written: nothing differs")
+    code, told = headgate("--where", "record = 77")
+    assert (code, told) == (0, f"nothing to do: {SILVER} holds no such record in quarantine\n")
+
+
+# --- a function that is corrected, and an `Append` table
+
+CODES = {
+    "conf/environments/local.yaml": "lake: lake\nengine: local\n",
+    **{
+        f"conf/datasets/{name}.yaml": f"""
+            apiVersion: v3.1.0
+            kind: DataContract
+            id: {name}
+            version: 1.0.0
+            status: active
+            team: {{name: tests}}
+            schema:
+              - name: {name}
+                logicalType: object
+                properties:
+                  - {{name: code, logicalType: string}}
+                  - {{name: label, logicalType: string, required: true}}
+            customProperties:
+              - {{property: headgate.format, value: jsonl}}
+        """
+        for name in ("codes", "lines")
+    },
+    "jobs/silver/codes.py": """
+        from pyspark.sql import functions as F
+        from headgate import SOURCE, Changes, Merge, table
+
+        @table("silver.codes", reads={"rows": Changes("bronze.codes")}, writes=Merge(keys=["code"]))
+        def codes(rows):
+            '''One row per code.'''
+            return rows.select(F.nullif("code", F.lit("-")).alias("code"), "label", SOURCE)
+    """,
+    "jobs/silver/lines.py": """
+        from pyspark.sql import functions as F
+        from headgate import SOURCE, Append, Changes, table
+
+        @table("silver.lines", reads={"rows": Changes("bronze.lines")}, writes=Append())
+        def lines(rows):
+            '''One row per letter of a code.'''
+            letters = F.explode(F.split("code", "")).alias("letter")
+            return rows.select("label", letters, SOURCE)
+    """,
+    "jobs/silver/letters.py": """
+        from headgate import SOURCE, Append, Changes, table
+
+        @table("silver.letters", reads={"rows": Changes("silver.lines")}, writes=Append())
+        def letters(rows):
+            '''One row per letter of a code, again.'''
+            return rows.select("letter", SOURCE)
+    """,
+}
+NEEDED = "- {name: label, logicalType: string, required: true}"
+
+
+@pytest.fixture
+def codes(spark: SparkSession, tmp_path: Path) -> World:
+    return World(spark, write_project(tmp_path / "project", CODES), tmp_path / "lake")
+
+
+def test_a_record_that_a_corrected_function_can_place_is_released(codes: World) -> None:
+    codes.records("codes", [{"code": "-", "label": "x"}, {"code": "a", "label": "y"}], key="first")
+    codes.run_well("+silver.codes")
+    [before] = view(codes, table="silver.codes")
+    assert (before["why"], before["key"], before["sequence"]) == ("code key is null", None, before["received"])
+    edit_project(codes, codes.project.root, "jobs/silver/codes.py", 'F.nullif("code", F.lit("-"))', 'F.col("code")')
+    assert replayed(codes, table="silver.codes").released == 1
+    assert [row["code"] for row in codes.rows("silver.codes")] == ["-", "a"]
+    assert view(codes, table="silver.codes") == []
+
+
+def test_the_rows_of_an_append_tables_released_record_come_once_to_it_and_to_what_reads_it(codes: World) -> None:
+    codes.records("lines", [{"code": "ab", "label": "x"}, {"code": "cd"}, {"code": "ef"}], key="first")
+    codes.run_well("+silver.letters")
+    assert [one["key"] for one in view(codes, table="silver.lines")] == [None, None]
+    edit_project(codes, codes.project.root, "conf/datasets/lines.yaml", NEEDED, NEEDED.replace(", required: true", ""))
+    assert replayed(codes, "record = 1", table="silver.lines").counts["inserted"] == 2
+    assert replayed(codes, table="silver.lines").counts["inserted"] == 2
+    assert replayed(codes, table="silver.lines").records == 0
+    [counts] = codes.receipts("silver.lines").values()
+    assert counts == {"records": 3, "unparsable": 0, "rejected": 0, "no_row": 0, "accepted": 3}
+    assert codes.kinds() == {"silver.letters": "increment"}
+    codes.run_well("silver.letters")
+    for table in ("silver.lines", "silver.letters"):
+        assert sorted(row["letter"] for row in codes.rows(table)) == list("abcdef")
+
+
+def test_a_table_that_reads_no_upload_has_nothing_to_replay(codes: World) -> None:
+    codes.records("lines", [{"code": "ab", "label": "x"}], key="first")
+    codes.run_well("+silver.letters")
+    report, found = codes.runner().replay("silver.letters")
+    assert (report.status, found) == ("failed", None)
+    assert "has no quarantine" in report.reason
