@@ -21,6 +21,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StringType
 
 from headgate.engine.gx import Condition, Found, GxFrame, refused
+from headgate.engine.plain import BATCH_VIEW, plain_judge
 from headgate.quality import Result
 from headgate.suite import QUERY, Expectation, Suite
 
@@ -69,7 +70,7 @@ def rules_of(suite: Suite, shape: DataFrame, cache: Path | None) -> list[Rule]:
 def judge_batch(
     suite: Suite, rows: DataFrame, views: Mapping[str, DataFrame], *, table: bool = False
 ) -> list[Result]:
-    """The results of the suite's batch expectations on `rows`, in its order, by GX's own engine.
+    """The results of the suite's batch expectations on `rows`, in its order, by GX's own engine or as it would.
 
     rows: staged already: it is read several times. Headgate's own columns (`_...`) are left out. views: the other
     tables that queries name, by name (`Suite.relations`), of the session of `rows`. table: those of scope `table`
@@ -78,10 +79,15 @@ def judge_batch(
     chosen = [e for e in suite.expectations if (table if e.scope == "table" else e.kind == "batch")]
     if not chosen:
         return []
+    batch = rows.select(*(f"`{name}`" for name in rows.columns if not name.startswith("_")))
+    plain = {expectation.name: judge for expectation in chosen if (judge := plain_judge(expectation))}
+    by_gx = [expectation for expectation in chosen if expectation.name not in plain]
     with _viewed(rows.sparkSession, views):
-        frame = GxFrame(rows.select(*(f"`{name}`" for name in rows.columns if not name.startswith("_"))))
-        found = frame.validate(chosen)
-    return [_result(expectation, one) for expectation, one in zip(chosen, found, strict=True)]
+        found = {name: judge(batch) for name, judge in plain.items()}
+        if by_gx:
+            validated = GxFrame(batch).validate(by_gx)
+            found |= {expectation.name: one for expectation, one in zip(by_gx, validated, strict=True)}
+    return [_result(expectation, found[expectation.name]) for expectation in chosen]
 
 
 # --- rows
@@ -181,7 +187,7 @@ def _viewed(session: SparkSession, views: Mapping[str, DataFrame]) -> Iterator[N
     try:
         yield
     finally:
-        for name in (_GX_VIEW, *views):
+        for name in (_GX_VIEW, BATCH_VIEW, *views):
             session.catalog.dropTempView(name)
 
 
