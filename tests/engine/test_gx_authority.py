@@ -11,7 +11,7 @@ import datetime
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -118,7 +118,7 @@ def _rows() -> Iterator[Asked]:
         yield BETWEEN, {"column": "quantity", "min_value": 1, "max_value": 5, "mostly": mostly}
     for condition in CONDITIONS.values():
         yield BETWEEN, {"column": "quantity", "min_value": 2, **condition}
-        yield NULL, {"column": "kind", **condition}
+    yield NULL, {"column": "kind", **CONDITIONS["or"]}
     yield NOT_NULL, {"column": "kind"}
     yield NOT_NULL, {"column": "kind", "mostly": 0.9}
     yield NOT_NULL, {"column": "price"}
@@ -180,7 +180,7 @@ def _batches() -> Iterator[Asked]:
     yield _range("min", "2026-01-01T00:00:00", None, column="sold_at")
     yield _range("sum", 0, 10, column="quantity", **some)
     yield _range("max", 0, 5, column="quantity", row_condition=_compared("kind", "==", "a"))
-    yield _range("mean", 0, 10, column="address.zip")
+    yield _range("max", 0, 10, column="address.zip")
     yield _range("max", 0, 10, column="price")
     yield _range("unique_value_count", 1, 3, column="kind")
     yield _range("proportion_of_unique_values", 0.5, 1, column="kind")
@@ -235,6 +235,14 @@ def _named(cases: list[Asked], prefix: str) -> list[dict[str, Any]]:
 
 FILE = {"name": "silver.cases", "expectations": _named(ROW_CASES, "row ") + _named(BATCH_CASES, "batch ")}
 NAMES = [expectation["meta"]["headgate"]["name"] for expectation in FILE["expectations"]]
+#: The first case of each type: what frames that have little to compare are judged by.
+FIRST = [names[0] for names in ([n for n in NAMES if n.endswith(f" {k}")] for k in _known()) if names]
+CASES = [("mixed", name) for name in NAMES] + [(frame, name) for frame in ("empty", "nulls") for name in FIRST]
+
+
+def _asked(frame: str) -> list[dict[str, Any]]:
+    names = {name for of, name in CASES if of == frame}
+    return [one for one in json.loads(json.dumps(FILE["expectations"])) if one["meta"]["headgate"]["name"] in names]
 
 
 @dataclass(frozen=True)
@@ -279,9 +287,9 @@ def _validated(name: str, frame: DataFrame) -> dict[str, Verdict | str]:
     context.variables.progress_bars = {"globally": False}
     asset = context.data_sources.add_spark(name, persist=False).add_dataframe_asset(name)
     batch = asset.add_batch_definition_whole_dataframe(name).get_batch({"dataframe": frame})
-    asked = gx.ExpectationSuite(name=name, expectations=json.loads(json.dumps(FILE["expectations"])))
+    asked = gx.ExpectationSuite(name=name, expectations=_asked(name))
     shown = {"result_format": "COMPLETE", "unexpected_index_column_names": ["id"]}
-    found = batch.validate(asked, result_format=shown)
+    found = batch.validate(asked, result_format=shown if name == "mixed" else "BASIC")
     return {one.expectation_config.meta["headgate"]["name"]: _verdict(one) for one in found.results}
 
 
@@ -311,16 +319,18 @@ def _text(observed: Any) -> str:
 
 
 @pytest.fixture(scope="module")
-def by_us(suite: Suite, frames: dict[str, DataFrame]) -> dict[str, dict[str, Verdict]]:
-    shape = frames["mixed"].limit(0)
-    rules = rules_of(suite, shape, None)
+def by_us(suite: Suite, frames: dict[str, DataFrame], by_gx: dict[str, dict[str, Verdict | str]]) -> dict[str, Any]:
+    """What the gate says, by frame and name. What GX cannot judge is not asked here: it would refuse the suite."""
+    rules = rules_of(suite, frames["mixed"].limit(0), None)
     found = {}
     for name, frame in frames.items():
         columns = [column.alias(f"j{i}") for i, column in enumerate(rule.judged for rule in rules)]
         columns += [column.alias(f"f{i}") for i, column in enumerate(rule.failing for rule in rules)]
         marked = frame.select("id", *columns).collect()
         row_verdicts = {rule.name: _of_rows(suite, rule.name, i, marked) for i, rule in enumerate(rules)}
-        found[name] = row_verdicts | {r.expectation: _of_result(r) for r in judge_batch(suite, frame, {})}
+        judged = [e for e in suite.batches if isinstance(by_gx[name].get(e.name), Verdict)]
+        results = judge_batch(replace(suite, expectations=tuple(judged)), frame, {})
+        found[name] = row_verdicts | {r.expectation: _of_result(r) for r in results}
     return found
 
 
@@ -336,15 +346,17 @@ def _of_result(result: Result) -> Verdict:
     return Verdict(result.success, result.judged, result.unexpected, result.observed)
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("frame", FRAMES)
+@pytest.mark.parametrize(("frame", "name"), CASES)
 def test_gx_and_the_gate_find_the_same(by_gx, by_us, frame, name):
-    theirs, ours = by_gx[frame][name], by_us[frame][name]
+    theirs = by_gx[frame][name]
     assert isinstance(theirs, Verdict), theirs
+    ours = by_us[frame][name]
+    if frame != "mixed":
+        ours = replace(ours, rows=None)
     if name.startswith("batch"):
         theirs = Verdict(theirs.success, theirs.judged, theirs.unexpected, theirs.observed)
-    elif theirs.rows is None and not ours.rows:  # GX lists rows only where one fails
-        theirs = Verdict(theirs.success, theirs.judged, theirs.unexpected, theirs.observed, ())
+    elif theirs.rows is None and ours.rows == ():  # GX lists rows only where one fails
+        theirs = replace(theirs, rows=())
     assert ours == theirs
 
 

@@ -100,6 +100,7 @@ def _resolved(
         _require_patterns(expectation, plain)
     for expectation, condition in zip(expectations, GxFrame(plain).conditions(expectations), strict=True):
         try:
+            _require_safe(expectation, condition, plain)
             found[expectation.name] = condition, _text(condition, plain)
         except PySparkException as error:
             raise refused(expectation, error) from error
@@ -125,6 +126,34 @@ def _require_patterns(expectation: Expectation, plain: DataFrame) -> None:
             raise refused(expectation, error) from error
 
 
+def _require_safe(expectation: Expectation, condition: Condition, plain: DataFrame) -> None:
+    """Raises SuiteError where the rule casts text: one record with other text would fail the whole batch."""
+    for column in (condition.judged, condition.failing):
+        cast = _cast_of_text(_analysed(plain.select(column)))
+        if cast is not None:
+            what = f"{cast} fails on text that is no such value"
+            raise refused(expectation, TypeError(f"{what}: give text, or try_cast it in the row condition"))
+
+
+def _cast_of_text(expression: Any) -> str | None:
+    """A cast of text within a Spark expression that may fail, as SQL; None where there is none."""
+    if expression.getClass().getSimpleName() == "Cast" and expression.evalMode().toString() == "ANSI":
+        of_text = expression.child().dataType().typeName() == "string"
+        if of_text and expression.dataType().typeName() != "string" and not _can_be_folded(expression):
+            return str(expression.sql())
+    children = expression.children()
+    inner = (_cast_of_text(children.apply(index)) for index in range(children.size()))
+    return next((cast for cast in inner if cast is not None), None)
+
+
+def _can_be_folded(expression: Any) -> bool:
+    """Whether an expression is a constant that Spark can compute."""
+    try:
+        return bool(expression.foldable()) and expression.eval(None) is not None
+    except PySparkException:
+        return False
+
+
 def _text(condition: Condition, plain: DataFrame) -> tuple[str, str] | None:
     texts = [_sql(column, plain) for column in (condition.judged, condition.failing)]
     return (texts[0], texts[1]) if texts[0] and texts[1] else None
@@ -133,12 +162,18 @@ def _text(condition: Condition, plain: DataFrame) -> tuple[str, str] | None:
 def _sql(column: Column, plain: DataFrame) -> str | None:
     """The column as SQL; None where Spark does not read from it what the column is."""
     wanted = plain.select(column.alias("rule"))
-    text = wanted._jdf.queryExecution().analyzed().projectList().head().child().sql()
+    text = _analysed(wanted).sql()
     try:
         same = plain.select(F.expr(text).alias("rule"))
     except PySparkException:
         return None
     return text if wanted.sameSemantics(same) else None
+
+
+def _analysed(one_column: DataFrame) -> Any:
+    """The expression of a frame's only column, with its names and types resolved."""
+    named = one_column._jdf.queryExecution().analyzed().projectList().head()
+    return named.child() if named.getClass().getSimpleName() == "Alias" else named
 
 
 class _Cache:
