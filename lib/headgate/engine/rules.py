@@ -20,12 +20,15 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType
 
+from headgate.engine.function import plan_classes, unrepeatable
 from headgate.engine.gx import Condition, Found, GxFrame, refused
 from headgate.quality import Result
 from headgate.suite import QUERY, Expectation, Suite
 
 _CACHE_FORMAT = 1
 _OF_TEXT = ("expect_column_values_to_match_strftime_format",)  # on another type GX fails in the middle of the data
+#: Expressions of Spark that look at other rows.
+_OTHER_ROWS = {"WindowExpression", "AggregateExpression", "ScalarSubquery", "InSubquery", "ListQuery", "Exists"}
 _GX_VIEW = "tmp_view"  # what GX calls a batch that a query reads, and leaves behind
 _MOST_SHOWN = 200  # characters of an observed value or an example
 
@@ -127,7 +130,15 @@ def _require_patterns(expectation: Expectation, plain: DataFrame) -> None:
 
 
 def _require_safe(expectation: Expectation, condition: Condition, plain: DataFrame) -> None:
-    """Raises SuiteError where the rule casts text: one record with other text would fail the whole batch."""
+    """Raises SuiteError where a row condition looks elsewhere than at its row, or gives another answer each time.
+
+    And where a rule casts text: one record with other text would fail the whole batch.
+    """
+    both = plain.select(condition.judged.alias("judged"), condition.failing.alias("failing"))
+    if plan_classes(both) & _OTHER_ROWS:
+        raise refused(expectation, ValueError("its row condition looks at other rows than its own"))
+    if other_each_time := unrepeatable(both):
+        raise refused(expectation, ValueError(f"uses {', '.join(other_each_time)}: a rerun would judge otherwise"))
     for column in (condition.judged, condition.failing):
         cast = _cast_of_text(_analysed(plain.select(column)))
         if cast is not None:
