@@ -20,7 +20,7 @@ from pyspark.sql import DataFrame, Row, SparkSession
 
 from headgate.engine.rules import judge_batch, rules_of
 from headgate.project import Project
-from headgate.quality import MOST_EXAMPLES, Result
+from headgate.quality import Result
 from headgate.suite import Suite, _known, load_suites
 
 pytestmark = pytest.mark.long
@@ -240,8 +240,11 @@ FIRST = [names[0] for names in ([n for n in NAMES if n.endswith(f" {k}")] for k 
 CASES = [("mixed", name) for name in NAMES] + [(frame, name) for frame in ("empty", "nulls") for name in FIRST]
 
 
-def _asked(frame: str) -> list[dict[str, Any]]:
-    names = {name for of, name in CASES if of == frame}
+#: Those of which GX lists the rows that fail: it takes a job more for each.
+LISTED = {name for name in [*FIRST, *NAMES[::4]] if name.startswith("row")}
+
+
+def _asked(names: set[str]) -> list[dict[str, Any]]:
     return [one for one in json.loads(json.dumps(FILE["expectations"])) if one["meta"]["headgate"]["name"] in names]
 
 
@@ -287,10 +290,15 @@ def _validated(name: str, frame: DataFrame) -> dict[str, Verdict | str]:
     context.variables.progress_bars = {"globally": False}
     asset = context.data_sources.add_spark(name, persist=False).add_dataframe_asset(name)
     batch = asset.add_batch_definition_whole_dataframe(name).get_batch({"dataframe": frame})
-    asked = gx.ExpectationSuite(name=name, expectations=_asked(name))
-    shown = {"result_format": "COMPLETE", "unexpected_index_column_names": ["id"]}
-    found = batch.validate(asked, result_format=shown if name == "mixed" else "BASIC")
-    return {one.expectation_config.meta["headgate"]["name"]: _verdict(one) for one in found.results}
+    listing = {"result_format": "COMPLETE", "unexpected_index_column_names": ["id"]}
+    wanted = {case for frame_name, case in CASES if frame_name == name}
+    listed = LISTED if name == "mixed" else set()
+    found = {}
+    for names, shown in ((listed, listing), (wanted - listed, "BASIC")):
+        asked = gx.ExpectationSuite(name=name, expectations=_asked(names))
+        for one in batch.validate(asked, result_format=shown).results:
+            found[one.expectation_config.meta["headgate"]["name"]] = _verdict(one)
+    return found
 
 
 def _verdict(one: Any) -> Verdict | str:
@@ -351,12 +359,8 @@ def test_gx_and_the_gate_find_the_same(by_gx, by_us, frame, name):
     theirs = by_gx[frame][name]
     assert isinstance(theirs, Verdict), theirs
     ours = by_us[frame][name]
-    if frame != "mixed":
+    if theirs.rows is None:  # not listed, or none fails
         ours = replace(ours, rows=None)
-    if name.startswith("batch"):
-        theirs = Verdict(theirs.success, theirs.judged, theirs.unexpected, theirs.observed)
-    elif theirs.rows is None and ours.rows == ():  # GX lists rows only where one fails
-        theirs = replace(theirs, rows=())
     assert ours == theirs
 
 
@@ -371,4 +375,4 @@ def test_the_cases_pass_and_fail(by_gx):
     verdicts = [found for found in by_gx["mixed"].values() if isinstance(found, Verdict)]
     assert sum(not found.success for found in verdicts) > len(verdicts) / 3
     assert sum(found.success for found in verdicts) > len(verdicts) / 4
-    assert MOST_EXAMPLES == 5
+    assert sum(found.rows is not None for found in verdicts) > len(LISTED) / 2
