@@ -4,7 +4,8 @@ A message says what was wrong, where (file, line, field, upload), and what to do
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 
 class HeadgateError(Exception):
@@ -55,6 +56,13 @@ class TableDefinitionError(HeadgateError):
     exit_code = 2
 
 
+class SuiteError(HeadgateError):
+    """An expectation suite that is not valid, names a column that is not there, or asks what Spark cannot judge."""
+
+    code = "suite"
+    exit_code = 2
+
+
 class SetupError(HeadgateError):
     """Java, jars or Python are missing or of the wrong version."""
 
@@ -81,9 +89,15 @@ class ContractChanged(TableError):
 
 
 class BatchRefused(TableError):
-    """The gate refused a batch; the target is as it was."""
+    """The gate refused a batch; the target is as it was. `results` is what its suite found, as plain values."""
 
     code = "batch-refused"
+
+    def __init__(
+        self, what: str, *, where: str = "", fix: str = "", results: Sequence[Mapping[str, Any]] = ()
+    ) -> None:
+        super().__init__(what, where=where, fix=fix)
+        self.results = results
 
 
 class LostRace(HeadgateError):

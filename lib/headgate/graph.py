@@ -20,13 +20,14 @@ from headgate.contract import Contract, load_contracts
 from headgate.errors import TableDefinitionError, UsageError, suggestion
 from headgate.modules import load_table, module_paths
 from headgate.project import Project
+from headgate.suite import Suite, load_suites, suite_files
 from headgate.table import Affected, Append, Changes, History, Merge, Read, Replace, Snapshot, Table, Write
 from headgate.table_contract import load_table_contracts
 
 #: Selectors that name tables by how they stand, not by what they are: who selects finds those tables out.
 STATES = ("state:modified", "result:error")
 
-_MANIFEST_FORMAT = 1
+_MANIFEST_FORMAT = 2
 _IMPORTS_JOBS = re.compile(rb"^\s*(?:from|import)\s+jobs\b", re.MULTILINE)
 
 
@@ -42,6 +43,7 @@ class Node:
     grain: str
     tags: tuple[str, ...]
     code_hash: str
+    suite_hash: str = ""  # empty where the table has no suite
 
     @property
     def layer(self) -> str:
@@ -149,8 +151,10 @@ def load_graph(project: Project) -> Graph:
 def _build(project: Project) -> Graph:
     contracts = load_contracts(project)
     nodes = [_bronze_node(project, contract) for contract in contracts.values()]
-    nodes += [_table_node(project, path, load_table(project, path), contracts) for path in module_paths(project)]
-    load_table_contracts(project)  # what is wrong in one is told by plan, not in the middle of a run
+    loaded = [(path, load_table(project, path)) for path in module_paths(project)]
+    load_table_contracts(project)  # what is wrong in one, or in a suite, is told by plan, not in the middle of a run
+    suites = load_suites(project)
+    nodes += [_table_node(project, path, declared, contracts, suites) for path, declared in loaded]
     return Graph(_in_order({node.name: node for node in nodes}), contracts)
 
 
@@ -167,7 +171,10 @@ def _bronze_node(project: Project, contract: Contract) -> Node:
     )
 
 
-def _table_node(project: Project, path: Path, declared: Table, contracts: Mapping[str, Contract]) -> Node:
+def _table_node(
+    project: Project, path: Path, declared: Table, contracts: Mapping[str, Contract], suites: Mapping[str, Suite]
+) -> Node:
+    suite = suites.get(declared.name)
     return Node(
         name=declared.name,
         reads=declared.reads,
@@ -177,6 +184,7 @@ def _table_node(project: Project, path: Path, declared: Table, contracts: Mappin
         grain=(declared.__doc__ or "").strip().splitlines()[0],
         tags=declared.tags,
         code_hash=_code_hash(project, path, declared, contracts),
+        suite_hash=suite.hash if suite else "",
     )
 
 
@@ -259,9 +267,11 @@ def _matches(node: Node, core: str) -> bool:
 def _digest(project: Project) -> str:
     """A hash over every file that the graph depends on, and over the framework's own declarations."""
     digest = hashlib.sha256(f"{_MANIFEST_FORMAT}\n".encode())
-    modules = ("graph.py", "table.py", "contract.py", "table_contract.py", "odcs.py")
+    modules = (
+        "graph.py", "table.py", "contract.py", "table_contract.py", "odcs.py", "suite.py", "expectations.json",
+    )  # fmt: skip
     own = [Path(__file__).with_name(name) for name in modules]
-    for path in [*own, *sorted(project.jobs.rglob("*.py")), *_contract_files(project)]:
+    for path in [*own, *sorted(project.jobs.rglob("*.py")), *_contract_files(project), *suite_files(project)]:
         digest.update(f"{path}\n".encode() + hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
 
@@ -307,7 +317,7 @@ def _node_to(node: Node) -> dict[str, Any]:
     def tagged(value: Read | Write) -> dict[str, Any]:
         return {"kind": type(value).__name__, **{key: item for key, item in asdict(value).items() if item}}
 
-    plain = {key: getattr(node, key) for key in ("name", "module", "line", "grain", "tags", "code_hash")}
+    plain = {key: getattr(node, key) for key in ("name", "module", "line", "grain", "tags", "code_hash", "suite_hash")}
     reads = {name: tagged(read) for name, read in node.reads.items()}
     return {**plain, "reads": reads, "writes": tagged(node.writes) if node.writes else None}
 

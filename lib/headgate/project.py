@@ -22,6 +22,11 @@ class Project:
         return self.root / "conf" / "tables"
 
     @property
+    def expectations(self) -> Path:
+        """The suites, a folder a layer."""
+        return self.root / "conf" / "expectations"
+
+    @property
     def environments(self) -> Path:
         return self.root / "conf" / "environments"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -13,10 +14,12 @@ from headgate.cli.options import Target, print_json, target_options
 from headgate.cli.output import print_table, progress
 from headgate.cli.selection import selected, selection_options
 from headgate.cli.work import spark_at_work, wait_option
-from headgate.errors import HeadgateError, UsageError
+from headgate.errors import HeadgateError, UsageError, suggestion
 from headgate.graph import Graph, load_graph
 from headgate.ledger import Ledger
 from headgate.plan import Planner
+from headgate.quality import Acceptance, Result
+from headgate.suite import load_suites
 from headgate.travel import moment_of
 
 if TYPE_CHECKING:
@@ -34,6 +37,11 @@ _COLUMNS = ["table", "status", "work", "rows in", "written", "quarantined", "ver
 @click.option("--rebuild", is_flag=True, help="Build the selected tables anew from all they read (bronze is kept).")
 @click.option("--dry-run", is_flag=True, help="Only show the plan.")
 @wait_option
+@click.option(
+    "--accept-failed", "accept", multiple=True, metavar="EXPECTATION",
+    help="Publish although this expectation of a selected table's suite fails; with --reason. Repeatable.",
+)
+@click.option("--reason", metavar="TEXT", help="With --accept-failed: why. It stands in the commit, with your name.")
 @click.option("--as-of", metavar="TIME", help="Reproduce: build from what bronze held at TIME, in the lake of --into.")
 @click.option("--into", metavar="LAKE", help="With --as-of: another lake, an empty folder or s3:// address.")
 def command(
@@ -43,12 +51,15 @@ def command(
     rebuild: bool,
     dry_run: bool,
     no_wait: bool,
+    accept: tuple[str, ...],
+    reason: str | None,
     as_of: str | None,
     into: str | None,
 ) -> None:
     """Build the tables that have work. A table that fails stops what reads it, and nothing else."""
     graph = load_graph(target.project)
     names = selected(target.environment, graph, selectors, exclude)
+    accepted = _acceptances(target, names, accept, reason)
     if as_of or into:
         _reproduce(target, graph, names, as_of, into, dry_run=dry_run)
         return
@@ -63,25 +74,60 @@ def command(
         _print_nothing(target, works)
         return
     small = not rebuild and planner.bytes_of(works) <= _SMALL_BYTES
-    run, reports = _run(target, graph, names, rebuild=rebuild, wait=not no_wait, small=small)
+    run, reports = _run(target, graph, names, accepted, rebuild=rebuild, wait=not no_wait, small=small)
     _print(target, run, reports)
     if any(report.status in ("failed", "skipped") for report in reports):
         sys.exit(1)
 
 
+def _acceptances(
+    target: Target, names: Sequence[str], expectations: Sequence[str], reason: str | None
+) -> list[Acceptance]:
+    """A person's word for each expectation. Raises UsageError for one that no table has, or without a reason."""
+    if not expectations and reason is None:
+        return []
+    if not expectations or not (reason or "").strip():
+        raise UsageError("--accept-failed and --reason belong together", fix="say which expectation may fail, and why")
+    suites = load_suites(target.project)
+    known = [e.name for name in names if name in suites for e in suites[name].expectations]
+    for name in expectations:
+        if name not in known:
+            raise UsageError(
+                f"no selected table expects '{name}'.{suggestion(name, known)}",
+                fix="the report of the failed run names it",
+            )
+    return [Acceptance(name, getpass.getuser(), str(reason).strip()) for name in expectations]
+
+
 def _run(
-    target: Target, graph: Graph, names: Sequence[str], *, rebuild: bool, wait: bool, small: bool
+    target: Target,
+    graph: Graph,
+    names: Sequence[str],
+    accepted: Sequence[Acceptance],
+    *,
+    rebuild: bool,
+    wait: bool,
+    small: bool,
 ) -> tuple[str, list[Report]]:
     """The run's id, and what it did to each table."""
     with spark_at_work(target, wait=wait, small=small) as session:
-        runner = _runner(target, graph, session, rebuild=rebuild)
+        runner = _runner(target, graph, session, accepted, rebuild=rebuild)
         return runner.run_id, runner.run(names)
 
 
-def _runner(target: Target, graph: Graph, session: SparkSession, *, rebuild: bool = False) -> Runner:
+def _runner(
+    target: Target,
+    graph: Graph,
+    session: SparkSession,
+    accepted: Sequence[Acceptance] = (),
+    *,
+    rebuild: bool = False,
+) -> Runner:
     from headgate.engine.run import Runner
 
-    return Runner(target.project, target.environment, graph, session, progress, rebuild=rebuild)
+    return Runner(
+        target.project, target.environment, graph, session, progress, rebuild=rebuild, accepted=accepted
+    )
 
 
 def _reproduce(
@@ -131,6 +177,9 @@ def print_reports(run: str, reports: Sequence[Report]) -> None:
         click.echo(f"\n{rest} more table{'s' * (rest != 1)}: nothing to do")
     click.echo(f"\nrun {run}")
     for report in reports:
+        for result in report.quality:
+            if not result["success"] and not report.error:
+                click.echo(f"\n{result['severity']} {report.table}: {Result.from_dict(result).said}", err=True)
         if report.error:
             click.echo(f"\nerror[{report.error['code']}] {report.table}: {_told(report.error)}", err=True)
         elif report.status == "skipped":

@@ -9,8 +9,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from headgate.engine.batch import all_states, changes_rows, check_metrics, judge, read_feed, text_key, written
-from headgate.engine.gate import no_reasons
+from headgate.engine.batch import Sound, all_states, changes_rows, check_metrics, judge, read_feed, text_key, written
 from headgate.engine.outcome import Job, Outcome
 from headgate.engine.schema import content_hash, indexed_columns
 from headgate.table import Append
@@ -46,11 +45,10 @@ def placed(rows: DataFrame) -> DataFrame:
         text_key("r:", ("_source.upload", "_source.record", "_ordinal")).alias("_key"),
         source.alias("_source"),
         F.lit("live").alias("_state"),
-        no_reasons().alias("_reasons"),
     )
 
 
-def all_inserted(rows: DataFrame) -> DataFrame:
+def all_inserted(rows: DataFrame, _: Sound) -> DataFrame:
     """Every row is new: what was there before is never looked at."""
     first = F.col("_source.sequence") == 0
     return rows.select(

@@ -13,7 +13,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from headgate.engine import append, merge
-from headgate.engine.batch import all_states, changes_of, feed_of, judge
+from headgate.engine.batch import Sound, all_states, changes_of, feed_of, judge
 from headgate.engine.difference import BY_KEY, write_difference
 from headgate.engine.inputs import snapshots
 from headgate.engine.outcome import Job, Outcome
@@ -38,10 +38,10 @@ def backfill_uploads(job: Job, uploads: list[str]) -> Outcome | None:
     whole = feed_of(job, parameter, read, everything)
     decided: list[tuple[DataFrame, DataFrame]] = []
 
-    def verdicts(rows: DataFrame) -> DataFrame:
+    def verdicts(rows: DataFrame, sound: Sound) -> DataFrame:
         held_keys = held_of_uploads.filter(F.col("_state").isin(*BY_KEY)).select("_key")
         keys = job.stages.stage(rows.select("_key").union(held_keys).distinct())
-        winners = job.stages.stage(_winners(job, whole.records().filter("_rejected IS NULL"), parameter, keys))
+        winners = job.stages.stage(_winners(job, whole.records().filter("_rejected IS NULL"), parameter, sound, keys))
         held = job.stages.stage(target.filter(F.col("_state").isin(*BY_KEY)).join(keys, "_key", "left_semi"))
         decided.append((winners, held))
         return _verdicts(rows, winners, held)
@@ -56,12 +56,11 @@ def _of(rows: DataFrame, column: str, chosen: DataFrame) -> DataFrame:
     return rows.join(F.broadcast(chosen), F.col(column) == F.col("_chosen"), "left_semi")
 
 
-def _winners(job: Job, records: DataFrame, parameter: str, keys: DataFrame) -> DataFrame:
+def _winners(job: Job, records: DataFrame, parameter: str, sound: Sound, keys: DataFrame) -> DataFrame:
     """The newest row of each key, of all records."""
     rows = job.function(**{parameter: records.drop("_rejected")}, **snapshots(job))
-    placed = merge.placed(rows, writes=job.writes_as(Merge)).filter("size(_reasons) = 0").drop("_reasons")
     newest = Window.partitionBy("_key").orderBy(_order().desc())
-    mine = placed.join(keys, "_key", "left_semi")
+    mine = sound(rows).join(keys, "_key", "left_semi")
     return mine.withColumn("_rank", F.row_number().over(newest)).filter("_rank = 1").drop("_rank")
 
 

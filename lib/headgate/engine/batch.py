@@ -19,6 +19,7 @@ from headgate.engine import gate
 from headgate.engine.commit import began
 from headgate.engine.function import may_multiply
 from headgate.engine.inputs import snapshots
+from headgate.engine.marks import Marks
 from headgate.engine.outcome import Job
 from headgate.engine.reads import live, read_changes
 from headgate.engine.schema import require_contract, require_same_or_added
@@ -31,6 +32,7 @@ VERDICTS = ("inserted", "updated", "deleted", "superseded", "unchanged")
 COUNTS = ("records", UNPARSABLE, "rejected", "no_row", "accepted", *VERDICTS)
 RECEIPT = f"struct<store: string, object: string, {', '.join(f'{name}: bigint' for name in COUNTS)}>"
 LOST = ("superseded", "unchanged")  # verdicts of rows that are not written
+_BROADCAST_ROWS = 100_000
 #: The run that was the first to reject a record, and when it began: kept, and no part of its content.
 FIRST_SEEN = ("run", "first_seen")
 #: A rejected record as it is kept, with the key that it would have.
@@ -49,6 +51,10 @@ class Feed:
     nothing: DataFrame
     records: Callable[[], DataFrame]
     bronze: DataFrame | None
+
+
+#: Gives of a function's rows those that no rule rejects, placed.
+Sound = Callable[[DataFrame], DataFrame]
 
 
 @dataclass(frozen=True)
@@ -86,7 +92,7 @@ def feed_of(job: Job, parameter: str, read: Changes, rows: DataFrame) -> Feed:
     if read.table.startswith("bronze."):
         contract = job.graph.contract_of(read.table)
         nothing = job.session.createDataFrame([], typed_schema(contract))
-        return Feed(parameter, nothing, lambda: typed(sent, contract, job.stages.stage), rows)
+        return Feed(parameter, nothing, lambda: job.stages.stage(typed(sent, contract)), rows)
     columns = live(rows).columns
     source = F.struct(*(F.col(f"_source.{name}").alias(name) for name in SOURCE_FIELDS))
     none = F.lit(None).cast(REJECTED)
@@ -99,13 +105,13 @@ def judge(
     job: Job,
     feed: Feed,
     place: Callable[[DataFrame], DataFrame],
-    verdicts: Callable[[DataFrame], DataFrame],
+    verdicts: Callable[[DataFrame, Sound], DataFrame],
     *,
     one_row_a_record: bool,
 ) -> Batch:
     """Everything that is known of the batch before its commit.
 
-    `place` gives the function's rows `_key`, `_source`, `_state` and `_reasons`; `verdicts` judges what was placed.
+    `place` gives the function's rows `_key`, `_source` and `_state`; `verdicts` judges what no rule rejects.
     Records and rows are computed once each, and whole: an error on a row comes here, not in the middle of a write.
     """
     beside = snapshots(job)
@@ -114,21 +120,52 @@ def judge(
     require_same_or_added(shape, job.work, job.node, job.committer.ledger)
     records = feed.records()
     accepted = records.filter("_rejected IS NULL").drop("_rejected")
-    placed = job.stages.stage(place(job.function(**{feed.parameter: accepted}, **beside)))
+    marks = gate.marks_of(job, shape)
+    placed = job.stages.stage(marks.on(place(job.function(**{feed.parameter: accepted}, **beside))))
     if one_row_a_record and (feed.bronze is None or may_multiply(shape)):  # an `Append` table has many rows a record
         gate.require_one_row_a_record(placed, job.node)
-    rows = placed.filter("size(_reasons) = 0").drop("_reasons")
-    judged = job.stages.stage(verdicts(rows))
-    keyless = placed.filter("size(_reasons) > 0").select("_source", "_key", "_reasons")
-    receipts = job.stages.stage(_receipts(feed.bronze, records, keyless, judged))
+    rows, refused = _divided(marks, placed, one_row_a_record=one_row_a_record)
+    judged = job.stages.stage(verdicts(rows, lambda given: marks.sound(place(given))))
+    receipts = job.stages.stage(_receipts(feed.bronze, records, refused, judged))
     counts = _totals(receipts)
     gate.require_balance(counts, job.node)
+    by_rules = refused if counts["refused"] else None
     if feed.bronze is None:
-        gate.require_all_placed(keyless if counts["keyless"] else None, job.node)
-        return Batch(rows, judged, _no_rejected(records), receipts.limit(0), {**counts, "uploads": 0})
-    by_contract = _rejected_by_contract(job, records, shape)
-    rejected = _with_unplaced(job, by_contract, keyless, feed.bronze) if counts["keyless"] else by_contract
-    return Batch(rows, judged, rejected, receipts, counts)
+        gate.require_all_placed(by_rules, job.node)
+        batch = Batch(rows, judged, _no_rejected(records), receipts.limit(0), {**counts, "uploads": 0})
+    else:
+        rejected = _rejected_by_contract(job, records, shape)
+        if by_rules is not None:
+            rejected = _with_refused(job, rejected, by_rules, feed.bronze)
+        batch = Batch(rows, judged, rejected, receipts, counts)
+    gate.require_quality(job, marks, placed, winners(batch).filter("_state = 'live'"))
+    return batch
+
+
+def _divided(marks: Marks, placed: DataFrame, *, one_row_a_record: bool) -> tuple[DataFrame, DataFrame]:
+    """The rows of records that no rule rejects; and each rejected record, once: `_source`, `_key`, `_reasons`."""
+    sound, failing = marks.off(placed.filter(~marks.rejects)), placed.filter(marks.rejects)
+    refused = failing.select("_source", "_key", marks.reasons.alias("_reasons"))
+    if one_row_a_record or not marks.rejecting:
+        return sound, refused
+    record = F.struct("_source.upload", "_source.received", "_source.record")
+    reasons = F.array_sort(F.array_distinct(F.flatten(F.collect_list("_reasons"))))
+    key = F.lit(None).cast("string")  # it is a row that has one, not a record
+    refused = refused.groupBy(record.alias("_source")).agg(key.alias("_key"), reasons.alias("_reasons"))
+    whole = F.broadcast(refused.select(F.col("_source").alias("_refused")))
+    return sound.join(whole, record == F.col("_refused"), "left_anti"), refused
+
+
+def winners(batch: Batch) -> DataFrame:
+    """The rows that are to be written: all but the superseded and the unchanged."""
+    count = sum(batch.counts[verdict] for verdict in LOST)
+    if count == 0:
+        return batch.rows
+    lost = batch.verdicts.filter(F.col("verdict").isin(*LOST))
+    lost = lost.select(F.struct("upload", "record").alias("_lost"))
+    if count <= _BROADCAST_ROWS:
+        lost = F.broadcast(lost)  # Spark does not know how few they are, and would shuffle every row
+    return batch.rows.join(lost, F.struct("_source.upload", "_source.record") == F.col("_lost"), "left_anti")
 
 
 def text_key(prefix: str, columns: tuple[str, ...]) -> Column:
@@ -137,11 +174,11 @@ def text_key(prefix: str, columns: tuple[str, ...]) -> Column:
     return F.when(reduce(and_, (F.col(name).isNotNull() for name in columns)), text)
 
 
-def _receipts(bronze: DataFrame | None, records: DataFrame, keyless: DataFrame, verdicts: DataFrame) -> DataFrame:
+def _receipts(bronze: DataFrame | None, records: DataFrame, refused: DataFrame, verdicts: DataFrame) -> DataFrame:
     """One row an upload, an empty one too: its counts by what became of each record."""
     if bronze is None:
         records = records.dropDuplicates(["_source"])  # an `Append` table has many rows a record
-    counted = _counted(records, keyless, verdicts)
+    counted = _counted(records, refused, verdicts)
     if bronze is None:
         joined = counted.withColumns({"received": F.lit(None), "store": F.lit(None), "object": F.lit(None)})
         sent = F.col("n_read")
@@ -150,29 +187,29 @@ def _receipts(bronze: DataFrame | None, records: DataFrame, keyless: DataFrame, 
         sent = F.col("receipt.records")
     n = {k: F.coalesce(f"n_{k}", F.lit(0)) for k in _EVENTS}
     values = {
-        "records": sent, UNPARSABLE: n[UNPARSABLE], "rejected": n["rejected"] + n["keyless"],
-        "no_row": n["read"] - n["keyless"] - n["accepted"], "accepted": n["accepted"], **{v: n[v] for v in VERDICTS},
+        "records": sent, UNPARSABLE: n[UNPARSABLE], "rejected": n["rejected"] + n["refused"],
+        "no_row": n["read"] - n["refused"] - n["accepted"], "accepted": n["accepted"], **{v: n[v] for v in VERDICTS},
     }  # fmt: skip
     unread = sent - n["read"] - n[UNPARSABLE] - n["rejected"]
     counts = [values[name].alias(name) for name in COUNTS]
     receipt = F.struct("store", "object", *counts).cast(RECEIPT).alias("_receipt")
-    beside = [n[name].alias(name) for name in ("held", "keyless", "rows")]
+    beside = [n[name].alias(name) for name in ("held", "refused", "rows")]
     return joined.select("upload", "received", unread.alias("unread"), *beside, receipt)
 
 
-_EVENTS = ("read", UNPARSABLE, "rejected", "keyless", "accepted", "rows", "held", *VERDICTS)
+_EVENTS = ("read", UNPARSABLE, "rejected", "refused", "accepted", "rows", "held", *VERDICTS)
 
 
-def _counted(records: DataFrame, keyless: DataFrame, verdicts: DataFrame) -> DataFrame:
+def _counted(records: DataFrame, refused: DataFrame, verdicts: DataFrame) -> DataFrame:
     """One row an upload that has records: `n_<event>` for each kind of event."""
     unparsable = F.col("_rejected.reasons")[0]["rule"] == UNPARSABLE
     kind = F.when(F.col("_rejected").isNull(), "read").when(unparsable, UNPARSABLE).otherwise("rejected")
     no = F.lit(False)
     replaces = F.col("held") & ~F.col("verdict").isin(*LOST)
     events = records.select("_source.upload", kind.alias("kind"), no.alias("first"), no.alias("held"), no.alias("row"))
-    events = events.union(keyless.select("_source.upload", F.lit("keyless"), no, no, no))
+    events = events.union(refused.select("_source.upload", F.lit("refused"), no, no, no))
     events = events.union(verdicts.select("upload", "verdict", "first", replaces, F.lit(True)))
-    kinds = ("read", UNPARSABLE, "rejected", "keyless", *VERDICTS)
+    kinds = ("read", UNPARSABLE, "rejected", "refused", *VERDICTS)
     flags = {"accepted": "first", "rows": "row", "held": "held"}
     return events.groupBy("upload").agg(
         *(F.count_if(F.col("kind") == k).alias(f"n_{k}") for k in kinds),
@@ -183,7 +220,7 @@ def _counted(records: DataFrame, keyless: DataFrame, verdicts: DataFrame) -> Dat
 def _totals(receipts: DataFrame) -> dict[str, int]:
     """The counts of all uploads; with `uploads`, `rows`, `held` (winners whose key is there), `unread` (must be 0)."""
     sums = [F.sum(f"_receipt.{name}").alias(name) for name in COUNTS]
-    beside = [F.sum(name).alias(name) for name in ("held", "keyless", "rows")]
+    beside = [F.sum(name).alias(name) for name in ("held", "refused", "rows")]
     beside += [F.sum(F.abs("unread")).alias("unread"), F.count("*").alias("uploads")]
     row = receipts.agg(*sums, *beside).collect()[0]
     counts = {name: int(value or 0) for name, value in row.asDict().items()}
@@ -212,15 +249,15 @@ def _rejected_by_contract(job: Job, records: DataFrame, shape: DataFrame) -> Dat
     return rejected.select("_source", "_rejected", key.alias("key"), sequence.alias("sequence"))
 
 
-def _with_unplaced(job: Job, rejected: DataFrame, keyless: DataFrame, bronze: DataFrame) -> DataFrame:
+def _with_refused(job: Job, rejected: DataFrame, refused: DataFrame, bronze: DataFrame) -> DataFrame:
     """`rejected` and the records whose rows their table rejects; bronze is read again for their raw text."""
     is_merge = isinstance(job.node.writes, Merge)  # of an `Append` table it is a row that has a key, not a record
     key, sequence = (F.col("_key"), F.col("_source.sequence")) if is_merge else (F.lit(None), F.lit(None))
-    unplaced = keyless.select("_source.*", key.alias("key"), sequence.alias("_sequence"), "_reasons")
+    by_rules = refused.select("_source.*", key.alias("key"), sequence.alias("_sequence"), "_reasons")
     raw = bronze.filter("_state = 'live'").select("upload", "record", "raw", "raw_encoding")
     body = F.struct("raw", "raw_encoding", F.col("_reasons").alias("reasons")).cast(REJECTED)
     source = F.struct("upload", "received", "record")
-    found = unplaced.join(raw, ["upload", "record"])
+    found = by_rules.join(raw, ["upload", "record"])
     return rejected.union(found.select(source.alias("_source"), body.alias("_rejected"), "key", "_sequence"))
 
 

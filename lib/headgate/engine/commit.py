@@ -11,7 +11,7 @@ import json
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,6 +35,9 @@ _MERGE_CONFS = "spark.databricks.delta"
 _METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 _GAIN_COLUMNS = {"mergeSchema": "true"}  # what else may not change is checked before (`schema`)
 
+# What a commit says of itself alone; everything else goes on with the table.
+_OF_ONE_COMMIT = ("counts", "copied_from", "rolled_back", "replay", "quality", "accepted")
+
 # Set when a table is made. Only Headgate's own maintenance cleans a log: it knows what dependents still need.
 TABLE_PROPERTIES = {
     "delta.enableChangeDataFeed": "true",
@@ -52,6 +55,7 @@ class Committer:
     work: Work
     run: str
     contract: Contract | None = None  # of the records that the table reads from bronze
+    told: dict[str, Any] = field(default_factory=dict)  # what else the commit of this work carries
 
     @property
     def uri(self) -> str:
@@ -130,6 +134,8 @@ class Committer:
                 "code": self.node.code_hash,
                 "codes": codes_after(self.work, self.node.code_hash),
                 **({"contract": shape_of(self.contract)} if self.contract else {}),
+                **({"suite": self.node.suite_hash} if self.node.suite_hash else {}),
+                **self.told,
                 **facts,
             }
         )
@@ -191,7 +197,7 @@ def carrying(session: SparkSession, metadata: Mapping[str, Any]) -> Iterator[Non
 
 def taken_over(own: Mapping[str, Any], head: Head, **told: Any) -> dict[str, Any]:
     """What a commit without work of its own carries: the position in `own`, taken over while `head` stood."""
-    kept = {key: value for key, value in own.items() if key not in ("counts", "copied_from", "rolled_back", "replay")}
+    kept = {key: value for key, value in own.items() if key not in _OF_ONE_COMMIT}
     return {**kept, "run": new_run_id(), "planned": head.version, **told}
 
 

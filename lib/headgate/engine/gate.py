@@ -1,40 +1,146 @@
 """The gate: what decides, before anything is committed, whether a record or a batch may pass.
 
-A record is accepted or rejected as a unit, with every reason. Its contract judges it when it is read
-(`typed`), its table's declaration here. A suite's row rules belong beside `keyless`: each is a
-condition on the function's rows that names a reason.
+A record is accepted or rejected as a unit, with every reason. Its contract judges it when it is read (`typed`); its
+table's declaration and the row expectations of the table's suite judge what the function made of it, in one pass
+(`marks`). The suite's batch expectations judge what would be committed. What fails there stops the batch: the target
+stays as it was, until the cause is mended or a person says that it may pass.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import reduce
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from headgate.engine.typed import REASON
+from headgate.engine.inputs import live_rows
+from headgate.engine.marks import Marks
+from headgate.engine.outcome import Job
+from headgate.engine.rules import Rule, judge_batch, rules_of
 from headgate.errors import BatchRefused
 from headgate.graph import Node
-from headgate.table import Merge
+from headgate.plan import Kind
+from headgate.quality import MOST_EXAMPLES, Result
+from headgate.suite import Expectation, Suite, require_columns
+from headgate.table import Append, Merge
 
 
-def no_reasons() -> Column:
-    """The reasons of a row with which nothing is wrong: an empty array."""
-    return F.array().cast(f"array<{REASON}>")
+def marks_of(job: Job, shape: DataFrame) -> Marks:
+    """The rules that judge each row of the function's output, of which `shape` is an empty frame.
+
+    Raises SuiteError where the suite does not fit the columns.
+    """
+    writes, suite = job.node.writes, job.suite
+    placing = _placing(writes) if isinstance(writes, Merge) else []
+    by_suite = []
+    if suite:
+        require_columns(suite, shape.columns)
+        by_suite = rules_of(suite, shape, job.project.cache)
+        if isinstance(writes, Merge) and writes.delete_when:
+            by_suite = [_of_live(rule) for rule in by_suite]
+    rejecting = [rule.name for rule in placing]
+    if isinstance(writes, Append | Merge) and suite:
+        rejecting += [expectation.name for expectation in suite.rows if expectation.severity == "critical"]
+    return Marks((*placing, *by_suite), frozenset(rejecting))
 
 
-def keyless(writes: Merge) -> Column:
-    """The reasons for which a row cannot be placed: a null key or a null sequence. An empty array where it can."""
+def _placing(writes: Merge) -> list[Rule]:
+    """A row cannot be placed whose key or sequence is null."""
     needed = [*((name, "key") for name in writes.keys)]
     if writes.sequence_by:
         needed.append((writes.sequence_by, "sequence"))
-    reasons = [_null_reason(name, rule) for name, rule in needed]
-    return F.filter(F.array(*reasons), lambda reason: reason.isNotNull())
+    return [Rule(f"{rule} is null", (name,), F.lit(True), F.col(name).isNull()) for name, rule in needed]
 
 
-def _null_reason(name: str, rule: str) -> Column:
-    reason = F.struct(F.lit(name).alias("column"), F.lit(f"{rule} is null").alias("rule"), F.lit(None).alias("value"))
-    return F.when(F.col(name).isNull(), reason.cast(REASON))
+def _of_live(rule: Rule) -> Rule:
+    """A row that deletes its key holds nothing that could be wrong."""
+    live = F.col("_state") == "live"
+    return replace(rule, judged=live & rule.judged, failing=live & rule.failing)
+
+
+def judge_rows(job: Job, rows: DataFrame, shape: DataFrame) -> DataFrame:
+    """`rows` of a table that has no records to quarantine, staged. Raises BatchRefused where its suite refuses them."""
+    marks = marks_of(job, shape)
+    marked = job.stages.stage(marks.on(rows))
+    passed = marks.off(marked)
+    require_quality(job, marks, marked, passed)
+    return passed
+
+
+def require_quality(job: Job, marks: Marks, marked: DataFrame, published: DataFrame) -> None:
+    """Judges the batch by the table's suite. The results go with the commit, or with the BatchRefused that it raises.
+
+    marked: every row that the function gave. published: the live rows that the commit would write. Records that are
+    taken through again by a person are no batch: each is judged, their shares and sums are not.
+    """
+    quarantines = isinstance(job.node.writes, Append | Merge)
+    if job.suite is None or (quarantines and job.work.kind in (Kind.BACKFILL, Kind.REPLAY)):
+        return
+    results = _by_row(job.suite, marks, marked)
+    views = {name: live_rows(job, name) for name in job.node.sources if not name.startswith("bronze.")}
+    results += judge_batch(job.suite, published, views)
+    told = [result.as_dict() for result in results]
+    wrong = [result for result in results if _fails(_of(job.suite, result), result, quarantines=quarantines)]
+    refusing = [result for result in wrong if result.expectation not in job.accepted]
+    if refusing:
+        raise _refused(job, refusing, told)
+    accepted = [job.accepted[result.expectation].as_dict() for result in wrong]
+    job.committer.told.update({"quality": told, **({"accepted": accepted} if accepted else {})})
+
+
+def _by_row(suite: Suite, marks: Marks, marked: DataFrame) -> list[Result]:
+    counts = marks.counts(marked, [expectation.name for expectation in suite.rows])
+    found = []
+    for expectation in suite.rows:
+        judged, failed = counts[expectation.name]
+        result = Result(
+            expectation.name, expectation.type, expectation.columns, expectation.kind, expectation.severity,
+            success=not failed or (judged - failed) / judged >= expectation.mostly, judged=judged, unexpected=failed,
+            examples=_examples(marks, marked, expectation) if failed else (),
+        )  # fmt: skip
+        found.append(result)
+    return found
+
+
+def _examples(marks: Marks, marked: DataFrame, expectation: Expectation) -> tuple[str, ...]:
+    """A few rows that fail: the record that each came from, where there is one, and the values."""
+    names = list(expectation.columns)
+    shown = [F.col(name).cast("string").alias(f"c{i}") for i, name in enumerate(names)]
+    origin = ["_source.upload", "_source.record"] if "_source" in marked.columns else []
+    rows = marked.filter(marks.failed(expectation.name)).select(*origin, *shown).head(MOST_EXAMPLES)
+    return tuple(_shown(row.asDict(), names) for row in rows)
+
+
+def _shown(row: dict, names: Sequence[str]) -> str:
+    values = ", ".join(f"{name}={row[f'c{i}']}" for i, name in enumerate(names))
+    return f"{values} in record {row['record']} of {row['upload']}" if "upload" in row else values
+
+
+def _fails(expectation: Expectation, result: Result, *, quarantines: bool) -> bool:
+    """Whether a result stops the batch. A record that can be quarantined stops it only where the suite says so."""
+    if expectation.severity != "critical":
+        return False
+    if expectation.kind == "batch" or not quarantines:
+        return not result.success
+    too_many = expectation.mostly < 1 and not result.success
+    return too_many or (expectation.on_failure == "fail" and bool(result.unexpected))
+
+
+def _of(suite: Suite, result: Result) -> Expectation:
+    return next(expectation for expectation in suite.expectations if expectation.name == result.expectation)
+
+
+def _refused(job: Job, results: Sequence[Result], told: list[dict]) -> BatchRefused:
+    accept = " ".join(f"--accept-failed '{result.expectation}'" for result in results)
+    return BatchRefused(
+        "; ".join(result.said for result in results),
+        where=job.project.relative(job.suite.path) if job.suite else job.node.name,
+        fix="correct what was sent, the function or the suite, and run again: nothing was written. To publish it as "
+        f"it is: headgate run -s {job.node.name} {accept} --reason \"...\"",
+        results=told,
+    )
 
 
 def require_one_row_a_record(rows: DataFrame, node: Node) -> None:

@@ -15,17 +15,17 @@ from delta.tables import DeltaTable
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from headgate.engine import gate
 from headgate.engine.batch import (
-    LOST,
     Batch,
     Feed,
+    Sound,
     all_states,
     changes_rows,
     check_metrics,
     judge,
     read_feed,
     text_key,
+    winners,
     written,
 )
 from headgate.engine.outcome import Job, Outcome
@@ -35,7 +35,6 @@ from headgate.ledger import Commit
 from headgate.table import Merge
 
 ORDER = ("sequence", "received", "upload", "record")
-_BROADCAST_ROWS = 100_000
 
 #: A literal condition on the target, its columns under a prefix.
 Within = Callable[[str], Column]
@@ -54,7 +53,7 @@ def judged(job: Job, feed: Feed) -> tuple[Batch, Within]:
     """The feed's records beside what the target holds, and a condition that every target row of their keys meets."""
     bounds: list[Within] = []
 
-    def verdicts(rows: DataFrame) -> DataFrame:
+    def verdicts(rows: DataFrame, _: Sound) -> DataFrame:
         bounds.append(_within_keys(rows))
         return _verdicts(job, rows, bounds[0])
 
@@ -63,7 +62,7 @@ def judged(job: Job, feed: Feed) -> tuple[Batch, Within]:
 
 
 def placed(rows: DataFrame, writes: Any) -> DataFrame:
-    """The function's rows with their key, order and state, and the reasons why one cannot be placed."""
+    """The function's rows with their key, order and state."""
     business = [name for name in rows.columns if name != "_source"]
     sequence = F.col(writes.sequence_by) if writes.sequence_by else F.col("_source.received")
     order = {"upload": "_source.upload", "received": "_source.received", "record": "_source.record"}
@@ -75,7 +74,6 @@ def placed(rows: DataFrame, writes: Any) -> DataFrame:
             "_source"
         ),
         F.when(deleted, "deleted").otherwise("live").alias("_state"),
-        gate.keyless(writes).alias("_reasons"),
     )
 
 
@@ -143,15 +141,3 @@ def _merge(job: Job, rows: DataFrame, within: Within, facts: dict[str, Any]) -> 
         merge = target.merge(rows.alias("batch"), inside & (F.col("target._key") == F.col("batch._key")))
         merge.withSchemaEvolution().whenMatchedUpdateAll().whenNotMatchedInsertAll().execute()
     return job.committer.committed()
-
-
-def winners(batch: Batch) -> DataFrame:
-    """The rows that are to be written: all but the superseded and the unchanged."""
-    count = sum(batch.counts[verdict] for verdict in LOST)
-    if count == 0:
-        return batch.rows
-    lost = batch.verdicts.filter(F.col("verdict").isin(*LOST))
-    lost = lost.select(F.struct("upload", "record").alias("_lost"))
-    if count <= _BROADCAST_ROWS:
-        lost = F.broadcast(lost)  # Spark does not know how few they are, and would shuffle every row
-    return batch.rows.join(lost, F.struct("_source.upload", "_source.record") == F.col("_lost"), "left_anti")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pyspark.sql import SparkSession
 
@@ -15,6 +15,8 @@ from headgate.environment import Environment
 from headgate.graph import Graph, Node
 from headgate.plan import Work
 from headgate.project import Project
+from headgate.quality import Acceptance
+from headgate.suite import Suite
 from headgate.table import Write
 from headgate.table_contract import TableContract
 
@@ -35,8 +37,9 @@ class Job:
     committer: Committer
     stages: Stages
     contract: TableContract | None = None  # what the table's readers may rely on
+    suite: Suite | None = None  # what is expected of the table's rows
+    accepted: Mapping[str, Acceptance] = field(default_factory=dict)  # by expectation
     asked: str = ""  # of a backfill: an SQL condition on the columns of the slices to compute again
-
 
     def writes_as(self, *kinds: type[W]) -> W:
         """The table's write, which is one of `kinds`."""
@@ -55,3 +58,4 @@ class Outcome:
     written: int
     quarantined: int = 0
     counts: Mapping[str, int] = field(default_factory=dict)
+    quality: Sequence[Mapping[str, Any]] = ()  # what the table's suite found, as plain values

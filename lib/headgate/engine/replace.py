@@ -51,8 +51,8 @@ def build_replace(job: Job) -> Outcome:
         require_no_ties(rows, job.node.writes, job.node)
     rows = _output(job, rows)
     if slices.values is None:
-        return _build_whole(job, rows)
-    rows = job.stages.stage(rows)
+        return _build_whole(job, gate.judge_rows(job, rows, shape) if job.suite else rows)
+    rows = gate.judge_rows(job, rows, shape)
     gate.require_inside(_outside(rows, slices), slices.by, job.node)
     rows_in = sum(frame.count() for frame in slices.rows.values())
     if slices.exact and _is_by_partition(job):

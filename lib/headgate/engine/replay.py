@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 
 from headgate import quarantine
 from headgate.engine import append, merge
-from headgate.engine.batch import COUNTS, RECEIPT, Feed, all_states, changes_of, feed_of, judge
+from headgate.engine.batch import COUNTS, RECEIPT, Feed, all_states, changes_of, feed_of, judge, winners
 from headgate.engine.difference import write_difference
 from headgate.engine.outcome import Job, Outcome
 from headgate.engine.reads import read_at
@@ -79,11 +79,11 @@ def replay(job: Job, where: str = "", *, dry_run: bool = False) -> Replayed:
     feed = _feed(job, chosen)
     if isinstance(job.node.writes, Append):
         batch = judge(job, feed, append.placed, append.all_inserted, one_row_a_record=False)
-        winners, held = batch.rows, chosen.target.limit(0)
+        rows, held = batch.rows, chosen.target.limit(0)
     else:
         batch, within = merge.judged(job, feed)
-        winners = merge.winners(batch)
-        held = chosen.target.filter(within("")).join(winners.select("_key"), "_key", "left_semi")
+        rows = winners(batch)
+        held = chosen.target.filter(within("")).join(rows.select("_key"), "_key", "left_semi")
     found = Replayed(batch.counts, _reasons(batch.rejected))
     if dry_run:
         return found
@@ -93,7 +93,7 @@ def replay(job: Job, where: str = "", *, dry_run: bool = False) -> Replayed:
     told = {"where": where, "released": found.released, "uploads": _released(batch.receipts)}
     batch = replace(batch, receipts=_corrected(batch.receipts, receipts, chosen.counted))
     held = held.unionByName(chosen.rejected).unionByName(receipts)
-    return replace(found, outcome=write_difference(job, batch, all_states(job, winners, batch), held, replay=told))
+    return replace(found, outcome=write_difference(job, batch, all_states(job, rows, batch), held, replay=told))
 
 
 def _choose(job: Job, where: str) -> _Chosen:

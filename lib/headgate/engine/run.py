@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from pyspark.sql import SparkSession
 
@@ -25,10 +26,12 @@ from headgate.engine.replace import build_replace
 from headgate.engine.replay import Replayed, replay
 from headgate.engine.stage import stages
 from headgate.environment import Environment
-from headgate.errors import ContractChanged, HeadgateError, LostRace, StorageError, TableError
+from headgate.errors import BatchRefused, ContractChanged, HeadgateError, LostRace, StorageError, TableError
 from headgate.graph import Graph, Node
 from headgate.plan import Kind, Planner, Work, contract_of
 from headgate.project import Project
+from headgate.quality import Acceptance
+from headgate.suite import load_suites
 from headgate.table import Append, History, Merge, Replace
 from headgate.table_contract import load_table_contracts
 
@@ -56,6 +59,7 @@ class Report:
     seconds: float = 0.0
     counts: dict[str, int] = field(default_factory=dict)
     error: dict[str, str] | None = None
+    quality: Sequence[Mapping[str, Any]] = ()  # what the table's suite found: `headgate.quality.Result.as_dict`
 
 
 class Runner:
@@ -71,11 +75,14 @@ class Runner:
         *,
         rebuild: bool = False,
         planner: Planner | None = None,
+        accepted: Iterable[Acceptance] = (),
     ) -> None:
         self._project, self._environment, self._graph = project, environment, graph
         self._session, self._tell, self._rebuild = session, tell, rebuild
         self._planner = planner or Planner(environment, graph)
         self._contracts = load_table_contracts(project)
+        self._suites = load_suites(project)
+        self._accepted = {acceptance.expectation: acceptance for acceptance in accepted}
         self.run_id = new_run_id()
 
     def run(self, names: Iterable[str]) -> list[Report]:
@@ -175,7 +182,8 @@ class Runner:
         if node.layer == "bronze":
             return self._build_bronze(session, node, work)
         with self._job(session, node, work) as job:
-            return _BUILDERS[type(node.writes)](job)
+            outcome = _BUILDERS[type(node.writes)](job)
+            return replace(outcome, quality=job.committer.told.get("quality", ()))
 
     def backfill(self, name: str, *, uploads: Iterable[str] = (), asked: str = "") -> Report:
         """Computes chosen uploads, or the slices that meet the condition `asked`, again."""
@@ -228,7 +236,7 @@ class Runner:
             try:
                 yield Job(
                     session, self._project, self._environment, self._graph, node, work, function, committer, scope,
-                    self._contracts.get(node.name), asked,
+                    self._contracts.get(node.name), self._suites.get(node.name), self._accepted, asked,
                 )  # fmt: skip
             except Exception as error:
                 function.refuse(error)
@@ -261,13 +269,14 @@ class Runner:
 
 def _failed(name: str, error: Exception, started: float) -> Report:
     told = error if isinstance(error, HeadgateError) else TableError(cause_of(error), where=name)
-    return Report(name, "failed", reason=told.what, error=told.as_dict(), seconds=_since(started))
+    results = told.results if isinstance(told, BatchRefused) else ()
+    return Report(name, "failed", reason=told.what, error=told.as_dict(), quality=results, seconds=_since(started))
 
 
 def _done(work: Work, outcome: Outcome, started: float) -> Report:
     return Report(
         work.table, "done", work.kind.value, work.reason, outcome.rows_in, outcome.written, outcome.quarantined,
-        outcome.version, _since(started), dict(outcome.counts),
+        outcome.version, _since(started), dict(outcome.counts), quality=outcome.quality,
     )  # fmt: skip
 
 

@@ -1,0 +1,62 @@
+"""What an expectation found: the value that reports, the commit's metadata and the history share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+#: Values that failed, as many as a result shows.
+MOST_EXAMPLES = 5
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """A person's word that a batch may be published although an expectation failed: who, and why."""
+
+    expectation: str
+    by: str
+    reason: str
+
+    def as_dict(self) -> dict[str, str]:
+        """As the commit's metadata has it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Result:
+    """One expectation of a suite on one batch, or on a whole table.
+
+    judged: the rows that count; None where an expectation does not count rows. unexpected: those of them that fail.
+    observed: what was found, as text; None where there is nothing but the counts. examples: at most MOST_EXAMPLES.
+    """
+
+    expectation: str
+    type: str
+    columns: tuple[str, ...]
+    kind: str
+    severity: str
+    success: bool
+    judged: int | None = None
+    unexpected: int | None = None
+    observed: str | None = None
+    examples: tuple[str, ...] = ()
+
+    @property
+    def said(self) -> str:
+        """A failure in one line, as a person reads it."""
+        found = f"{self.expectation} failed"
+        if self.judged is not None and self.unexpected:
+            found += f": {self.unexpected:,} of {self.judged:,} rows"
+        if self.observed is not None:
+            found += f": found {self.observed}"
+        return found + (f", such as {'; '.join(self.examples[:2])}" if self.examples else "")
+
+    def as_dict(self) -> dict[str, Any]:
+        """The result as plain JSON values; `from_dict` is the way back."""
+        return {**asdict(self), "columns": list(self.columns), "examples": list(self.examples)}
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> Result:
+        """The result that `as_dict` gave. Raises TypeError or KeyError for anything else."""
+        return cls(**{**value, "columns": tuple(value["columns"]), "examples": tuple(value["examples"])})

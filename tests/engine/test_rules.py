@@ -1,0 +1,260 @@
+"""Rules on Spark: columns and results of a suite, the cache of the columns, and what is refused before data is read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+
+from headgate.engine import rules
+from headgate.engine.rules import judge_batch, rules_of
+from headgate.errors import SuiteError
+from headgate.project import Project
+from headgate.suite import Suite, load_suites
+
+BETWEEN = "expect_column_values_to_be_between"
+UNIQUE = "expect_column_values_to_be_unique"
+COUNT = "expect_table_row_count_to_be_between"
+JSON = "expect_column_values_to_be_json_parseable"
+
+MakeSuite = Callable[..., Suite]
+
+
+def one(kind: str, headgate: dict | None = None, **kwargs) -> dict:
+    return {"type": kind, "kwargs": kwargs, "meta": {"headgate": headgate or {}}}
+
+
+@pytest.fixture
+def suite_of(tmp_path) -> MakeSuite:
+    """Makes the suite of silver.sales from expectations as a file has them."""
+    for folder in ("conf/expectations/silver", "jobs/silver", "jobs/gold"):
+        (tmp_path / folder).mkdir(parents=True)
+    for table in ("silver/sales", "silver/stores"):
+        (tmp_path / f"jobs/{table}.py").write_text("")
+
+    def make(*expectations: dict) -> Suite:
+        text = json.dumps({"name": "silver.sales", "expectations": expectations})
+        (tmp_path / "conf/expectations/silver/sales.json").write_text(text)
+        return load_suites(Project(tmp_path))["silver.sales"]
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def sales(spark: SparkSession) -> DataFrame:
+    """Five sales: quantities 1, 1, null, -2 and 7, of the stores a, b, b, c and null."""
+    rows = [(1, 1, "a"), (2, 1, "b"), (3, None, "b"), (4, -2, "c"), (5, 7, None)]
+    return spark.createDataFrame(rows, "id int, quantity int, store string").cache()
+
+
+def failing(found: list[rules.Rule], frame: DataFrame) -> dict[str, list[int]]:
+    """The ids of the rows that fail, by rule."""
+    marked = frame.select("id", *(rule.failing.alias(rule.name) for rule in found)).collect()
+    return {rule.name: [row["id"] for row in marked if row[rule.name]] for rule in found}
+
+
+# --- rows
+
+
+def test_a_row_expectation_is_two_columns_that_are_never_null(sales, suite_of):
+    suite = suite_of(one(BETWEEN, column="quantity", min_value=0))
+    (rule,) = rules_of(suite, sales, None)
+    assert (rule.name, rule.columns) == (f"{BETWEEN}(quantity)", ("quantity",))
+    marks = sales.orderBy("id").select(rule.judged.alias("judged"), rule.failing.alias("failing")).collect()
+    assert [row["judged"] for row in marks] == [True, True, False, True, True]
+    assert [row["failing"] for row in marks] == [False, False, False, True, False]
+
+
+def test_rules_keep_the_suite_s_order_and_leave_out_what_is_no_row_expectation(sales, suite_of):
+    suite = suite_of(
+        one(BETWEEN, column="id", min_value=0),
+        one(UNIQUE, column="id"),
+        one(BETWEEN, {"scope": "table"}, column="quantity", min_value=0),
+        one(BETWEEN, column="quantity", max_value=5),
+    )
+    assert [rule.columns for rule in rules_of(suite, sales, None)] == [("id",), ("quantity",)]
+
+
+def test_a_suite_without_row_expectations_opens_no_frame(sales, suite_of, monkeypatch):
+    monkeypatch.setattr(rules, "GxFrame", None)
+    assert rules_of(suite_of(one(UNIQUE, column="id")), sales, None) == []
+
+
+def test_rules_look_at_no_row(sales, suite_of):
+    poisoned = sales.selectExpr("id", "quantity", "raise_error('looked at') AS store")
+    suite = suite_of(one(BETWEEN, column="quantity", min_value=0), one(JSON, column="store"))
+    assert len(rules_of(suite, poisoned.selectExpr("id", "quantity", "CAST(store AS string) AS store"), None)) == 2
+
+
+# --- the cache
+
+
+@pytest.fixture
+def cached(sales, suite_of, tmp_path) -> tuple[Suite, Path]:
+    """A suite whose rules were made, and the folder that keeps them."""
+    cache = tmp_path / ".headgate"
+    suite = suite_of(
+        one(BETWEEN, column="quantity", min_value=0, row_condition="store <> 'it''s'", condition_parser="spark"),
+        one("expect_column_values_to_be_in_set", column="store", value_set=["a", "it's", 'ä"']),
+    )
+    rules_of(suite, sales, cache)
+    return suite, cache
+
+
+def test_a_warm_cache_gives_the_same_rules_without_gx(sales, cached, monkeypatch):
+    suite, cache = cached
+    fresh = failing(rules_of(suite, sales, None), sales)
+    monkeypatch.setattr(rules, "GxFrame", None)
+    assert failing(rules_of(suite, sales, cache), sales) == fresh
+    assert list(fresh.values()) == [[4], [2, 3, 4]]
+
+
+def opened(monkeypatch) -> list[DataFrame]:
+    """The frames that GX is asked about from now on."""
+    frames: list[DataFrame] = []
+    gx_frame = rules.GxFrame
+    monkeypatch.setattr(rules, "GxFrame", lambda frame: frames.append(frame) or gx_frame(frame))
+    return frames
+
+
+def test_gx_is_asked_again_where_the_suite_changed(sales, cached, suite_of, monkeypatch):
+    asked = opened(monkeypatch)
+    rules_of(suite_of(one(BETWEEN, column="quantity", min_value=1)), sales, cached[1])
+    assert len(asked) == 1
+
+
+def test_gx_is_asked_again_where_a_column_has_another_type(sales, cached, monkeypatch):
+    asked = opened(monkeypatch)
+    rules_of(cached[0], sales.selectExpr("id", "CAST(quantity AS bigint) AS quantity", "store"), cached[1])
+    assert len(asked) == 1
+
+
+def test_what_is_no_sql_is_asked_for_each_time(sales, suite_of, tmp_path, monkeypatch):
+    suite = suite_of(one(JSON, column="store"), one(BETWEEN, column="quantity", min_value=0))
+    rules_of(suite, sales, tmp_path)
+    asked = opened(monkeypatch)
+    found = rules_of(suite, sales, tmp_path)
+    assert len(asked) == 1
+    assert failing(found, sales) == {f"{JSON}(store)": [1, 2, 3, 4], f"{BETWEEN}(quantity)": [4]}
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"key": 1}', '{"rules": {"a": 1}}'])
+def test_a_broken_cache_costs_time_only(sales, cached, content):
+    suite, cache = cached
+    (cache / "rules" / "silver.sales.json").write_text(content)
+    assert len(rules_of(suite, sales, cache)) == 2
+
+
+def test_a_cache_that_cannot_be_written_costs_time_only(sales, cached, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert len(rules_of(cached[0], sales, tmp_path / "file")) == 2
+
+
+# --- what is refused before data is read
+
+
+@pytest.mark.parametrize(
+    ("expectation", "said"),
+    [
+        (one(BETWEEN, column="store", min_value=0), "store"),
+        (one(BETWEEN, column="quantity", min_value=0, row_condition="stor = 'a'"), "stor"),
+        (one(BETWEEN, column="quantity", min_value=0, row_condition="store ="), "Syntax error"),
+        (
+            one(BETWEEN, column="id", min_value=0, row_condition='col("store")', condition_parser="great_expectations"),
+            "unable to parse",
+        ),
+        (one("expect_column_values_to_match_regex", column="store", regex="("), "Unclosed group"),
+        (one("expect_column_value_lengths_to_be_between", column="store", min_value=0.5), "is not a whole number"),
+        (one("expect_column_values_to_match_strftime_format", column="id", strftime_format="%Y"), "id is int, and not"),
+        (one("expect_multicolumn_sum_to_equal", column_list=["id"], sum_total=1), "at least two columns"),
+        (one("expect_column_values_to_match_regex_list", column="store", regex_list=[]), "must not be empty"),
+    ],
+)
+def test_a_rule_is_refused_that_does_not_fit(sales, suite_of, expectation, said):
+    with pytest.raises(SuiteError, match=said) as caught:
+        rules_of(suite_of(expectation), sales.limit(0), None)
+    assert "conf/expectations/silver/sales.json:1" in str(caught.value)
+
+
+def test_a_batch_expectation_that_cannot_be_judged_is_named_among_others(sales, suite_of):
+    suite = suite_of(
+        one(COUNT, min_value=1),
+        one("expect_column_mean_to_be_between", column="quantity", min_value=0),
+        one("expect_column_mean_to_be_between", column="store", min_value=0),
+    )
+    with pytest.raises(SuiteError, match=r"mean_to_be_between\(store\) cannot be judged"):
+        judge_batch(suite, sales, {})
+
+
+# --- batches
+
+
+def test_results_say_what_was_judged_what_failed_and_what_was_seen(sales, suite_of):
+    suite = suite_of(
+        one(UNIQUE, column="quantity"),
+        one(COUNT, min_value=6),
+        one("expect_column_sum_to_be_between", column="quantity", max_value=7),
+    )
+    unique, count, total = judge_batch(suite, sales, {})
+    assert (unique.success, unique.judged, unique.unexpected, unique.examples) == (False, 4, 2, ("1", "1"))
+    assert (unique.kind, unique.severity, unique.columns) == ("batch", "critical", ("quantity",))
+    assert (count.success, count.judged, count.unexpected, count.observed) == (False, None, None, "5")
+    assert (total.success, total.observed) == (True, "7.0")
+
+
+def test_a_suite_without_batch_expectations_opens_no_frame(sales, suite_of, monkeypatch):
+    monkeypatch.setattr(rules, "GxFrame", None)
+    assert judge_batch(suite_of(one(BETWEEN, column="id", min_value=0)), sales, {}) == []
+
+
+def test_what_has_scope_table_is_judged_when_asked_for(sales, suite_of):
+    suite = suite_of(
+        one(UNIQUE, {"name": "of a batch"}, column="id"),
+        one(UNIQUE, {"name": "of the table", "scope": "table"}, column="quantity"),
+        one(BETWEEN, {"name": "rows of the table", "scope": "table"}, column="quantity", min_value=0),
+        one(BETWEEN, {"name": "rows of a batch"}, column="quantity", min_value=0),
+    )
+    assert [r.expectation for r in judge_batch(suite, sales, {})] == ["of a batch"]
+    found = {r.expectation: r.unexpected for r in judge_batch(suite, sales, {}, table=True)}
+    assert found == {"of a batch": 0, "of the table": 2, "rows of the table": 1}
+
+
+def test_headgate_s_own_columns_are_no_columns_of_the_batch(sales, suite_of):
+    suite = suite_of(one("expect_table_column_count_to_equal", value=3))
+    (found,) = judge_batch(suite, sales.selectExpr("*", "1 AS _key"), {})
+    assert found.success
+
+
+def test_a_query_reads_the_batch_and_other_tables_by_name(spark, sales, suite_of):
+    query = "SELECT b.id FROM {batch} b LEFT ANTI JOIN `silver.stores` s ON b.store = s.store ORDER BY id"
+    suite = suite_of(one("unexpected_rows_expectation", unexpected_rows_query=query))
+    stores = spark.createDataFrame([("a",), ("c",)], "store string")
+    (found,) = judge_batch(suite, sales, {"silver.stores": stores})
+    assert (found.success, found.unexpected) == (False, 3)
+    assert found.examples == ('{"id": 2}', '{"id": 3}', '{"id": 5}')
+    assert spark.catalog.listTables() == []
+
+
+def test_examples_are_few_whatever_fails(spark, suite_of):
+    many = spark.range(3000).selectExpr("id", "'x' AS store")
+    query = one("unexpected_rows_expectation", unexpected_rows_query="SELECT * FROM {batch}")
+    pair = one("expect_compound_columns_to_be_unique", column_list=["store", "store"])
+    suite = suite_of(one(UNIQUE, column="store"), query, pair)
+    found = judge_batch(suite, many, {})
+    assert [r.unexpected for r in found] == [3000, 3000, 3000]
+    assert all(len(r.examples) <= 5 for r in found)
+
+
+def test_aggregates_of_many_expectations_run_together(spark, sales, suite_of):
+    def jobs_of(*expectations: dict) -> int:
+        tracker = spark.sparkContext._jsc.sc().statusTracker()
+        before = len(tracker.getJobIdsForGroup(None))
+        judge_batch(suite_of(*expectations), sales, {})
+        return len(tracker.getJobIdsForGroup(None)) - before
+
+    kinds = [f"expect_column_{kind}_to_be_between" for kind in ("max", "min", "mean", "sum")]
+    ranges = [one(kind, column=column, min_value=-9) for kind in kinds for column in ("id", "quantity")]
+    assert jobs_of(*ranges, one(COUNT, min_value=1)) <= jobs_of(ranges[0], one(COUNT, min_value=1))
