@@ -3,35 +3,66 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from headgate.check import Checked, check_project
-from headgate.cli.options import place_options, print_json
+from headgate.cli.options import Target, place_options, print_json
+from headgate.cli.output import print_table, progress
+from headgate.cli.selection import selected
+from headgate.cli.work import spark_that_looks
 from headgate.document import Problem, listed
+from headgate.environment import load_environment
+from headgate.errors import UsageError
+from headgate.graph import Graph, load_graph
+from headgate.ledger import Ledger
 from headgate.project import Project, find_project
+from headgate.suite import Suite, load_suites
+
+if TYPE_CHECKING:
+    from headgate.engine.check import TableCheck
+    from headgate.quality import Result
+
+_COLUMNS = ["expectation", "severity", "result", "judged", "failing", "observed", "examples"]
+_WIDTH = 60
 
 
 @click.command("check")
+@click.option(
+    "--table", "tables", multiple=True, metavar="TABLE",
+    help="Judge a table as it stands by its whole suite, with Spark. A name, a pattern with *, tag:NAME. Repeatable.",
+)
 @place_options
-def command(folder: Path | None, env: str, as_json: bool) -> None:
-    """Check contracts, suites, modules and environments, and that Athena can read gold: without data or Spark."""
+def command(tables: tuple[str, ...], folder: Path | None, env: str, as_json: bool) -> None:
+    """Check contracts, suites, modules and environments, and that Athena can read gold: without data or Spark.
+
+    With --table: judge tables as they stand by their suites.
+    """
     project = find_project(folder)
-    _check_all(project, env, as_json=as_json)
+    if not tables:
+        _check_all(project, env, as_json=as_json)
+        return
+    target = Target(project, load_environment(project, env), as_json)
+    _check_tables(target, tables)
+
+
+# --- the project
 
 
 def _check_all(project: Project, env: str, *, as_json: bool) -> None:
     checked = check_project(project, env)
     if as_json:
-        print_json({"checked": checked.counts, "problems": [_as_dict(problem) for problem in checked.problems]})
+        print_json({"checked": checked.counts, "problems": [_problem(problem) for problem in checked.problems]})
     else:
-        _print(checked)
+        _print_problems(checked)
     if checked.problems:
         sys.exit(2)
 
 
-def _print(checked: Checked) -> None:
+def _print_problems(checked: Checked) -> None:
     for problem in checked.problems:
         click.echo(listed(problem).removeprefix("  "))
     number = len(checked.problems)
@@ -39,5 +70,60 @@ def _print(checked: Checked) -> None:
     click.echo(f"\n{number} problem{'s' * (number != 1)}" if number else f"no problems: {looked_at}")
 
 
-def _as_dict(problem: Problem) -> dict[str, str]:
+def _problem(problem: Problem) -> dict[str, str]:
     return {"where": str(problem.place), "path": problem.path, "what": problem.what, "fix": problem.fix}
+
+
+# --- tables
+
+
+def _check_tables(target: Target, selectors: Sequence[str]) -> None:
+    """Judges every selected table that has a suite, and ends with 1 where what is critical fails."""
+    graph = load_graph(target.project)
+    suites = _suites(target, graph, selectors)
+    from headgate.engine.check import check_table
+
+    found = []
+    with spark_that_looks(target) as session:
+        for suite in suites:
+            progress(f"judging {suite.table}")
+            found.append(check_table(session, target.project, target.environment, graph, suite))
+    if target.as_json:
+        print_json({"tables": [_table(one) for one in found]})
+    else:
+        for one in found:
+            _print_table(one)
+    if any(one.fails for one in found):
+        sys.exit(1)
+
+
+def _suites(target: Target, graph: Graph, selectors: Sequence[str]) -> list[Suite]:
+    """The suites of the selected tables that are built. Raises UsageError where there is none."""
+    names, suites, ledger = selected(target.environment, graph, selectors, ()), load_suites(target.project), None
+    wanted = [name for name in names if name in suites]
+    if not wanted:
+        fix = f"begin with one: headgate check --profile {names[0]}" if names else "headgate tables lists what there is"
+        raise UsageError(f"no suite of {', '.join(names) or 'any table'} in conf/expectations", fix=fix)
+    ledger = Ledger(target.environment)
+    built = [suites[name] for name in wanted if ledger.head(name).exists]
+    if not built:
+        raise UsageError(f"{', '.join(wanted)}: not built yet", fix="headgate run")
+    return built
+
+
+def _table(one: TableCheck) -> dict[str, Any]:
+    results = [result.as_dict() for result in one.results]
+    return {"table": one.table, "version": one.version, "fails": one.fails, "results": results}
+
+
+def _print_table(one: TableCheck) -> None:
+    click.echo(f"{one.table}, version {one.version}")
+    print_table(_COLUMNS, [_row(result) for result in one.results], numeric=("judged", "failing"))
+    click.echo()
+
+
+def _row(result: Result) -> tuple[Any, ...]:
+    told = "ok" if result.success else "fails"
+    examples = "; ".join(result.examples)
+    shown = examples if len(examples) <= _WIDTH else f"{examples[: _WIDTH - 1]}…"
+    return (result.expectation, result.severity, told, result.judged, result.unexpected, result.observed, shown)
