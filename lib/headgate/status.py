@@ -1,4 +1,5 @@
-"""How a project stands, for one screen: what failed, what is behind, what older code built, what is quarantined.
+"""How a project stands, for one screen: what failed, what is behind, what older code built, what is quarantined,
+how suites judged.
 
 Told from logs, receipts, run reports and listings alone: no JVM, nothing written, nothing decided.
 """
@@ -16,6 +17,7 @@ from headgate.landing import newest_received
 from headgate.ledger import Ledger
 from headgate.plan import Kind, Planner, Work
 from headgate.state import note, undeclared
+from headgate.trend import trend
 
 #: So many of a table's commits are looked through for the last that took in records.
 _COMMITS = 20
@@ -36,6 +38,7 @@ def status(environment: Environment, graph: Graph, planner: Planner) -> dict[str
         "behind": [_behind(work) for work in works if work.is_work or work.kind is Kind.AFTER],
         "stale": [{"table": name, "reason": told} for name, told in stale.items()],
         "quarantine": [_quarantine(planner.ledger, node) for node in graph.nodes.values() if _rejects(node, works)],
+        "quality": list(filter(None, (_quality(planner.ledger, node) for node in graph.nodes.values()))),
         "landing": [_landing(environment, work) for work in works if work.table.startswith("bronze.")],
         "undeclared": undeclared(store, graph),
         "next": next_command(graph, works, stale),
@@ -83,6 +86,12 @@ def _last_batch(ledger: Ledger, table: str) -> dict[str, int] | None:
         if "records" in counts and "replay" not in own:
             return {"records": counts["records"], "rejected": counts["quarantined"]}
     return None
+
+
+def _quality(ledger: Ledger, node: Node) -> dict[str, Any] | None:
+    """The newest batches that a table's suite judged, the newest first; None where there is no suite or no batch."""
+    batches = trend(ledger, node.name) if node.suite_hash else []
+    return {"table": node.name, "batches": batches} if batches else None
 
 
 def _landing(environment: Environment, work: Work) -> dict[str, Any]:
