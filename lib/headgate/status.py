@@ -1,5 +1,5 @@
 """How a project stands, for one screen: what failed, what is behind, what older code built, what is quarantined,
-how suites judged.
+what is overdue, how suites judged.
 
 Told from logs, receipts, run reports and listings alone: no JVM, nothing written, nothing decided.
 """
@@ -7,11 +7,12 @@ Told from logs, receipts, run reports and listings alone: no JVM, nothing writte
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from headgate import reports
 from headgate.environment import Environment
+from headgate.freshness import overdue
 from headgate.graph import Graph, Node
 from headgate.landing import newest_received
 from headgate.ledger import Ledger
@@ -37,6 +38,7 @@ def status(environment: Environment, graph: Graph, planner: Planner) -> dict[str
         "failed": [_failed(name, told) for name, told in failed.items()],
         "behind": [_behind(work) for work in works if work.is_work or work.kind is Kind.AFTER],
         "stale": [{"table": name, "reason": told} for name, told in stale.items()],
+        "overdue": list(_overdue(graph, planner)),
         "quarantine": [_quarantine(planner.ledger, node) for node in graph.nodes.values() if _rejects(node, works)],
         "quality": list(filter(None, (_quality(planner.ledger, node) for node in graph.nodes.values()))),
         "landing": [_landing(environment, work) for work in works if work.table.startswith("bronze.")],
@@ -62,6 +64,12 @@ def _run(report: reports.RunReport) -> dict[str, Any]:
 
 def _failed(name: str, told: Mapping[str, Any]) -> dict[str, Any]:
     return {"table": name, "reason": told.get("reason", ""), "run": told["run"], "error": told.get("error")}
+
+
+def _overdue(graph: Graph, planner: Planner) -> Iterator[dict[str, Any]]:
+    for node in graph.nodes.values():
+        if late := overdue(planner.ledger, node, planner.now()):
+            yield {"table": late.table, "reason": late.said, "since": f"{late.since:%Y-%m-%d %H:%M:%S}"}
 
 
 def _behind(work: Work) -> dict[str, Any]:

@@ -36,6 +36,7 @@ def _screen(found: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
     yield "failed", [f"{one['table']}: {one['reason']} (run {one['run']})" for one in found["failed"]]
     yield "behind", [f"{one['table']}: {one['work']} {one['reason']}".rstrip() for one in found["behind"]]
     yield "stale", [f"{one['table']}: {one['reason']}" for one in found["stale"]]
+    yield "overdue", [f"{one['table']}: {one['reason']}" for one in found["overdue"]]
     yield "quarantined", [_quarantined(one) for one in found["quarantine"]]
     yield "quality", [_quality(one) for one in found["quality"]]
     yield "landing", [_landing(one) for one in found["landing"]]
