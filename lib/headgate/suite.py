@@ -121,6 +121,12 @@ class Expectation:
         judged = () if self.type in _ABOUT_COLUMNS else self.columns
         return tuple(dict.fromkeys([*judged, *_condition_columns(self.kwargs.get("row_condition"))]))
 
+    @property
+    def relations(self) -> tuple[str, ...]:
+        """The other tables that its query reads."""
+        query = str(self.kwargs["unexpected_rows_query"]) if self.type == QUERY else ""
+        return tuple(dict.fromkeys(_RELATION.findall(query)))
+
 
 @dataclass(frozen=True)
 class Suite:
@@ -148,8 +154,7 @@ class Suite:
     @property
     def relations(self) -> tuple[str, ...]:
         """The other tables that queries of the suite read."""
-        queries = (str(e.kwargs["unexpected_rows_query"]) for e in self.expectations if e.type == QUERY)
-        return tuple(dict.fromkeys(name for query in queries for name in _RELATION.findall(query)))
+        return tuple(dict.fromkeys(name for expectation in self.expectations for name in expectation.relations))
 
 
 def suite_files(project: Project) -> list[Path]:
@@ -194,6 +199,24 @@ def require_columns(suite: Suite, columns: Collection[str]) -> None:
                 what = f"{suite.table} has no column '{name}'.{suggestion(name, columns)}"
                 fix = f"the columns are {', '.join(columns)}"
                 problems.append(Problem(_place(expectation.place), expectation.name, what, fix))
+    if problems:
+        raise as_error(SuiteError, problems)
+
+
+def require_relations(suite: Suite, sources: Collection[str]) -> None:
+    """Raises SuiteError where a query that judges batches reads a table that is none of `sources`: what its own reads.
+
+    A run pins what a table reads, and nothing else. Of scope `table` a query may read any.
+    """
+    problems = [
+        Problem(
+            _place(expectation.place), expectation.name, f"the query reads `{name}`, and {suite.table} does not",
+            'read it in the table\'s module, or give the expectation the scope "table"',
+        )
+        for expectation in suite.batches
+        for name in expectation.relations
+        if name not in sources
+    ]  # fmt: skip
     if problems:
         raise as_error(SuiteError, problems)
 

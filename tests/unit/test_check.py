@@ -123,6 +123,17 @@ def test_a_suite_is_held_against_a_table_that_today_s_code_built(lake: Lake) -> 
     invoke(lake)
 
 
+def test_a_query_may_read_only_what_its_table_reads_unless_it_is_of_the_table(lake: Lake) -> None:
+    def query(table: str, scope: str) -> dict:
+        kwargs = {"unexpected_rows_query": f"SELECT * FROM {{batch}} JOIN `{table}` USING (day) WHERE '{scope}' <> ''"}
+        meta = {"headgate": {"scope": scope, "name": f"{table} {scope}"}}
+        return {"type": "unexpected_rows_expectation", "kwargs": kwargs, "meta": meta}
+
+    known, other = "silver.sales", "silver.lines"
+    suite(lake, "gold.daily", query(known, "batch"), query(other, "batch"), query(other, "table"))
+    assert [path for _, path, _ in problems(lake)] == ["silver.lines batch"]
+
+
 def test_gold_is_linted_by_its_contract(lake: Lake) -> None:
     lake.write("conf/tables/gold/daily.yaml", TABLE_CONTRACT)
     assert problems(lake) == [("conf/tables/gold/daily.yaml", "SHOP", "Athena: has upper case,")]
