@@ -99,6 +99,7 @@ class Planner:
         return self._ledger
 
     def now(self) -> datetime:
+        """The time of this plan, by the clock that it was given; in UTC."""
         return self._clock()
 
     def plan(self, names: Iterable[str]) -> list[Work]:

@@ -35,18 +35,33 @@ _WIDTH = 60
     "--table", "tables", multiple=True, metavar="TABLE",
     help="Judge a table as it stands by its whole suite, with Spark. A name, a pattern with *, tag:NAME. Repeatable.",
 )
+@click.option("--profile", metavar="TABLE", help="Propose a suite from a table's rows, with Spark, for you to edit.")
+@click.option(
+    "--docs", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+    help="Build GX's Data Docs in a folder, from the suites and what they found of the last batches.",
+)
 @place_options
-def command(tables: tuple[str, ...], folder: Path | None, env: str, as_json: bool) -> None:
+def command(
+    tables: tuple[str, ...], profile: str | None, docs: Path | None, folder: Path | None, env: str, as_json: bool
+) -> None:
     """Check contracts, suites, modules and environments, and that Athena can read gold: without data or Spark.
 
-    With --table: judge tables as they stand by their suites.
+    With --table: judge tables as they stand by their suites. With --profile: print a suite to begin with. With
+    --docs: build pages of what suites found.
     """
     project = find_project(folder)
-    if not tables:
+    if sum(map(bool, (tables, profile, docs))) > 1:
+        raise UsageError("--table, --profile and --docs exclude each other", where="check", fix="give one of them")
+    if not (tables or profile or docs):
         _check_all(project, env, as_json=as_json)
         return
     target = Target(project, load_environment(project, env), as_json)
-    _check_tables(target, tables)
+    if profile:
+        _propose(target, profile)
+    elif docs:
+        _build_docs(target, docs)
+    else:
+        _check_tables(target, tables)
 
 
 # --- the project
@@ -99,7 +114,7 @@ def _check_tables(target: Target, selectors: Sequence[str]) -> None:
 
 def _suites(target: Target, graph: Graph, selectors: Sequence[str]) -> list[Suite]:
     """The suites of the selected tables that are built. Raises UsageError where there is none."""
-    names, suites, ledger = selected(target.environment, graph, selectors, ()), load_suites(target.project), None
+    names, suites = selected(target.environment, graph, selectors, ()), load_suites(target.project)
     wanted = [name for name in names if name in suites]
     if not wanted:
         fix = f"begin with one: headgate check --profile {names[0]}" if names else "headgate tables lists what there is"
@@ -127,3 +142,42 @@ def _row(result: Result) -> tuple[Any, ...]:
     examples = "; ".join(result.examples)
     shown = examples if len(examples) <= _WIDTH else f"{examples[: _WIDTH - 1]}…"
     return (result.expectation, result.severity, told, result.judged, result.unexpected, result.observed, shown)
+
+
+# --- a proposal
+
+
+def _propose(target: Target, table: str) -> None:
+    """Prints the suite that the live rows of a table suggest: JSON, whatever else is asked for."""
+    node = load_graph(target.project).node(table)
+    if node.layer == "bronze":
+        raise UsageError(f"{table} holds records as they were sent", fix="name the table that reads it")
+    version = Ledger(target.environment).head(table).version
+    if version < 0:
+        raise UsageError(f"{table} is not built yet", fix=f"headgate run -s +{table}")
+    from headgate.engine.profile import proposed
+    from headgate.engine.reads import live, read_at
+
+    with spark_that_looks(target) as session:
+        rows = live(read_at(session, target.environment.table_uri(table), version))
+        click.echo(proposed(node, rows), nl=False)
+
+
+# --- pages
+
+
+def _build_docs(target: Target, folder: Path) -> None:
+    """Builds GX's Data Docs. Raises UsageError where the folder holds something else, or there is no suite."""
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / "expectations").is_dir():
+        raise UsageError("the folder holds something else", where=str(folder), fix="name a new or an empty folder")
+    suites = load_suites(target.project)
+    if not suites:
+        raise UsageError("there is no suite in conf/expectations", fix="begin with one: headgate check --profile TABLE")
+    from headgate.engine.data_docs import build_site
+
+    progress("starting Great Expectations")
+    site = build_site(suites.values(), Ledger(target.environment), folder)
+    if target.as_json:
+        print_json({"index": site.index, "suites": site.suites, "batches": site.batches})
+    else:
+        click.echo(f"{site.index}: {site.suites} suites, {site.batches} batches")
