@@ -504,7 +504,8 @@ def _check_twice(document: Document, found: list[Expectation]) -> Iterator[Probl
     first: dict[str, str] = {}
     names: dict[str, str] = {}
     for expectation in found:
-        place, same = expectation.place, json.dumps([expectation.type, expectation.kwargs], sort_keys=True)
+        place, judged = expectation.place, [expectation.type, expectation.kwargs, expectation.scope]
+        same = json.dumps(judged, sort_keys=True)
         if same in first:
             what = f"stands twice; first in {first[same]}"
             yield Problem(_place(place), expectation.name, what, "keep one of the two")

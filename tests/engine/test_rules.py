@@ -83,14 +83,10 @@ def test_a_suite_without_row_expectations_opens_no_frame(sales, suite_of, monkey
     assert rules_of(suite_of(one(UNIQUE, column="id")), sales, None) == []
 
 
-def test_rules_run_no_job(spark, sales, suite_of):
-    def jobs() -> int:
-        return len(spark.sparkContext._jsc.sc().statusTracker().getJobIdsForGroup(None))
-
-    before = jobs()
+def test_rules_look_at_no_row(sales, suite_of):
+    poisoned = sales.selectExpr("id", "quantity", "raise_error('looked at') AS store")
     suite = suite_of(one(BETWEEN, column="quantity", min_value=0), one(JSON, column="store"))
-    rules_of(suite, sales.limit(0), None)
-    assert jobs() == before
+    assert len(rules_of(suite, poisoned.selectExpr("id", "quantity", "CAST(store AS string) AS store"), None)) == 2
 
 
 # --- the cache
@@ -170,11 +166,11 @@ def test_a_cache_that_cannot_be_written_costs_time_only(sales, cached, tmp_path)
             one(BETWEEN, column="id", min_value=0, row_condition='col("store")', condition_parser="great_expectations"),
             "unable to parse",
         ),
-        (one("expect_column_values_to_match_regex", column="store", regex="("), "PATTERN"),
+        (one("expect_column_values_to_match_regex", column="store", regex="("), "Unclosed group"),
         (one("expect_column_value_lengths_to_be_between", column="store", min_value=0.5), "is not a whole number"),
         (one("expect_column_values_to_match_strftime_format", column="id", strftime_format="%Y"), "id is int, and not"),
-        (one("expect_multicolumn_sum_to_equal", column_list=["id"], sum_total=1), "at least 2 columns"),
-        (one("expect_column_values_to_match_regex_list", column="store", regex_list=[]), "At least one regex"),
+        (one("expect_multicolumn_sum_to_equal", column_list=["id"], sum_total=1), "at least two columns"),
+        (one("expect_column_values_to_match_regex_list", column="store", regex_list=[]), "must not be empty"),
     ],
 )
 def test_a_rule_is_refused_that_does_not_fit(sales, suite_of, expectation, said):
@@ -206,7 +202,7 @@ def test_results_say_what_was_judged_what_failed_and_what_was_seen(sales, suite_
     assert (unique.success, unique.judged, unique.unexpected, unique.examples) == (False, 4, 2, ("1", "1"))
     assert (unique.kind, unique.severity, unique.columns) == ("batch", "critical", ("quantity",))
     assert (count.success, count.judged, count.unexpected, count.observed) == (False, None, None, "5")
-    assert (total.success, total.observed) == (True, "7")
+    assert (total.success, total.observed) == (True, "7.0")
 
 
 def test_a_suite_without_batch_expectations_opens_no_frame(sales, suite_of, monkeypatch):
@@ -252,13 +248,13 @@ def test_examples_are_few_whatever_fails(spark, suite_of):
     assert all(len(r.examples) <= 5 for r in found)
 
 
-def test_aggregates_of_many_expectations_run_in_one_job(spark, sales, suite_of):
-    def jobs() -> int:
-        return len(spark.sparkContext._jsc.sc().statusTracker().getJobIdsForGroup(None))
+def test_aggregates_of_many_expectations_run_together(spark, sales, suite_of):
+    def jobs_of(*expectations: dict) -> int:
+        tracker = spark.sparkContext._jsc.sc().statusTracker()
+        before = len(tracker.getJobIdsForGroup(None))
+        judge_batch(suite_of(*expectations), sales, {})
+        return len(tracker.getJobIdsForGroup(None)) - before
 
     kinds = [f"expect_column_{kind}_to_be_between" for kind in ("max", "min", "mean", "sum")]
     ranges = [one(kind, column=column, min_value=-9) for kind in kinds for column in ("id", "quantity")]
-    suite = suite_of(*ranges, one(COUNT, min_value=1))
-    before = jobs()
-    judge_batch(suite, sales, {})
-    assert jobs() - before <= 2
+    assert jobs_of(*ranges, one(COUNT, min_value=1)) <= jobs_of(ranges[0], one(COUNT, min_value=1))

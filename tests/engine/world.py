@@ -83,13 +83,13 @@ class World:
         self.sent.append(Sent(upload, where.get("at", NOON), tuple(lines)))
         return upload
 
-    def runner(self, planner: Planner | None = None, *, rebuild: bool = False) -> Runner:
+    def runner(self, planner: Planner | None = None, **options: Any) -> Runner:
         planner = planner or self.planner()
-        return Runner(self.project, self.environment, self.graph, self.spark, rebuild=rebuild, planner=planner)
+        return Runner(self.project, self.environment, self.graph, self.spark, planner=planner, **options)
 
-    def run(self, *select: str, rebuild: bool = False) -> dict[str, Report]:
+    def run(self, *select: str, **options: Any) -> dict[str, Report]:
         """Runs what is selected (all without one); gives each table's report."""
-        reports = self.runner(rebuild=rebuild).run(self.graph.select(select))
+        reports = self.runner(**options).run(self.graph.select(select))
         return {report.table: report for report in reports}
 
     def run_well(self, *select: str) -> dict[str, Report]:
@@ -115,6 +115,12 @@ class World:
         """What each table's work is, as planned now, of the tables that have or may have any."""
         nothing = (Kind.CURRENT, Kind.NO_SOURCE)
         return {name: work.kind.value for name, work in self.plan().items() if work.kind not in nothing}
+
+    def told(self, table: str) -> dict[str, Any]:
+        """What the newest commit of a table carries."""
+        commit = self.planner().ledger.head(table).commit
+        assert commit is not None
+        return dict(commit.own or {})
 
     def path(self, table: str) -> str:
         return self.environment.table_uri(table)
@@ -214,6 +220,25 @@ def edit_project(world: World, root: Path, file: str, old: str, new: str) -> Wor
     world.project = Project(root)
     world.graph = load_graph(world.project)
     return world
+
+
+def expect(world: World, root: Path, table: str, *expectations: Mapping[str, Any]) -> World:
+    """Gives the world a copy of its project below `root`, in which the table's suite is these expectations."""
+    if world.project.root != root:
+        for folder in ("conf", "jobs"):
+            shutil.copytree(world.project.root / folder, root / folder)
+    layer, _, name = table.partition(".")
+    path = root / "conf" / "expectations" / layer / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"name": table, "expectations": list(expectations)}, indent=2))
+    world.project = Project(root)
+    world.graph = load_graph(world.project)
+    return world
+
+
+def expectation(kind: str, severity: str = "critical", meta: Mapping[str, Any] | None = None, **kwargs: Any) -> dict:
+    """An expectation as a suite's file has it; `meta` is Headgate's part of it."""
+    return {"type": kind, "kwargs": kwargs, "severity": severity, "meta": {"headgate": meta} if meta else {}}
 
 
 def sale(number: int, *, day: int = 1, revised: int = 0, total: str = "10.00", **changes: Any) -> dict[str, Any]:

@@ -51,16 +51,22 @@ class GxFrame:
         self._engine = SparkDFExecutionEngine(persist=False, spark=frame.sparkSession)
         self._engine.load_batch_data("rows", frame)
 
-    def condition(self, expectation: Expectation) -> Condition:
-        """The condition of a row expectation; no row is looked at. Raises SuiteError where GX refuses it."""
+    def conditions(self, expectations: Sequence[Expectation]) -> list[Condition]:
+        """The conditions of row expectations, in their order. Raises SuiteError where GX refuses one."""
         from great_expectations.expectations.registry import get_metric_kwargs
         from great_expectations.validator.metric_configuration import MetricConfiguration
 
-        asked = _as_gx(expectation)
-        name = f"{asked.map_metric}.condition"
-        kwargs = get_metric_kwargs(name, configuration=asked.configuration)
-        metric = MetricConfiguration(name, kwargs["metric_domain_kwargs"], kwargs["metric_value_kwargs"])
-        failing, _, columns = self._resolved([(expectation, [metric])])[metric.id]
+        asked = [_as_gx(expectation) for expectation in expectations]
+        metrics = []
+        for one in asked:
+            name = f"{one.map_metric}.condition"
+            kwargs = get_metric_kwargs(name, configuration=one.configuration)
+            metrics.append(MetricConfiguration(name, kwargs["metric_domain_kwargs"], kwargs["metric_value_kwargs"]))
+        found = self._resolved([(expectation, [m]) for expectation, m in zip(expectations, metrics, strict=True)])
+        return [self._condition(one, metric, found[metric.id]) for one, metric in zip(asked, metrics, strict=True)]
+
+    def _condition(self, asked: Any, metric: Any, found: tuple[Column, dict[str, Any], dict[str, Any]]) -> Condition:
+        failing, _, columns = found
         guards = [self._row_condition(asked), _has_value(asked, columns)]
         guards.append(_not_ignored(metric.metric_domain_kwargs.get("ignore_row_if"), columns))
         judged = _all([guard for guard in guards if guard is not None])
@@ -135,6 +141,7 @@ def refused(expectation: Expectation, error: Exception) -> SuiteError:
 def _as_gx(expectation: Expectation) -> Any:
     """The expectation as GX's own object. Raises SuiteError where GX does not take its kwargs."""
     from great_expectations.compatibility.pydantic import ValidationError
+    from great_expectations.exceptions import GreatExpectationsError
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
     try:
@@ -142,6 +149,8 @@ def _as_gx(expectation: Expectation) -> Any:
     except ValidationError as error:
         told = "; ".join(str(one["msg"]) for one in error.errors())
         raise SuiteError(f"{expectation.name}: {told}", where=expectation.place, fix="correct its kwargs") from error
+    except GreatExpectationsError as error:
+        raise refused(expectation, error) from error
 
 
 def _has_value(asked: Any, columns: dict[str, Any]) -> Column | None:

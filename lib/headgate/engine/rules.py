@@ -49,7 +49,7 @@ class Rule:
 def rules_of(suite: Suite, shape: DataFrame, cache: Path | None) -> list[Rule]:
     """The suite's row expectations of scope batch, in its order. `shape` is any frame of the rows' schema.
 
-    No Spark job runs. `cache` is the folder that may keep them; a cache that cannot be read or written costs time
+    No row is looked at. `cache` is the folder that may keep them; a cache that cannot be read or written costs time
     only. Raises SuiteError where one does not fit the columns.
     """
     if not suite.rows:
@@ -96,12 +96,12 @@ def _resolved(
     if not expectations:
         return {}
     plain = shape.sparkSession.createDataFrame([], shape.schema)  # columns that know of no frame but this
-    frame = GxFrame(plain)
     found = {}
     for expectation in expectations:
+        _require_text(expectation, plain)
+        _require_patterns(expectation, plain)
+    for expectation, condition in zip(expectations, GxFrame(plain).conditions(expectations), strict=True):
         try:
-            _require_text(expectation, plain)
-            condition = frame.condition(expectation)
             found[expectation.name] = condition, _text(condition, plain)
         except PySparkException as error:
             raise refused(expectation, error) from error
@@ -113,6 +113,18 @@ def _require_text(expectation: Expectation, plain: DataFrame) -> None:
         kind = plain.select(name).schema[0].dataType
         if not isinstance(kind, StringType):
             raise refused(expectation, TypeError(f"{name} is {kind.simpleString()}, and not text"))
+
+
+def _require_patterns(expectation: Expectation, plain: DataFrame) -> None:
+    """Raises SuiteError for a regular expression that is none to Java: Spark would tell in the middle of the data."""
+    jvm: Any = plain.sparkSession._jvm
+    kwargs = expectation.kwargs
+    for pattern in [kwargs.get("regex"), *(kwargs.get("regex_list") or [])]:
+        try:
+            if pattern is not None:
+                jvm.java.util.regex.Pattern.compile(pattern)
+        except PySparkException as error:
+            raise refused(expectation, error) from error
 
 
 def _text(condition: Condition, plain: DataFrame) -> tuple[str, str] | None:
@@ -171,7 +183,7 @@ def _viewed(session: SparkSession, views: Mapping[str, DataFrame]) -> Iterator[N
     try:
         yield
     finally:
-        for name in (_GX_VIEW, *(f"`{name}`" for name in views)):
+        for name in (_GX_VIEW, *views):
             session.catalog.dropTempView(name)
 
 

@@ -54,8 +54,9 @@ def start_session(
     `small` starts a JVM for little data. Raises SetupError where Java or the jars are missing.
     """
     find_java()
-    # It would print the whole Java trace of an author's mistake, which is reported as one line.
-    logging.getLogger("DataFrameQueryContextLogger").disabled = True
+    # They would print the whole Java trace of an author's mistake, which is reported as one line.
+    for name in ("DataFrameQueryContextLogger", "SQLQueryContextLogger"):
+        logging.getLogger(name).disabled = True
     # Python workers have to be this Python, with what is installed beside it.
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     chosen = {
