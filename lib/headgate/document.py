@@ -73,11 +73,15 @@ def as_error(kind: type[Failure], problems: Iterable[Problem]) -> Failure:
     """One error of `kind` that tells every problem, in the order of the files and their lines."""
     found = Invalid(problems).problems
     if len(found) == 1:
-        return kind(found[0].text, where=str(found[0].place), fix=found[0].fix)
-    return kind("\n".join([f"{len(found)} problems", *(_listed(problem) for problem in found)]))
+        error = kind(found[0].text, where=str(found[0].place), fix=found[0].fix)
+    else:
+        error = kind("\n".join([f"{len(found)} problems", *(listed(problem) for problem in found)]))
+    error.problems = found
+    return error
 
 
-def _listed(problem: Problem) -> str:
+def listed(problem: Problem) -> str:
+    """A problem as a line of a list, and below it what to do."""
     advice = f"\n    to do: {problem.fix}" if problem.fix else ""
     return f"  {problem.place}: {problem.text}{advice}"
 

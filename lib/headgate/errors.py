@@ -17,6 +17,7 @@ class HeadgateError(Exception):
     def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
         super().__init__(what)
         self.what, self.where, self.fix = what, where, fix
+        self.problems: Sequence[Any] = ()  # of an error that tells several: `headgate.document.Problem`
 
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""

@@ -44,6 +44,7 @@ class Node:
     tags: tuple[str, ...]
     code_hash: str
     suite_hash: str = ""  # empty where the table has no suite
+    fresh_within: str = ""  # how long its suite promises that it is without anything new, such as 26h
 
     @property
     def layer(self) -> str:
@@ -185,6 +186,7 @@ def _table_node(
         tags=declared.tags,
         code_hash=_code_hash(project, path, declared, contracts),
         suite_hash=suite.hash if suite else "",
+        fresh_within=suite.fresh_within if suite else "",
     )
 
 
@@ -317,7 +319,8 @@ def _node_to(node: Node) -> dict[str, Any]:
     def tagged(value: Read | Write) -> dict[str, Any]:
         return {"kind": type(value).__name__, **{key: item for key, item in asdict(value).items() if item}}
 
-    plain = {key: getattr(node, key) for key in ("name", "module", "line", "grain", "tags", "code_hash", "suite_hash")}
+    kept = ("name", "module", "line", "grain", "tags", "code_hash", "suite_hash", "fresh_within")
+    plain = {key: getattr(node, key) for key in kept}
     reads = {name: tagged(read) for name, read in node.reads.items()}
     return {**plain, "reads": reads, "writes": tagged(node.writes) if node.writes else None}
 

@@ -98,6 +98,10 @@ class Planner:
     def ledger(self) -> Ledger:
         return self._ledger
 
+    def now(self) -> datetime:
+        """The time of this plan, by the clock that it was given; in UTC."""
+        return self._clock()
+
     def plan(self, names: Iterable[str]) -> list[Work]:
         """The work of each table, in the order given; a table whose sources have work comes after them."""
         moving: set[str] = set()

@@ -1,4 +1,5 @@
-"""How a project stands, for one screen: what failed, what is behind, what older code built, what is quarantined.
+"""How a project stands, for one screen: what failed, what is behind, what older code built, what is quarantined,
+what is overdue, how suites judged.
 
 Told from logs, receipts, run reports and listings alone: no JVM, nothing written, nothing decided.
 """
@@ -6,16 +7,18 @@ Told from logs, receipts, run reports and listings alone: no JVM, nothing writte
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from headgate import reports
 from headgate.environment import Environment
+from headgate.freshness import overdue
 from headgate.graph import Graph, Node
 from headgate.landing import newest_received
 from headgate.ledger import Ledger
 from headgate.plan import Kind, Planner, Work
 from headgate.state import note, undeclared
+from headgate.trend import trend
 
 #: So many of a table's commits are looked through for the last that took in records.
 _COMMITS = 20
@@ -35,7 +38,9 @@ def status(environment: Environment, graph: Graph, planner: Planner) -> dict[str
         "failed": [_failed(name, told) for name, told in failed.items()],
         "behind": [_behind(work) for work in works if work.is_work or work.kind is Kind.AFTER],
         "stale": [{"table": name, "reason": told} for name, told in stale.items()],
+        "overdue": list(_overdue(graph, planner)),
         "quarantine": [_quarantine(planner.ledger, node) for node in graph.nodes.values() if _rejects(node, works)],
+        "quality": list(filter(None, (_quality(planner.ledger, node) for node in graph.nodes.values()))),
         "landing": [_landing(environment, work) for work in works if work.table.startswith("bronze.")],
         "undeclared": undeclared(store, graph),
         "next": next_command(graph, works, stale),
@@ -61,6 +66,12 @@ def _failed(name: str, told: Mapping[str, Any]) -> dict[str, Any]:
     return {"table": name, "reason": told.get("reason", ""), "run": told["run"], "error": told.get("error")}
 
 
+def _overdue(graph: Graph, planner: Planner) -> Iterator[dict[str, Any]]:
+    for node in graph.nodes.values():
+        if late := overdue(planner.ledger, node, planner.now()):
+            yield {"table": late.table, "reason": late.said, "since": f"{late.since:%Y-%m-%d %H:%M:%S}"}
+
+
 def _behind(work: Work) -> dict[str, Any]:
     return {"table": work.table, "work": work.kind.value, "reason": work.reason, "uploads": len(work.landed)}
 
@@ -83,6 +94,12 @@ def _last_batch(ledger: Ledger, table: str) -> dict[str, int] | None:
         if "records" in counts and "replay" not in own:
             return {"records": counts["records"], "rejected": counts["quarantined"]}
     return None
+
+
+def _quality(ledger: Ledger, node: Node) -> dict[str, Any] | None:
+    """The newest batches that a table's suite judged, the newest first; None where there is no suite or no batch."""
+    batches = trend(ledger, node.name) if node.suite_hash else []
+    return {"table": node.name, "batches": batches} if batches else None
 
 
 def _landing(environment: Environment, work: Work) -> dict[str, Any]:

@@ -6,13 +6,13 @@ A suite is checked whole when it is loaded, by the table of what Headgate does w
 
 from __future__ import annotations
 
-import datetime
 import hashlib
 import json
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from string import Formatter
@@ -46,6 +46,19 @@ _HEADGATE = {
         "on_failure": {"enum": ["quarantine", "fail"]},
     },
 }
+_OF_SUITE = {
+    "type": "object",
+    "title": "headgate",
+    "additionalProperties": False,
+    "properties": {
+        "fresh_within": {
+            "type": "string",
+            "pattern": r"^[1-9]\d{0,4}[mhd]$",
+            "x-wanted": 'a number of minutes, hours or days, such as "26h"',
+        }
+    },
+}
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 _EXPECTATION: dict[str, Any] = {
     "type": "object",
     "title": "expectation",
@@ -69,7 +82,7 @@ _SUITE: dict[str, Any] = {
     "properties": {
         "name": {"type": "string"},
         "expectations": {"type": "array"},
-        "meta": {"type": ["object", "null"]},
+        "meta": {"type": ["object", "null"], "properties": {"headgate": _OF_SUITE}},
         "notes": _NOTES,
         "id": {},
         "suite_parameters": {"type": ["object", "null"], "maxProperties": 0, "x-wanted": "nothing: write the values"},
@@ -108,15 +121,25 @@ class Expectation:
         judged = () if self.type in _ABOUT_COLUMNS else self.columns
         return tuple(dict.fromkeys([*judged, *_condition_columns(self.kwargs.get("row_condition"))]))
 
+    @property
+    def relations(self) -> tuple[str, ...]:
+        """The other tables that its query reads."""
+        query = str(self.kwargs["unexpected_rows_query"]) if self.type == QUERY else ""
+        return tuple(dict.fromkeys(_RELATION.findall(query)))
+
 
 @dataclass(frozen=True)
 class Suite:
-    """What is expected of a table. `hash` is SHA-256 over what is judged: ids, notes and layout do not count."""
+    """What is expected of a table. `hash` is SHA-256 over what is judged: ids, notes and layout do not count.
+
+    fresh_within: how long the table may be without anything new, as `duration_of` reads it; empty for no promise.
+    """
 
     table: str
     expectations: tuple[Expectation, ...]
     hash: str
     path: Path
+    fresh_within: str = ""
 
     @property
     def rows(self) -> tuple[Expectation, ...]:
@@ -131,8 +154,7 @@ class Suite:
     @property
     def relations(self) -> tuple[str, ...]:
         """The other tables that queries of the suite read."""
-        queries = (str(e.kwargs["unexpected_rows_query"]) for e in self.expectations if e.type == QUERY)
-        return tuple(dict.fromkeys(name for query in queries for name in _RELATION.findall(query)))
+        return tuple(dict.fromkeys(name for expectation in self.expectations for name in expectation.relations))
 
 
 def suite_files(project: Project) -> list[Path]:
@@ -160,6 +182,11 @@ def load_suites(project: Project) -> dict[str, Suite]:
     return found
 
 
+def duration_of(text: str) -> timedelta:
+    """The time that a number with `m`, `h` or `d` names, such as 26h."""
+    return timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
+
+
 def require_columns(suite: Suite, columns: Collection[str]) -> None:
     """Raises SuiteError where the suite names a column that a table with `columns` has not.
 
@@ -172,6 +199,24 @@ def require_columns(suite: Suite, columns: Collection[str]) -> None:
                 what = f"{suite.table} has no column '{name}'.{suggestion(name, columns)}"
                 fix = f"the columns are {', '.join(columns)}"
                 problems.append(Problem(_place(expectation.place), expectation.name, what, fix))
+    if problems:
+        raise as_error(SuiteError, problems)
+
+
+def require_relations(suite: Suite, sources: Collection[str]) -> None:
+    """Raises SuiteError where a query that judges batches reads a table that is none of `sources`: what its own reads.
+
+    A run pins what a table reads, and nothing else. Of scope `table` a query may read any.
+    """
+    problems = [
+        Problem(
+            _place(expectation.place), expectation.name, f"the query reads `{name}`, and {suite.table} does not",
+            'read it in the table\'s module, or give the expectation the scope "table"',
+        )
+        for expectation in suite.batches
+        for name in expectation.relations
+        if name not in sources
+    ]  # fmt: skip
     if problems:
         raise as_error(SuiteError, problems)
 
@@ -211,7 +256,8 @@ def _read(path: Path, table: str, file: str, tables: Collection[str]) -> Suite:
     found = _expectations(document)
     problems = [*_check_name(document, table), *_check_expectations(document), *_check_twice(document, found)]
     _raise([*problems, *(problem for one in found for problem in _check_query(one, tables))])
-    return Suite(table, tuple(found), _hash(found), path)
+    fresh_within = _headgate(document.value).get("fresh_within", "")
+    return Suite(table, tuple(found), _hash(found), path, fresh_within)
 
 
 def _raise(problems: list[Problem]) -> None:
@@ -317,7 +363,7 @@ def _check_kwargs(document: Document, trail: Trail) -> Iterator[Problem]:
 def _inverted(least: Any, most: Any) -> bool:
     try:
         if isinstance(least, str) and isinstance(most, str):
-            return datetime.datetime.fromisoformat(least) > datetime.datetime.fromisoformat(most)
+            return datetime.fromisoformat(least) > datetime.fromisoformat(most)
         return least > most
     except (TypeError, ValueError):
         return False

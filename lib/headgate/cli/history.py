@@ -24,11 +24,15 @@ def command(target: Target, table: str, limit: int) -> None:
     if target.as_json:
         print_json({"table": name, "commits": commits})
         return
-    plain = ("version", "at", "operation", "run")
-    rows = [
-        (*(c[name] for name in plain), _short(c["code"]), _read(c["position"]), _counts(c)) for c in commits
-    ]
-    print_table(["version", "at", "operation", "run", "code", "read up to", "counts"], rows, numeric=["version"])
+    columns = {
+        **{name: [commit[name] for commit in commits] for name in ("version", "at", "operation", "run")},
+        "code": [_short(commit["code"]) for commit in commits],
+        "read up to": [_read(commit["position"]) for commit in commits],
+        "counts": [_counts(commit) for commit in commits],
+    }
+    if any(commit["quality"] for commit in commits):
+        columns["expectations"] = [_expectations(commit) for commit in commits]
+    print_table(list(columns), list(zip(*columns.values(), strict=True)), numeric=["version"])
 
 
 def describe(commit: Commit) -> dict[str, Any]:
@@ -43,6 +47,8 @@ def describe(commit: Commit) -> dict[str, Any]:
         "position": own.get("position"),
         "counts": own.get("counts") or _metrics(commit),
         "replay": own.get("replay"),
+        "quality": own.get("quality", []),
+        "accepted": own.get("accepted", []),
     }
 
 
@@ -52,6 +58,14 @@ def _counts(commit: dict[str, Any]) -> str:
         return counted(commit["counts"])
     where = f" where {replay['where']}" if replay["where"] else ""
     return f"replay{where}: released={replay['released']} {counted(commit['counts'])}"
+
+
+def _expectations(commit: dict[str, Any]) -> str:
+    """Which expectations of the batch failed, and who let them pass."""
+    accepted = {one["expectation"]: f" (accepted by {one['by']}: {one['reason']})" for one in commit["accepted"]}
+    failed = [result["expectation"] for result in commit["quality"] if not result["success"]]
+    told = [f"{name} failed{accepted.get(name, '')}" for name in failed]
+    return "; ".join(told) or (f"{len(commit['quality'])} ok" if commit["quality"] else "")
 
 
 def _short(code: str | None) -> str:

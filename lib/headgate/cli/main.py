@@ -23,6 +23,7 @@ VERBS = {
     "history": ("see", "Print a table's commits: run, position, counts."),
     "lineage": ("see", "Show what a table is made from and what reads it, down to the uploads of a slice."),
     "receipt": ("see", "Follow one upload: landed, bronze, each silver table."),
+    "check": ("quality", "Check contracts, suites and environments; or a table as it stands by its suite."),
     "quarantine": ("quality", "Show the records that tables rejected, and take them through again."),
     "upload": ("in", "Send files to the receiver, or land them directly."),
     "generate": ("in", "Make realistic retail uploads: to files, or to a running receiver."),

@@ -22,16 +22,20 @@ class Target:
     as_json: bool
 
 
+def place_options(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds `--project`, `--env` and `--json`, which the verb gets as they are: `folder`, `env` and `as_json`."""
+    folder = click.Path(path_type=Path)
+    verb = click.option("--json", "as_json", is_flag=True, help="Print JSON.")(verb)
+    verb = click.option(
+        "--env", "env", default="local", show_default=True, envvar="HEADGATE_ENV", help="The environment to use."
+    )(verb)
+    return click.option("--project", "folder", type=folder, help="The project's folder. [default: found upwards]")(verb)
+
+
 def target_options(verb: Callable[..., Any]) -> Callable[..., Any]:
     """Adds `--project`, `--env` and `--json`; the verb gets a Target as its first argument."""
 
-    @click.option(
-        "--project", "folder", type=click.Path(path_type=Path), help="The project's folder. [default: found upwards]"
-    )
-    @click.option(
-        "--env", "env", default="local", show_default=True, envvar="HEADGATE_ENV", help="The environment to use."
-    )
-    @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+    @place_options
     @functools.wraps(verb)
     def with_target(folder: Path | None, env: str, as_json: bool, **rest: Any) -> Any:
         project = find_project(folder)

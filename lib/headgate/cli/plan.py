@@ -7,6 +7,7 @@ import click
 from headgate.cli.options import Target, print_json, target_options
 from headgate.cli.output import print_table
 from headgate.cli.selection import selected, selection_options
+from headgate.freshness import overdue
 from headgate.graph import Graph, load_graph
 from headgate.plan import Planner, Work
 from headgate.state import NOT_DECLARED, note, undeclared
@@ -23,7 +24,8 @@ def command(target: Target, selectors: tuple[str, ...], exclude: tuple[str, ...]
     if schema:
         _show_schemas(target, graph, names)
         return
-    show(target, graph, Planner(target.environment, graph).plan(names))
+    planner = Planner(target.environment, graph)
+    show(target, graph, planner, planner.plan(names))
 
 
 def _show_schemas(target: Target, graph: Graph, names: list[str]) -> None:
@@ -49,15 +51,19 @@ def _show_schemas(target: Target, graph: Graph, names: list[str]) -> None:
         click.echo("no output changes")
 
 
-def show(target: Target, graph: Graph, works: list[Work]) -> None:
-    """Prints a plan, with what is to be known beside it: rows by older code, tables that nothing declares."""
+def show(target: Target, graph: Graph, planner: Planner, works: list[Work]) -> None:
+    """Prints a plan, with what is to be known beside it: of older code, overdue, not declared."""
+    late = {work.table: overdue(planner.ledger, graph.node(work.table), planner.now()) for work in works}
+    silent = {table: one.said if one else None for table, one in late.items()}
     notes = {work.table: note(graph, graph.node(work.table), work) for work in works}
     left = undeclared(target.environment.object_store(), graph)
     if target.as_json:
-        print_json({"tables": [{**as_dict(work), "note": notes[work.table]} for work in works], "undeclared": left})
+        tables = [{**as_dict(work), "note": notes[work.table], "overdue": silent[work.table]} for work in works]
+        print_json({"tables": tables, "undeclared": left})
         return
     print_table(["table", "work", "why"], [(work.table, work.kind.value, work.reason) for work in works])
     told = [f"{table}: {text}" for table, text in notes.items() if text]
+    told += [f"{table}: overdue: {text}" for table, text in silent.items() if text]
     told += [f"{table}: {NOT_DECLARED}" for table in left]
     if told:
         click.echo("\n" + "\n".join(told))

@@ -68,7 +68,7 @@ def command(
     if dry_run:
         from headgate.cli import plan
 
-        plan.show(target, graph, works)
+        plan.show(target, graph, planner, works)
         return
     if not works or (not rebuild and not any(work.is_work for work in works)):
         _print_nothing(target, works)

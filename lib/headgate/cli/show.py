@@ -40,13 +40,17 @@ def rows_options(verb: Callable[..., Any]) -> Callable[..., Any]:
 def command(
     target: Target, table: str, limit: int, shape: str | None, version: int | None, as_of: str | None
 ) -> None:
-    """Print rows of TABLE; `quarantine.TABLE` prints the records it rejected, with every reason.
+    """Print rows of TABLE; `quarantine.TABLE` prints the records it rejected, `quality.results` what suites found.
 
     json prints one object a line, csv nested values as JSON.
     """
-    from headgate import quarantine, rows
+    from headgate import quarantine, results, rows
 
     graph, ledger = load_graph(target.project), Ledger(target.environment)
+    if table == results.TABLE:
+        found = results.newest(ledger, limit or None, _version(ledger, table, version, as_of))
+        print_rows(target, found, shape, results.SHORT)
+        return
     node = graph.node(table.removeprefix(quarantine.PREFIX))
     version = _version(ledger, node.name, version, as_of)
     try:

@@ -36,7 +36,9 @@ def _screen(found: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
     yield "failed", [f"{one['table']}: {one['reason']} (run {one['run']})" for one in found["failed"]]
     yield "behind", [f"{one['table']}: {one['work']} {one['reason']}".rstrip() for one in found["behind"]]
     yield "stale", [f"{one['table']}: {one['reason']}" for one in found["stale"]]
+    yield "overdue", [f"{one['table']}: {one['reason']}" for one in found["overdue"]]
     yield "quarantined", [_quarantined(one) for one in found["quarantine"]]
+    yield "quality", [_quality(one) for one in found["quality"]]
     yield "landing", [_landing(one) for one in found["landing"]]
     yield "not declared", [f"{name}: {NOT_DECLARED}" for name in found["undeclared"]]
 
@@ -54,6 +56,22 @@ def _quarantined(one: Mapping[str, Any]) -> str:
 def _share(counts: Mapping[str, int]) -> str:
     records, rejected = counts["records"], counts["rejected"]
     return f"{rejected:,} of {records:,} records" + (f" ({rejected / records:.1%})" if records else "")
+
+
+def _quality(one: Mapping[str, Any]) -> str:
+    """The last batch, and the share of rows that failed in it and in those before."""
+    last, *before = one["batches"]
+    number = last["ok"] + sum(last["failed"].values())
+    failed = [f"{count} {severity} failed" for severity, count in last["failed"].items() if count]
+    accepted = [f"{last['accepted']} accepted"] if last["accepted"] else []
+    told = ", ".join([f"{last['ok']} of {number} expectations ok", *failed, *accepted])
+    shares = [_percent(batch["failing"]) for batch in (last, *before)]
+    row = f"; rows failing {shares[0]}" + (f", before {' '.join(shares[1:])}" if before else "")
+    return f"{one['table']}: {told}{row}"
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.1%}"
 
 
 def _landing(one: Mapping[str, Any]) -> str:

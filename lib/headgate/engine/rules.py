@@ -11,6 +11,8 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -256,5 +258,6 @@ def _result(expectation: Expectation, found: Found) -> Result:
 
 
 def _shown(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    plain = isinstance(value, str | Decimal | date)
+    text = str(value) if plain else json.dumps(value, ensure_ascii=False, default=str)
     return text[:_MOST_SHOWN]

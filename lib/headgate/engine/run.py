@@ -13,7 +13,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from headgate import reports
+from headgate import reports, results
 from headgate.engine import bronze
 from headgate.engine.append import build_append
 from headgate.engine.backfill import backfill_uploads
@@ -90,6 +90,7 @@ class Runner:
         started = datetime.now(UTC)
         found = self._run_all(names)
         self._keep(started, found)
+        self._record(found)
         return found
 
     def _run_all(self, names: Iterable[str]) -> list[Report]:
@@ -140,6 +141,15 @@ class Runner:
             reports.write(self._environment.object_store(), report)
         except StorageError as error:
             print(f"warning: the run's report was not kept: {error}", file=sys.stderr)
+
+    def _record(self, found: Iterable[Report]) -> None:
+        """Adds what suites found to `quality.results`. The tables are committed, so a failure fails nothing."""
+        refused = (table for table in found if table.status == "failed" and table.quality)
+        failed = [results.Failed(table.table, self.run_id, datetime.now(UTC), table.quality) for table in refused]
+        try:
+            results.record(self._environment, (name for name in self._graph.nodes if name in self._suites), failed)
+        except Exception as error:  # whatever it is: the next run records what this one did not
+            print(f"warning: {results.TABLE} was not written: {str(error).partition(chr(10))[0]}", file=sys.stderr)
 
     def _run_table(self, name: str) -> Report:
         started = time.monotonic()

@@ -1,0 +1,183 @@
+"""`headgate check`: what can be judged before a run, and tables as they stand."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from headgate.check import Checked, check_project
+from headgate.cli.options import Target, place_options, print_json
+from headgate.cli.output import print_table, progress
+from headgate.cli.selection import selected
+from headgate.cli.work import spark_that_looks
+from headgate.document import Problem, listed
+from headgate.environment import load_environment
+from headgate.errors import UsageError
+from headgate.graph import Graph, load_graph
+from headgate.ledger import Ledger
+from headgate.project import Project, find_project
+from headgate.suite import Suite, load_suites
+
+if TYPE_CHECKING:
+    from headgate.engine.check import TableCheck
+    from headgate.quality import Result
+
+_COLUMNS = ["expectation", "severity", "result", "judged", "failing", "observed", "examples"]
+_WIDTH = 60
+
+
+@click.command("check")
+@click.option(
+    "--table", "tables", multiple=True, metavar="TABLE",
+    help="Judge a table as it stands by its whole suite, with Spark. A name, a pattern with *, tag:NAME. Repeatable.",
+)
+@click.option("--profile", metavar="TABLE", help="Propose a suite from a table's rows, with Spark, for you to edit.")
+@click.option(
+    "--docs", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+    help="Build GX's Data Docs in a folder, from the suites and what they found of the last batches.",
+)
+@place_options
+def command(
+    tables: tuple[str, ...], profile: str | None, docs: Path | None, folder: Path | None, env: str, as_json: bool
+) -> None:
+    """Check contracts, suites, modules and environments, and that Athena can read gold: without data or Spark.
+
+    With --table: judge tables as they stand by their suites. With --profile: print a suite to begin with. With
+    --docs: build pages of what suites found.
+    """
+    project = find_project(folder)
+    if sum(map(bool, (tables, profile, docs))) > 1:
+        raise UsageError("--table, --profile and --docs exclude each other", where="check", fix="give one of them")
+    if not (tables or profile or docs):
+        _check_all(project, env, as_json=as_json)
+        return
+    target = Target(project, load_environment(project, env), as_json)
+    if profile:
+        _propose(target, profile)
+    elif docs:
+        _build_docs(target, docs)
+    else:
+        _check_tables(target, tables)
+
+
+# --- the project
+
+
+def _check_all(project: Project, env: str, *, as_json: bool) -> None:
+    checked = check_project(project, env)
+    if as_json:
+        print_json({"checked": checked.counts, "problems": [_problem(problem) for problem in checked.problems]})
+    else:
+        _print_problems(checked)
+    if checked.problems:
+        sys.exit(2)
+
+
+def _print_problems(checked: Checked) -> None:
+    for problem in checked.problems:
+        click.echo(listed(problem).removeprefix("  "))
+    number = len(checked.problems)
+    looked_at = ", ".join(f"{count} {kind}" for kind, count in checked.counts.items())
+    click.echo(f"\n{number} problem{'s' * (number != 1)}" if number else f"no problems: {looked_at}")
+
+
+def _problem(problem: Problem) -> dict[str, str]:
+    return {"where": str(problem.place), "path": problem.path, "what": problem.what, "fix": problem.fix}
+
+
+# --- tables
+
+
+def _check_tables(target: Target, selectors: Sequence[str]) -> None:
+    """Judges every selected table that has a suite, and ends with 1 where what is critical fails."""
+    graph = load_graph(target.project)
+    suites = _suites(target, graph, selectors)
+    from headgate.engine.check import check_table
+
+    found = []
+    with spark_that_looks(target) as session:
+        for suite in suites:
+            progress(f"judging {suite.table}")
+            found.append(check_table(session, target.project, target.environment, graph, suite))
+    if target.as_json:
+        print_json({"tables": [_table(one) for one in found]})
+    else:
+        for one in found:
+            _print_table(one)
+    if any(one.fails for one in found):
+        sys.exit(1)
+
+
+def _suites(target: Target, graph: Graph, selectors: Sequence[str]) -> list[Suite]:
+    """The suites of the selected tables that are built. Raises UsageError where there is none."""
+    names, suites = selected(target.environment, graph, selectors, ()), load_suites(target.project)
+    wanted = [name for name in names if name in suites]
+    if not wanted:
+        fix = f"begin with one: headgate check --profile {names[0]}" if names else "headgate tables lists what there is"
+        raise UsageError(f"no suite of {', '.join(names) or 'any table'} in conf/expectations", fix=fix)
+    ledger = Ledger(target.environment)
+    built = [suites[name] for name in wanted if ledger.head(name).exists]
+    if not built:
+        raise UsageError(f"{', '.join(wanted)}: not built yet", fix="headgate run")
+    return built
+
+
+def _table(one: TableCheck) -> dict[str, Any]:
+    results = [result.as_dict() for result in one.results]
+    return {"table": one.table, "version": one.version, "fails": one.fails, "results": results}
+
+
+def _print_table(one: TableCheck) -> None:
+    click.echo(f"{one.table}, version {one.version}")
+    print_table(_COLUMNS, [_row(result) for result in one.results], numeric=("judged", "failing"))
+    click.echo()
+
+
+def _row(result: Result) -> tuple[Any, ...]:
+    told = "ok" if result.success else "fails"
+    examples = "; ".join(result.examples)
+    shown = examples if len(examples) <= _WIDTH else f"{examples[: _WIDTH - 1]}…"
+    return (result.expectation, result.severity, told, result.judged, result.unexpected, result.observed, shown)
+
+
+# --- a proposal
+
+
+def _propose(target: Target, table: str) -> None:
+    """Prints the suite that the live rows of a table suggest: JSON, whatever else is asked for."""
+    node = load_graph(target.project).node(table)
+    if node.layer == "bronze":
+        raise UsageError(f"{table} holds records as they were sent", fix="name the table that reads it")
+    version = Ledger(target.environment).head(table).version
+    if version < 0:
+        raise UsageError(f"{table} is not built yet", fix=f"headgate run -s +{table}")
+    from headgate.engine.profile import proposed
+    from headgate.engine.reads import live, read_at
+
+    with spark_that_looks(target) as session:
+        rows = live(read_at(session, target.environment.table_uri(table), version))
+        click.echo(proposed(node, rows), nl=False)
+
+
+# --- pages
+
+
+def _build_docs(target: Target, folder: Path) -> None:
+    """Builds GX's Data Docs. Raises UsageError where the folder holds something else, or there is no suite."""
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / "expectations").is_dir():
+        raise UsageError("the folder holds something else", where=str(folder), fix="name a new or an empty folder")
+    suites = load_suites(target.project)
+    if not suites:
+        raise UsageError("there is no suite in conf/expectations", fix="begin with one: headgate check --profile TABLE")
+    from headgate.engine.data_docs import build_site
+
+    progress("starting Great Expectations")
+    site = build_site(suites.values(), Ledger(target.environment), folder)
+    if target.as_json:
+        print_json({"index": site.index, "suites": site.suites, "batches": site.batches})
+    else:
+        click.echo(f"{site.index}: {site.suites} suites, {site.batches} batches")

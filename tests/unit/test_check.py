@@ -1,0 +1,166 @@
+"""`headgate check`: everything that is wrong with a project at once, without data and without Spark."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from click.testing import CliRunner
+
+from headgate.cli import check
+from tests.unit.lake import CONTRACT, DAILY, Lake
+
+TABLE_CONTRACT = """\
+apiVersion: v3.1.0
+kind: DataContract
+id: daily
+version: 1.0.0
+team: {name: Tests}
+schema:
+  - name: daily
+    properties:
+      - {name: day, logicalType: date}
+      - {name: SHOP, logicalType: string}
+      - {name: amount, logicalType: integer}
+"""
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(tmp_path)
+
+
+def invoke(lake: Lake, *arguments: str, code: int = 0, env: dict[str, str] | None = None) -> str:
+    result = CliRunner().invoke(check.command, ["--project", str(lake.project.root), *arguments], env=env)
+    assert result.exit_code == code, (result.output, result.exception)
+    return result.output
+
+
+def problems(lake: Lake, *arguments: str, **kwargs: Any) -> list[tuple[str, str, str]]:
+    """(where, path, the first words of what is wrong) of each problem."""
+    told = json.loads(invoke(lake, "--json", *arguments, code=2, **kwargs))["problems"]
+    return [(one["where"], one["path"], " ".join(one["what"].split()[:4])) for one in told]
+
+
+def suite(lake: Lake, table: str, *expectations: dict, **beside: Any) -> None:
+    text = json.dumps({"name": table, "expectations": expectations, **beside}, indent=1)
+    lake.write(f"conf/expectations/{table.replace('.', '/')}.json", text)
+
+
+def not_null(column: str) -> dict:
+    return {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": column}}
+
+
+def test_a_project_that_is_right_has_no_problems(lake: Lake) -> None:
+    suite(lake, "gold.daily", not_null("day"))
+    assert invoke(lake) == (
+        "no problems: 1 contracts, 0 contracts of tables, 1 suites, 3 modules, 1 environments\n"
+    )
+    assert not (lake.project.root / "lake").exists()
+
+
+def test_the_problems_of_all_files_are_told_together_in_the_order_of_the_files(lake: Lake) -> None:
+    lake.write("conf/datasets/sales.yaml", CONTRACT.replace("logicalType: string", "logicalType: strng"))
+    lake.write("conf/datasets/more.yaml", CONTRACT.replace("id: sales", "id: more", 1))
+    lake.write("conf/environments/local.yaml", "lake: lake\nspark: 1\nlok: 2\n")
+    lake.write("conf/environments/prod.yaml", "lake: lake\nengin: local\n")
+    lake.write("conf/tables/gold/dayly.yaml", TABLE_CONTRACT)
+    lake.write("jobs/gold/broken.py", "import nothing_of_this_name\n")
+    lake.write("jobs/gold/daily.py", DAILY.replace("Replace(", "Replac("))
+    suite(lake, "silver.sales", {"type": "expect_nothing", "kwargs": {}})
+    suite(lake, "silver.lines", {"type": "expect_column_values_to_be_unique", "kwargs": {}})
+    told = problems(lake)
+    assert sorted({where.partition(":")[0] for where, _, _ in told}) == [
+        "conf/datasets/more.yaml", "conf/datasets/sales.yaml", "conf/environments/local.yaml",
+        "conf/environments/prod.yaml", "conf/expectations/silver/lines.json", "conf/expectations/silver/sales.json",
+        "conf/tables/gold/dayly.yaml", "jobs/gold/broken.py", "jobs/gold/daily.py",
+    ]  # fmt: skip
+    assert [where for where, _, _ in told] == sorted(where for where, _, _ in told)
+    assert [path for where, path, _ in told if where.startswith("conf/environments/local")] == ["spark", "lok"]
+
+
+def test_problems_are_printed_with_what_to_do_and_counted(lake: Lake) -> None:
+    lake.write("conf/environments/prod.yaml", "lake: lake\nengin: local\n")
+    told = invoke(lake, code=2)
+    assert told.startswith("conf/environments/prod.yaml:2: engin: unknown key. Did you mean 'engine'?\n    to do: ")
+    assert told.endswith("\n1 problem\n")
+
+
+def test_tables_that_read_each_other_are_told(lake: Lake) -> None:
+    lake.write("jobs/silver/lines.py", "from headgate import Affected, Replace, table\n\n\n@table(\n    "
+               '"silver.lines", reads={"daily": Affected("gold.dayly", by=["day"])}, writes=Replace(by=["day"]),\n)\n'
+               'def lines(daily):\n    """One row per line."""\n    return daily\n')  # fmt: skip
+    assert [what for _, _, what in problems(lake)] == ["silver.lines reads 'gold.dayly', which"]
+
+
+def test_variables_belong_to_the_environment_that_is_asked_for(lake: Lake) -> None:
+    lake.write("conf/environments/prod.yaml", "lake: lake\n")
+    told = problems(lake, env={"HEADGATE_ENGIN": "local"})
+    assert [where for where, _, _ in told] == ["HEADGATE_ENGIN"]
+
+
+def test_an_environment_that_is_not_there_is_told(lake: Lake) -> None:
+    assert [what for _, _, what in problems(lake, "--env", "prd")] == ["no environment 'prd'."]
+
+
+def test_a_suite_is_held_against_its_table_s_contract(lake: Lake) -> None:
+    lake.write("conf/tables/gold/daily.yaml", TABLE_CONTRACT.replace("SHOP", "shop"))
+    suite(lake, "gold.daily", not_null("day"), not_null("amont"))
+    ((where, path, _),) = problems(lake)
+    assert where.startswith("conf/expectations/gold/daily.json:") and path.endswith("(amont)")
+
+
+def test_a_suite_is_held_against_a_table_that_today_s_code_built(lake: Lake) -> None:
+    lake.built()
+    suite(lake, "gold.daily", not_null("dy"))
+    assert [path for _, path, _ in problems(lake)] == ["expect_column_values_to_not_be_null(dy)"]
+    lake.write("jobs/gold/daily.py", DAILY + "\n# it may have other columns now\n")
+    invoke(lake)
+
+
+def test_a_query_may_read_only_what_its_table_reads_unless_it_is_of_the_table(lake: Lake) -> None:
+    def query(table: str, scope: str) -> dict:
+        kwargs = {"unexpected_rows_query": f"SELECT * FROM {{batch}} JOIN `{table}` USING (day) WHERE '{scope}' <> ''"}
+        meta = {"headgate": {"scope": scope, "name": f"{table} {scope}"}}
+        return {"type": "unexpected_rows_expectation", "kwargs": kwargs, "meta": meta}
+
+    known, other = "silver.sales", "silver.lines"
+    suite(lake, "gold.daily", query(known, "batch"), query(other, "batch"), query(other, "table"))
+    assert [path for _, path, _ in problems(lake)] == ["silver.lines batch"]
+
+
+def test_gold_is_linted_by_its_contract(lake: Lake) -> None:
+    lake.write("conf/tables/gold/daily.yaml", TABLE_CONTRACT)
+    assert problems(lake) == [("conf/tables/gold/daily.yaml", "SHOP", "Athena: has upper case,")]
+
+
+def test_gold_is_linted_as_it_stands_once(lake: Lake) -> None:
+    rows = pa.table({"day": pa.array([None], pa.date32()), "SHOP": ["a"], "at": pa.array([None], pa.timestamp("us"))})
+    lake.commit("gold.daily", rows, {})
+    told = problems(lake)
+    assert ("gold.daily", "SHOP", "Athena: has upper case,") in told
+    assert ("gold.daily", "at", "Athena: is timestamp_ntz, which") in told
+    assert any(what == "Athena: needs a reader" for _, _, what in told)
+    lake.write("conf/tables/gold/daily.yaml", TABLE_CONTRACT)
+    assert [where for where, path, _ in problems(lake) if path == "SHOP"] == ["conf/tables/gold/daily.yaml"]
+
+
+def test_silver_is_no_concern_of_athena_s(lake: Lake) -> None:
+    lake.commit("silver.lines", pa.table({"ID": ["a"]}), {})
+    invoke(lake)
+
+
+def test_it_imports_no_spark_of_its_own(lake: Lake) -> None:
+    """Table modules may: those of this project do not."""
+    code = (
+        "import sys; from click.testing import CliRunner; from headgate.cli import check; "
+        "done = CliRunner().invoke(check.command, ['--project', sys.argv[1]]); assert done.exit_code == 0; "
+        "sys.exit('pyspark' in sys.modules or 'great_expectations' in sys.modules)"
+    )
+    lake.built()
+    subprocess.run([sys.executable, "-c", code, str(lake.project.root)], check=True)
