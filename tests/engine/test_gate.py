@@ -293,3 +293,12 @@ def test_no_expectation_is_accepted_that_did_not_fail(expecting) -> None:
 def test_a_suite_for_no_table_is_refused_when_the_project_is_loaded(expecting) -> None:
     with pytest.raises(HeadgateError, match=r"no table 'silver.transaction'. Did you mean 'silver.transactions'"):
         expecting(MOST, table="silver.transaction")
+
+
+@pytest.mark.long
+def test_uploads_that_bring_no_new_row_are_no_batch_that_could_have_too_few(expecting) -> None:
+    world = expecting(expectation("expect_table_row_count_to_be_between", min_value=1))
+    world.upload([sale(1, revised=2)], key="a")
+    world.run_well("+" + SILVER)
+    world.upload([sale(1, revised=1)], key="b")
+    assert world.run_well("+" + SILVER)[SILVER].quality == []

@@ -138,7 +138,8 @@ def judge(
         if by_rules is not None:
             rejected = _with_refused(job, rejected, by_rules, feed.bronze)
         batch = Batch(rows, judged, rejected, receipts, counts)
-    gate.require_quality(job, marks, placed, winners(batch).filter("_state = 'live'"))
+    new = counts["inserted"] + counts["updated"]
+    gate.require_quality(job, marks, placed, winners(batch).filter("_state = 'live'") if new else None)
     return batch
 
 

@@ -69,18 +69,20 @@ def judge_rows(job: Job, rows: DataFrame, shape: DataFrame) -> DataFrame:
     return passed
 
 
-def require_quality(job: Job, marks: Marks, marked: DataFrame, published: DataFrame) -> None:
+def require_quality(job: Job, marks: Marks, marked: DataFrame, published: DataFrame | None) -> None:
     """Judges the batch by the table's suite. The results go with the commit, or with the BatchRefused that it raises.
 
-    marked: every row that the function gave. published: the live rows that the commit would write. Records that are
-    taken through again by a person are no batch: each is judged, their shares and sums are not.
+    marked: every row that the function gave. published: the live rows that the commit would write; None where uploads
+    bring none, which is no batch that could have too few. Records that a person takes through again are none either:
+    each is judged, their shares and sums are not.
     """
     quarantines = isinstance(job.node.writes, Append | Merge)
     if job.suite is None or (quarantines and job.work.kind in (Kind.BACKFILL, Kind.REPLAY)):
         return
     results = _by_row(job.suite, marks, marked)
-    views = {name: live_rows(job, name) for name in job.node.sources if not name.startswith("bronze.")}
-    results += judge_batch(job.suite, published, views)
+    if published is not None:
+        views = {name: live_rows(job, name) for name in job.suite.relations if name in job.work.sources}
+        results += judge_batch(job.suite, published, views)
     told = [result.as_dict() for result in results]
     wrong = [result for result in results if _fails(_of(job.suite, result), result, quarantines=quarantines)]
     refusing = [result for result in wrong if result.expectation not in job.accepted]
