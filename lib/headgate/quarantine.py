@@ -137,7 +137,7 @@ def _checked(where: str) -> str:
 
 def _refused(error: Exception, where: str) -> Exception:
     """What to say of a query that failed: files that are gone, or a condition that is none."""
-    told = " ".join(str(error).split())
+    told = " ".join(str(error).split()).partition(" Valid fields are")[0]
     if "Object at location" in told:
         return FileNotFoundError(told)
     if not where.strip():

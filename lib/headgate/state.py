@@ -23,6 +23,17 @@ def codes_after(work: Work, code: str) -> list[str]:
     return [code] if work.whole else sorted({*_codes(work.head), code})
 
 
+def suites_after(work: Work, suite: str) -> list[str]:
+    """The hashes of the suites that a table's rows passed, once `suite` has judged `work`; empty for none at all."""
+    found = {suite} if work.whole else {*_suites(work.head), suite}
+    return sorted(found) if any(found) else []
+
+
+def is_judged_by_other(node: Node, head: Head) -> bool:
+    """Whether rows of the table were judged by another suite than it has now, or by none."""
+    return head.exists and node.layer != "bronze" and any(suite != node.suite_hash for suite in _suites(head))
+
+
 def is_older(node: Node, head: Head) -> bool:
     """Whether rows of the table were made by other code than it has now.
 
@@ -35,14 +46,22 @@ def is_older(node: Node, head: Head) -> bool:
 
 def note(graph: Graph, node: Node, work: Work) -> str:
     """What a plan says beside a table's work; empty where there is nothing to say."""
-    if work.whole or work.kind is Kind.REFUSED or not is_older(node, work.head):
+    if work.whole or work.kind is Kind.REFUSED:
         return ""
+    if not is_older(node, work.head):
+        return _note_of_suite(node, work.head)
     if changed := contract_changes(graph, node, work.head):
         told = "; ".join(change.what for change in changed)
         return f"its contract changed: {told}; old rows not rebuilt (headgate run --rebuild -s {node.name})"
     if node.layer == "bronze":
         return "its contract changed since its last commit"
     return f"built by older code: old rows not rebuilt (headgate run --rebuild -s {node.name})"
+
+
+def _note_of_suite(node: Node, head: Head) -> str:
+    if not node.suite_hash or not is_judged_by_other(node, head):
+        return ""
+    return f"its suite changed: old rows not judged by it (headgate check --table {node.name})"
 
 
 def modified(graph: Graph, ledger: Ledger) -> set[str]:
@@ -65,6 +84,11 @@ def _is_modified(node: Node, head: Head) -> bool:
 def _codes(head: Head) -> Iterable[str]:
     own = _own(head)
     return own.get("codes") or ([own["code"]] if "code" in own else [])
+
+
+def _suites(head: Head) -> Iterable[str]:
+    """What the rows were judged by; of a table that never had a suite, none."""
+    return _own(head).get("suites") or ([""] if head.exists else [])
 
 
 def _own(head: Head) -> dict:

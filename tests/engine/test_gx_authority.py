@@ -11,7 +11,7 @@ import datetime
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -20,7 +20,7 @@ from pyspark.sql import DataFrame, Row, SparkSession
 
 from headgate.engine.rules import judge_batch, rules_of
 from headgate.project import Project
-from headgate.quality import MOST_EXAMPLES, Result
+from headgate.quality import Result
 from headgate.suite import Suite, _known, load_suites
 
 pytestmark = pytest.mark.long
@@ -118,7 +118,7 @@ def _rows() -> Iterator[Asked]:
         yield BETWEEN, {"column": "quantity", "min_value": 1, "max_value": 5, "mostly": mostly}
     for condition in CONDITIONS.values():
         yield BETWEEN, {"column": "quantity", "min_value": 2, **condition}
-        yield NULL, {"column": "kind", **condition}
+    yield NULL, {"column": "kind", **CONDITIONS["or"]}
     yield NOT_NULL, {"column": "kind"}
     yield NOT_NULL, {"column": "kind", "mostly": 0.9}
     yield NOT_NULL, {"column": "price"}
@@ -180,7 +180,7 @@ def _batches() -> Iterator[Asked]:
     yield _range("min", "2026-01-01T00:00:00", None, column="sold_at")
     yield _range("sum", 0, 10, column="quantity", **some)
     yield _range("max", 0, 5, column="quantity", row_condition=_compared("kind", "==", "a"))
-    yield _range("mean", 0, 10, column="address.zip")
+    yield _range("max", 0, 10, column="address.zip")
     yield _range("max", 0, 10, column="price")
     yield _range("unique_value_count", 1, 3, column="kind")
     yield _range("proportion_of_unique_values", 0.5, 1, column="kind")
@@ -235,6 +235,17 @@ def _named(cases: list[Asked], prefix: str) -> list[dict[str, Any]]:
 
 FILE = {"name": "silver.cases", "expectations": _named(ROW_CASES, "row ") + _named(BATCH_CASES, "batch ")}
 NAMES = [expectation["meta"]["headgate"]["name"] for expectation in FILE["expectations"]]
+#: The first case of each type: what frames that have little to compare are judged by.
+FIRST = [names[0] for names in ([n for n in NAMES if n.endswith(f" {k}")] for k in _known()) if names]
+CASES = [("mixed", name) for name in NAMES] + [(frame, name) for frame in ("empty", "nulls") for name in FIRST]
+
+
+#: Those of which GX lists the rows that fail: it takes a job more for each.
+LISTED = {name for name in [*FIRST, *NAMES[::4]] if name.startswith("row")}
+
+
+def _asked(names: set[str]) -> list[dict[str, Any]]:
+    return [one for one in json.loads(json.dumps(FILE["expectations"])) if one["meta"]["headgate"]["name"] in names]
 
 
 @dataclass(frozen=True)
@@ -279,10 +290,15 @@ def _validated(name: str, frame: DataFrame) -> dict[str, Verdict | str]:
     context.variables.progress_bars = {"globally": False}
     asset = context.data_sources.add_spark(name, persist=False).add_dataframe_asset(name)
     batch = asset.add_batch_definition_whole_dataframe(name).get_batch({"dataframe": frame})
-    asked = gx.ExpectationSuite(name=name, expectations=json.loads(json.dumps(FILE["expectations"])))
-    shown = {"result_format": "COMPLETE", "unexpected_index_column_names": ["id"]}
-    found = batch.validate(asked, result_format=shown)
-    return {one.expectation_config.meta["headgate"]["name"]: _verdict(one) for one in found.results}
+    listing = {"result_format": "COMPLETE", "unexpected_index_column_names": ["id"]}
+    wanted = {case for frame_name, case in CASES if frame_name == name}
+    listed = LISTED if name == "mixed" else set()
+    found = {}
+    for names, shown in ((listed, listing), (wanted - listed, "BASIC")):
+        asked = gx.ExpectationSuite(name=name, expectations=_asked(names))
+        for one in batch.validate(asked, result_format=shown).results:
+            found[one.expectation_config.meta["headgate"]["name"]] = _verdict(one)
+    return found
 
 
 def _verdict(one: Any) -> Verdict | str:
@@ -311,16 +327,18 @@ def _text(observed: Any) -> str:
 
 
 @pytest.fixture(scope="module")
-def by_us(suite: Suite, frames: dict[str, DataFrame]) -> dict[str, dict[str, Verdict]]:
-    shape = frames["mixed"].limit(0)
-    rules = rules_of(suite, shape, None)
+def by_us(suite: Suite, frames: dict[str, DataFrame], by_gx: dict[str, dict[str, Verdict | str]]) -> dict[str, Any]:
+    """What the gate says, by frame and name. What GX cannot judge is not asked here: it would refuse the suite."""
+    rules = rules_of(suite, frames["mixed"].limit(0), None)
     found = {}
     for name, frame in frames.items():
         columns = [column.alias(f"j{i}") for i, column in enumerate(rule.judged for rule in rules)]
         columns += [column.alias(f"f{i}") for i, column in enumerate(rule.failing for rule in rules)]
         marked = frame.select("id", *columns).collect()
         row_verdicts = {rule.name: _of_rows(suite, rule.name, i, marked) for i, rule in enumerate(rules)}
-        found[name] = row_verdicts | {r.expectation: _of_result(r) for r in judge_batch(suite, frame, {})}
+        judged = [e for e in suite.batches if isinstance(by_gx[name].get(e.name), Verdict)]
+        results = judge_batch(replace(suite, expectations=tuple(judged)), frame, {})
+        found[name] = row_verdicts | {r.expectation: _of_result(r) for r in results}
     return found
 
 
@@ -336,15 +354,13 @@ def _of_result(result: Result) -> Verdict:
     return Verdict(result.success, result.judged, result.unexpected, result.observed)
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("frame", FRAMES)
+@pytest.mark.parametrize(("frame", "name"), CASES)
 def test_gx_and_the_gate_find_the_same(by_gx, by_us, frame, name):
-    theirs, ours = by_gx[frame][name], by_us[frame][name]
+    theirs = by_gx[frame][name]
     assert isinstance(theirs, Verdict), theirs
-    if name.startswith("batch"):
-        theirs = Verdict(theirs.success, theirs.judged, theirs.unexpected, theirs.observed)
-    elif theirs.rows is None and not ours.rows:  # GX lists rows only where one fails
-        theirs = Verdict(theirs.success, theirs.judged, theirs.unexpected, theirs.observed, ())
+    ours = by_us[frame][name]
+    if theirs.rows is None:  # not listed, or none fails
+        ours = replace(ours, rows=None)
     assert ours == theirs
 
 
@@ -359,4 +375,4 @@ def test_the_cases_pass_and_fail(by_gx):
     verdicts = [found for found in by_gx["mixed"].values() if isinstance(found, Verdict)]
     assert sum(not found.success for found in verdicts) > len(verdicts) / 3
     assert sum(found.success for found in verdicts) > len(verdicts) / 4
-    assert MOST_EXAMPLES == 5
+    assert sum(found.rows is not None for found in verdicts) > len(LISTED) / 2

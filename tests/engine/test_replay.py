@@ -22,7 +22,9 @@ from headgate.plan import Kind
 from headgate.status import status
 from tests.engine.test_reconcile import found as findings
 from tests.engine.test_resume import Killed
-from tests.engine.world import NOON, World, edit_project, sale, write_project
+from tests.engine.world import NOON, World, edit_project, sale
+
+pytestmark = pytest.mark.long
 
 SILVER, GOLD = "silver.transactions", "gold.daily_store_sales"
 CONTRACT = "conf/datasets/transactions.yaml"
@@ -32,7 +34,7 @@ OPTIONAL = "- name: currency\n        logicalType: string\n"
 # The third upload, and what becomes of each record once a currency may be missing.
 THIRD = [
     sale(9, day=2, currency=None),  # is inserted
-    sale(10, day=2, currency=None, total="1.005"),  # stays, for its total alone
+    sale(10, day=2, currency=None, total="1.005", items=[]),  # stays, for its total alone
     sale(1, currency=None),  # is superseded: the second upload corrected it
     sale(11, day=2),  # was accepted
     sale(3, day=2, revised=1, currency=None, voided=True),  # deletes
@@ -59,9 +61,9 @@ def corrected(waiting: World, tmp_path: Path) -> World:
     return edit_project(waiting, tmp_path / "project", CONTRACT, REQUIRED, OPTIONAL)
 
 
-def replayed(world: World, where: str = "", table: str = SILVER, **how: Any) -> Replayed:
+def replayed(world: World, where: str = "", **how: Any) -> Replayed:
     """What became of the records in a replay that went well."""
-    report, found = world.runner().replay(table, where=where, **how)
+    report, found = world.runner().replay(SILVER, where=where, **how)
     assert found is not None, report.error
     return found
 
@@ -74,8 +76,8 @@ def clean(world: World) -> World:
     return other
 
 
-def view(world: World, where: str = "", table: str = SILVER) -> list[dict[str, Any]]:
-    return quarantine.rejected(world.planner().ledger, world.graph.node(table), where=where).to_pylist()
+def view(world: World, where: str = "") -> list[dict[str, Any]]:
+    return quarantine.rejected(world.planner().ledger, world.graph.node(SILVER), where=where).to_pylist()
 
 
 def statuses(world: World) -> dict[tuple[str, int], str]:
@@ -210,7 +212,7 @@ def test_history_says_which_replay_released_what(corrected: World) -> None:
 
 def test_a_contract_that_old_rows_do_not_follow_is_refused(waiting: World, tmp_path: Path) -> None:
     changed = edit_project(waiting, tmp_path / "project", CONTRACT, "decimal(12,2)", "decimal(12,3)")
-    with pytest.raises(UsageError, match="its contract changed: items"):
+    with pytest.raises(UsageError, match="its contract changed: total"):
         changed.planner().backfilled(SILVER, Kind.REPLAY)
 
 
@@ -252,97 +254,3 @@ def test_the_command_replays_and_tells_what_it_released_and_why_the_rest_stays(h
     assert (code, told.splitlines()[-1]) == (0, "nothing was written: nothing differs")
     code, told = headgate("--where", "record = 77")
     assert (code, told) == (0, f"nothing to do: {SILVER} holds no such record in quarantine\n")
-
-
-# --- a function that is corrected, and an `Append` table
-
-CODES = {
-    "conf/environments/local.yaml": "lake: lake\nengine: local\n",
-    **{
-        f"conf/datasets/{name}.yaml": f"""
-            apiVersion: v3.1.0
-            kind: DataContract
-            id: {name}
-            version: 1.0.0
-            status: active
-            team: {{name: tests}}
-            schema:
-              - name: {name}
-                logicalType: object
-                properties:
-                  - {{name: code, logicalType: string}}
-                  - {{name: label, logicalType: string, required: true}}
-            customProperties:
-              - {{property: headgate.format, value: jsonl}}
-        """
-        for name in ("codes", "lines")
-    },
-    "jobs/silver/codes.py": """
-        from pyspark.sql import functions as F
-        from headgate import SOURCE, Changes, Merge, table
-
-        @table("silver.codes", reads={"rows": Changes("bronze.codes")}, writes=Merge(keys=["code"]))
-        def codes(rows):
-            '''One row per code.'''
-            return rows.select(F.nullif("code", F.lit("-")).alias("code"), "label", SOURCE)
-    """,
-    "jobs/silver/lines.py": """
-        from pyspark.sql import functions as F
-        from headgate import SOURCE, Append, Changes, table
-
-        @table("silver.lines", reads={"rows": Changes("bronze.lines")}, writes=Append())
-        def lines(rows):
-            '''One row per letter of a code.'''
-            letters = F.explode(F.split("code", "")).alias("letter")
-            return rows.select("label", letters, SOURCE)
-    """,
-    "jobs/silver/letters.py": """
-        from headgate import SOURCE, Append, Changes, table
-
-        @table("silver.letters", reads={"rows": Changes("silver.lines")}, writes=Append())
-        def letters(rows):
-            '''One row per letter of a code, again.'''
-            return rows.select("letter", SOURCE)
-    """,
-}
-NEEDED = "- {name: label, logicalType: string, required: true}"
-
-
-@pytest.fixture
-def codes(spark: SparkSession, tmp_path: Path) -> World:
-    return World(spark, write_project(tmp_path / "project", CODES), tmp_path / "lake")
-
-
-def test_a_record_that_a_corrected_function_can_place_is_released(codes: World) -> None:
-    codes.records("codes", [{"code": "-", "label": "x"}, {"code": "a", "label": "y"}], key="first")
-    codes.run_well("+silver.codes")
-    [before] = view(codes, table="silver.codes")
-    assert (before["why"], before["key"], before["sequence"]) == ("code key is null", None, before["received"])
-    edit_project(codes, codes.project.root, "jobs/silver/codes.py", 'F.nullif("code", F.lit("-"))', 'F.col("code")')
-    assert replayed(codes, table="silver.codes").released == 1
-    assert [row["code"] for row in codes.rows("silver.codes")] == ["-", "a"]
-    assert view(codes, table="silver.codes") == []
-
-
-def test_the_rows_of_an_append_tables_released_record_come_once_to_it_and_to_what_reads_it(codes: World) -> None:
-    codes.records("lines", [{"code": "ab", "label": "x"}, {"code": "cd"}, {"code": "ef"}], key="first")
-    codes.run_well("+silver.letters")
-    assert [one["key"] for one in view(codes, table="silver.lines")] == [None, None]
-    edit_project(codes, codes.project.root, "conf/datasets/lines.yaml", NEEDED, NEEDED.replace(", required: true", ""))
-    assert replayed(codes, "record = 1", table="silver.lines").counts["inserted"] == 2
-    assert replayed(codes, table="silver.lines").counts["inserted"] == 2
-    assert replayed(codes, table="silver.lines").records == 0
-    [counts] = codes.receipts("silver.lines").values()
-    assert counts == {"records": 3, "unparsable": 0, "rejected": 0, "no_row": 0, "accepted": 3}
-    assert codes.kinds() == {"silver.letters": "increment"}
-    codes.run_well("silver.letters")
-    for table in ("silver.lines", "silver.letters"):
-        assert sorted(row["letter"] for row in codes.rows(table)) == list("abcdef")
-
-
-def test_a_table_that_reads_no_upload_has_nothing_to_replay(codes: World) -> None:
-    codes.records("lines", [{"code": "ab", "label": "x"}], key="first")
-    codes.run_well("+silver.letters")
-    report, found = codes.runner().replay("silver.letters")
-    assert (report.status, found) == ("failed", None)
-    assert "has no quarantine" in report.reason

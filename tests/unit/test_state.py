@@ -15,7 +15,7 @@ from headgate import reports
 from headgate.cli import plan, run, tables
 from headgate.errors import UsageError
 from headgate.plan import Kind, Source, Work
-from headgate.state import codes_after, modified, note, undeclared
+from headgate.state import codes_after, modified, note, suites_after, undeclared
 from tests.unit.lake import CONTRACT, DAILY, NOON, SALES, Lake
 
 ALL = {"bronze.sales", "silver.sales", "silver.lines", "gold.daily"}
@@ -103,6 +103,26 @@ def test_an_increment_by_new_code_does_not_hide_the_old_rows(lake: Lake) -> None
 def test_a_whole_build_leaves_no_old_rows(lake: Lake) -> None:
     head = lake.ledger.head("gold.daily")
     assert codes_after(Work("gold.daily", Kind.REBUILD, "", head), "new") == ["new"]
+
+
+def expect_rows(lake: Lake, count: int) -> str:
+    """Gives gold.daily a suite, and its hash."""
+    expectation = {"type": "expect_table_row_count_to_equal", "kwargs": {"value": count}}
+    suite = {"name": "gold.daily", "expectations": [expectation]}
+    lake.write("conf/expectations/gold/daily.json", json.dumps(suite))
+    return lake.graph.node("gold.daily").suite_hash
+
+
+def test_rows_that_another_suite_judged_or_none_are_told(lake: Lake) -> None:
+    suite = expect_rows(lake, 1)
+    told = {"gold.daily": "its suite changed: old rows not judged by it (headgate check --table gold.daily)"}
+    assert notes(lake) == told
+    work = Work("gold.daily", Kind.INCREMENT, "", lake.ledger.head("gold.daily"), {"silver.sales": Source("s", 1, 0)})
+    lake.daily([(1, "north")], suites=suites_after(work, suite))
+    assert notes(lake) == told
+    rebuilt = Work("gold.daily", Kind.REBUILD, "", lake.ledger.head("gold.daily"))
+    lake.daily([(1, "north")], suites=suites_after(rebuilt, suite))
+    assert notes(lake) == {}
 
 
 def test_a_table_that_is_rebuilt_anyway_has_no_note(lake: Lake) -> None:

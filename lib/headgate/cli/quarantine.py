@@ -120,15 +120,15 @@ def _print_replay(target: Target, run: str, report: Report, found: Replayed | No
     left = f"{found.released:,} {would}leave the quarantine, {found.stay:,} {would}stay"
     click.echo(f"{found.records:,} records: {left}")
     _print_reasons("why they stay", found.reasons, ("records",))
-    click.echo(f"\n{_what_next(report, dry_run=dry_run)}")
+    click.echo(f"\n{_what_next(report, found, dry_run=dry_run)}")
 
 
-def _what_next(report: Report, *, dry_run: bool) -> str:
+def _what_next(report: Report, found: Replayed, *, dry_run: bool) -> str:
     if dry_run:
         return "nothing was written: leave out --dry-run to do it"
     if report.status == "current":
         return "nothing was written: nothing differs"
-    return "next: headgate run (what reads it)"
+    return "next: headgate run (what reads it)" if found.released else "no record was released: they have new reasons"
 
 
 def _print_reasons(title: str, reasons: Iterable[Mapping[str, Any]], numbers: tuple[str, ...]) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import getpass
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -179,11 +179,17 @@ def print_reports(run: str, reports: Sequence[Report]) -> None:
     for report in reports:
         for result in report.quality:
             if not result["success"] and not report.error:
-                click.echo(f"\n{result['severity']} {report.table}: {Result.from_dict(result).said}", err=True)
+                click.echo(f"\n{_became(report, result)} {report.table}: {Result.from_dict(result).said}", err=True)
         if report.error:
             click.echo(f"\nerror[{report.error['code']}] {report.table}: {_told(report.error)}", err=True)
         elif report.status == "skipped":
             click.echo(f"\n{report.table}: skipped, {report.reason}", err=True)
+
+
+def _became(report: Report, result: Mapping[str, Any]) -> str:
+    """What a failure led to, in a word: rows of a table that rejects records are in its quarantine."""
+    quarantined = report.quarantined and result["kind"] == "row" and result["severity"] == "critical"
+    return "quarantined" if quarantined else result["severity"]
 
 
 def _told(error: dict[str, str]) -> str:

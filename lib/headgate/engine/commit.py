@@ -29,7 +29,7 @@ from headgate.evolution import shape_of
 from headgate.graph import Node
 from headgate.ledger import Commit, Head, Ledger
 from headgate.plan import Work, declaration
-from headgate.state import codes_after
+from headgate.state import codes_after, suites_after
 
 _MERGE_CONFS = "spark.databricks.delta"
 _METADATA = "spark.databricks.delta.commitInfo.userMetadata"
@@ -134,7 +134,7 @@ class Committer:
                 "code": self.node.code_hash,
                 "codes": codes_after(self.work, self.node.code_hash),
                 **({"contract": shape_of(self.contract)} if self.contract else {}),
-                **({"suite": self.node.suite_hash} if self.node.suite_hash else {}),
+                **({"suites": suites} if (suites := suites_after(self.work, self.node.suite_hash)) else {}),
                 **self.told,
                 **facts,
             }

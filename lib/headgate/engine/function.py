@@ -68,10 +68,10 @@ class AuthoredFunction:
         empty = {name: session.createDataFrame([], frame.schema) for name, frame in inputs.items()}
         rows = self(**empty)
         self._check_columns(rows)
-        unrepeatable = sorted(_UNREPEATABLE[name] for name in plan_classes(rows) & _UNREPEATABLE.keys())
-        if unrepeatable:
+        other_each_time = unrepeatable(rows)
+        if other_each_time:
             raise TableError(
-                f"uses {', '.join(unrepeatable)}: a rerun would give other rows", where=self.where,
+                f"uses {', '.join(other_each_time)}: a rerun would give other rows", where=self.where,
                 fix="take the value from the data, such as the time an upload was received",
             )  # fmt: skip
         return rows
@@ -135,6 +135,11 @@ def plan_classes(rows: DataFrame) -> set[str]:
     """The simple names of the classes in a frame's analysed plan: its nodes and expressions."""
     text = rows._jdf.queryExecution().analyzed().toJSON()
     return {name.rpartition(".")[2] for name in re.findall(r'"class":"([\w.$]+)"', text)}
+
+
+def unrepeatable(rows: DataFrame) -> list[str]:
+    """The functions of a plan whose value is another one when a run is repeated."""
+    return sorted(_UNREPEATABLE[name] for name in plan_classes(rows) & _UNREPEATABLE.keys())
 
 
 def may_multiply(rows: DataFrame) -> bool:

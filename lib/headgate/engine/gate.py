@@ -114,7 +114,7 @@ def _examples(marks: Marks, marked: DataFrame, expectation: Expectation) -> tupl
 
 
 def _shown(row: dict, names: Sequence[str]) -> str:
-    values = ", ".join(f"{name}={row[f'c{i}']}" for i, name in enumerate(names))
+    values = ", ".join(f"{name}={'null' if row[f'c{i}'] is None else row[f'c{i}']}" for i, name in enumerate(names))
     return f"{values} in record {row['record']} of {row['upload']}" if "upload" in row else values
 
 

@@ -7,6 +7,7 @@ The import takes seconds, so a frame is only opened where GX is needed.
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -48,6 +49,7 @@ class GxFrame:
     def __init__(self, frame: DataFrame) -> None:
         from great_expectations.execution_engine import SparkDFExecutionEngine
 
+        logging.getLogger("great_expectations").setLevel(logging.ERROR)  # its warnings hold values of records
         self._engine = SparkDFExecutionEngine(persist=False, spark=frame.sparkSession)
         self._engine.load_batch_data("rows", frame)
 

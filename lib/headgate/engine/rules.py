@@ -22,12 +22,16 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType
 
+from headgate.engine.function import plan_classes, unrepeatable
 from headgate.engine.gx import Condition, Found, GxFrame, refused
+from headgate.engine.plain import BATCH_VIEW, plain_judge
 from headgate.quality import Result
 from headgate.suite import QUERY, Expectation, Suite
 
 _CACHE_FORMAT = 1
 _OF_TEXT = ("expect_column_values_to_match_strftime_format",)  # on another type GX fails in the middle of the data
+#: Expressions of Spark that look at other rows.
+_OTHER_ROWS = {"WindowExpression", "AggregateExpression", "ScalarSubquery", "InSubquery", "ListQuery", "Exists"}
 _GX_VIEW = "tmp_view"  # what GX calls a batch that a query reads, and leaves behind
 _MOST_SHOWN = 200  # characters of an observed value or an example
 
@@ -71,7 +75,7 @@ def rules_of(suite: Suite, shape: DataFrame, cache: Path | None) -> list[Rule]:
 def judge_batch(
     suite: Suite, rows: DataFrame, views: Mapping[str, DataFrame], *, table: bool = False
 ) -> list[Result]:
-    """The results of the suite's batch expectations on `rows`, in its order, by GX's own engine.
+    """The results of the suite's batch expectations on `rows`, in its order, by GX's own engine or as it would.
 
     rows: staged already: it is read several times. Headgate's own columns (`_...`) are left out. views: the other
     tables that queries name, by name (`Suite.relations`), of the session of `rows`. table: those of scope `table`
@@ -80,10 +84,15 @@ def judge_batch(
     chosen = [e for e in suite.expectations if (table if e.scope == "table" else e.kind == "batch")]
     if not chosen:
         return []
+    batch = rows.select(*(f"`{name}`" for name in rows.columns if not name.startswith("_")))
+    plain = {expectation.name: judge for expectation in chosen if (judge := plain_judge(expectation))}
+    by_gx = [expectation for expectation in chosen if expectation.name not in plain]
     with _viewed(rows.sparkSession, views):
-        frame = GxFrame(rows.select(*(f"`{name}`" for name in rows.columns if not name.startswith("_"))))
-        found = frame.validate(chosen)
-    return [_result(expectation, one) for expectation, one in zip(chosen, found, strict=True)]
+        found = {name: judge(batch) for name, judge in plain.items()}
+        if by_gx:
+            validated = GxFrame(batch).validate(by_gx)
+            found |= {expectation.name: one for expectation, one in zip(by_gx, validated, strict=True)}
+    return [_result(expectation, found[expectation.name]) for expectation in chosen]
 
 
 # --- rows
@@ -102,6 +111,7 @@ def _resolved(
         _require_patterns(expectation, plain)
     for expectation, condition in zip(expectations, GxFrame(plain).conditions(expectations), strict=True):
         try:
+            _require_safe(expectation, condition, plain)
             found[expectation.name] = condition, _text(condition, plain)
         except PySparkException as error:
             raise refused(expectation, error) from error
@@ -127,6 +137,42 @@ def _require_patterns(expectation: Expectation, plain: DataFrame) -> None:
             raise refused(expectation, error) from error
 
 
+def _require_safe(expectation: Expectation, condition: Condition, plain: DataFrame) -> None:
+    """Raises SuiteError where a row condition looks elsewhere than at its row, or gives another answer each time.
+
+    And where a rule casts text: one record with other text would fail the whole batch.
+    """
+    both = plain.select(condition.judged.alias("judged"), condition.failing.alias("failing"))
+    if plan_classes(both) & _OTHER_ROWS:
+        raise refused(expectation, ValueError("its row condition looks at other rows than its own"))
+    if other_each_time := unrepeatable(both):
+        raise refused(expectation, ValueError(f"uses {', '.join(other_each_time)}: a rerun would judge otherwise"))
+    for column in (condition.judged, condition.failing):
+        cast = _cast_of_text(_analysed(plain.select(column)))
+        if cast is not None:
+            what = f"{cast} fails on text that is no such value"
+            raise refused(expectation, TypeError(f"{what}: give text, or try_cast it in the row condition"))
+
+
+def _cast_of_text(expression: Any) -> str | None:
+    """A cast of text within a Spark expression that may fail, as SQL; None where there is none."""
+    if expression.getClass().getSimpleName() == "Cast" and expression.evalMode().toString() == "ANSI":
+        of_text = expression.child().dataType().typeName() == "string"
+        if of_text and expression.dataType().typeName() != "string" and not _can_be_folded(expression):
+            return str(expression.sql())
+    children = expression.children()
+    inner = (_cast_of_text(children.apply(index)) for index in range(children.size()))
+    return next((cast for cast in inner if cast is not None), None)
+
+
+def _can_be_folded(expression: Any) -> bool:
+    """Whether an expression is a constant that Spark can compute."""
+    try:
+        return bool(expression.foldable()) and expression.eval(None) is not None
+    except PySparkException:
+        return False
+
+
 def _text(condition: Condition, plain: DataFrame) -> tuple[str, str] | None:
     texts = [_sql(column, plain) for column in (condition.judged, condition.failing)]
     return (texts[0], texts[1]) if texts[0] and texts[1] else None
@@ -135,12 +181,18 @@ def _text(condition: Condition, plain: DataFrame) -> tuple[str, str] | None:
 def _sql(column: Column, plain: DataFrame) -> str | None:
     """The column as SQL; None where Spark does not read from it what the column is."""
     wanted = plain.select(column.alias("rule"))
-    text = wanted._jdf.queryExecution().analyzed().projectList().head().child().sql()
+    text = _analysed(wanted).sql()
     try:
         same = plain.select(F.expr(text).alias("rule"))
     except PySparkException:
         return None
     return text if wanted.sameSemantics(same) else None
+
+
+def _analysed(one_column: DataFrame) -> Any:
+    """The expression of a frame's only column, with its names and types resolved."""
+    named = one_column._jdf.queryExecution().analyzed().projectList().head()
+    return named.child() if named.getClass().getSimpleName() == "Alias" else named
 
 
 class _Cache:
@@ -183,7 +235,7 @@ def _viewed(session: SparkSession, views: Mapping[str, DataFrame]) -> Iterator[N
     try:
         yield
     finally:
-        for name in (_GX_VIEW, *views):
+        for name in (_GX_VIEW, BATCH_VIEW, *views):
             session.catalog.dropTempView(name)
 
 

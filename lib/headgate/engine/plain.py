@@ -1,0 +1,90 @@
+"""The batch expectations that most suites have, judged without GX: uniqueness, row counts, queries.
+
+Importing GX takes longer than most increments, so these few are Headgate's own. tests/engine/test_gx_authority.py
+holds each of them against GX; one with a row condition is left to GX.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import reduce
+from typing import Any
+
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from headgate.engine.gx import Found, refused
+from headgate.quality import MOST_EXAMPLES
+from headgate.suite import QUERY, Expectation
+
+#: The view in which a query finds the batch.
+BATCH_VIEW = "_headgate_batch"
+
+
+def plain_judge(expectation: Expectation) -> Callable[[DataFrame], Found] | None:
+    """Judges the rows of a batch; None where GX has to."""
+    judge = _JUDGES.get(expectation.type)
+    if judge is None or expectation.kwargs.get("row_condition") is not None:
+        return None
+
+    def judged(rows: DataFrame) -> Found:
+        try:
+            return judge(expectation, rows)
+        except PySparkException as error:
+            raise refused(expectation, error) from error
+
+    return judged
+
+
+def _unique(expectation: Expectation, rows: DataFrame) -> Found:
+    """Every row of a group of more than one is unexpected; nulls are equal."""
+    names = [f"`{name}`" if "." not in name else name for name in expectation.columns]
+    missing = [F.col(name).isNull() for name in names]
+    ignore = expectation.kwargs.get("ignore_row_if", "all_values_are_missing")
+    join = {"all_values_are_missing": lambda a, b: a & b, "any_value_is_missing": lambda a, b: a | b}.get(ignore)
+    left_out = reduce(join, missing) if join else F.lit(False)
+    keys = [F.col(name).alias(f"c{number}") for number, name in enumerate(names)]
+    groups = rows.select(*keys, left_out.alias("left_out")).groupBy("left_out", *(f"c{n}" for n in range(len(keys))))
+    counted = groups.agg(F.count("*").alias("copies"))
+    twice = ~F.col("left_out") & (F.col("copies") > 1)
+    told = counted.agg(
+        F.sum("copies").alias("all"), F.sum(F.when(F.col("left_out"), F.col("copies"))).alias("missing"),
+        F.sum(F.when(twice, F.col("copies"))).alias("unexpected"),
+    ).collect()[0]  # fmt: skip
+    total, absent, unexpected = (told[name] or 0 for name in ("all", "missing", "unexpected"))
+    columns = (F.col(f"c{number}").alias(name) for number, name in enumerate(expectation.columns))
+    shown = counted.filter(twice).select(*columns).head(MOST_EXAMPLES) if unexpected else []
+    examples = [row.asDict() if len(keys) > 1 else row[0] for row in shown]
+    judged = total - absent
+    success = not unexpected or (judged - unexpected) / judged >= expectation.mostly
+    result = {"element_count": total, "missing_count": absent, "unexpected_count": unexpected}
+    return Found(success, result, examples)
+
+
+def _row_count(expectation: Expectation, rows: DataFrame) -> Found:
+    kwargs = expectation.kwargs
+    least, most = (kwargs.get(name, kwargs.get("value")) for name in ("min_value", "max_value"))
+    count = rows.count()
+    low = least is None or (count > least if kwargs.get("strict_min") else count >= least)
+    high = most is None or (count < most if kwargs.get("strict_max") else count <= most)
+    return Found(low and high, {"observed_value": count}, [])
+
+
+def _no_rows(expectation: Expectation, rows: DataFrame) -> Found:
+    """No row that the query gives is expected. `{batch}` in it is the batch; `{{` stands for a brace."""
+    rows.createOrReplaceTempView(BATCH_VIEW)
+    query = str(expectation.kwargs["unexpected_rows_query"]).rstrip("; \t\r\n\v\f").format(batch=BATCH_VIEW)
+    unexpected = rows.sparkSession.sql(query)
+    count = unexpected.count()
+    shown: list[Any] = unexpected.head(MOST_EXAMPLES) if count else []
+    return Found(not count, {"observed_value": count}, [row.asDict() for row in shown])
+
+
+_JUDGES: dict[str, Callable[[Expectation, DataFrame], Found]] = {
+    "expect_column_values_to_be_unique": _unique,
+    "expect_compound_columns_to_be_unique": _unique,
+    "expect_table_row_count_to_be_between": _row_count,
+    "expect_table_row_count_to_equal": _row_count,
+    QUERY: _no_rows,
+}
