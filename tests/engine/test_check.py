@@ -22,10 +22,9 @@ from headgate.cli import check
 from headgate.engine.profile import proposed
 from headgate.engine.rules import judge_batch
 from headgate.errors import UsageError
-from headgate.graph import load_graph
 from headgate.results import TABLE, newest
-from headgate.suite import Suite, load_suites, normalised
-from tests.engine.world import World, edit_project, sale
+from headgate.suite import load_suites, normalised
+from tests.engine.world import World, expect, expectation, sale
 from tests.unit.lake import Lake
 
 BETWEEN = "expect_column_values_to_be_between"
@@ -34,12 +33,8 @@ COUNT = "expect_table_row_count_to_be_between"
 NOT_NULL = "expect_column_values_to_not_be_null"
 QUERY = "unexpected_rows_expectation"
 SALES, GOLD = "silver.transactions", "gold.daily_store_sales"
-#: Each line of an item has its transaction; said of the transactions that have a total of 10 or more.
+#: Transactions that have no item.
 RELATION = "SELECT * FROM {batch} b LEFT ANTI JOIN `silver.transaction_items` i USING (transaction_id)"
-
-
-def one(kind: str, severity: str = "critical", headgate: dict | None = None, **kwargs: Any) -> dict:
-    return {"type": kind, "kwargs": kwargs, "severity": severity, "meta": {"headgate": headgate or {}}}
 
 
 @pytest.fixture(scope="module")
@@ -48,15 +43,7 @@ def standing(new_world: Callable[[], World], tmp_path_factory: pytest.TempPathFa
     world = new_world()
     world.upload([sale(1), sale(2, total="12.50"), sale(3, voided=True), "{broken"], key="first")
     world.run_well()
-    module = "jobs/silver/transactions.py"
-    return edit_project(world, tmp_path_factory.mktemp("check"), module, "import", "import")
-
-
-def suite_of(world: World, table: str, *expectations: dict) -> Suite:
-    path = world.project.expectations / f"{table.replace('.', '/')}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"name": table, "expectations": expectations}))
-    return load_suites(world.project)[table]
+    return expect(world, tmp_path_factory.mktemp("check"), SALES)
 
 
 @pytest.fixture
@@ -77,12 +64,12 @@ def invoke(standing: World, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Re
 
 
 def test_the_whole_suite_judges_the_live_rows(standing, invoke):
-    suite_of(
-        standing, SALES,
-        one(BETWEEN, "warning", {"name": "totals"}, column="total", min_value=11),
-        one(COUNT, "critical", {"name": "rows", "scope": "table"}, min_value=2, max_value=2),
-        one(NOT_NULL, "critical", {"name": "stores", "scope": "table"}, column="store_id"),
-        one(COUNT, "info", {"name": "of a batch"}, min_value=9),
+    expect(
+        standing, standing.project.root, SALES,
+        expectation(BETWEEN, "warning", {"name": "totals"}, column="total", min_value=11),
+        expectation(COUNT, "critical", {"name": "rows", "scope": "table"}, min_value=2, max_value=2),
+        expectation(NOT_NULL, "critical", {"name": "stores", "scope": "table"}, column="store_id"),
+        expectation(COUNT, "info", {"name": "of a batch"}, min_value=9),
     )  # fmt: skip
     done = invoke("--table", SALES, "--json")
     assert done.exit_code == 0, done.output
@@ -96,7 +83,8 @@ def test_the_whole_suite_judges_the_live_rows(standing, invoke):
 
 
 def test_what_is_critical_and_fails_ends_with_1_and_is_shown_with_examples(standing, invoke):
-    suite_of(standing, SALES, one(BETWEEN, headgate={"name": "totals"}, column="total", min_value=11))
+    totals = expectation(BETWEEN, meta={"name": "totals"}, column="total", min_value=11)
+    expect(standing, standing.project.root, SALES, totals)
     done = invoke("--table", SALES)
     assert done.exit_code == 1
     (line,) = [line for line in done.output.splitlines() if line.startswith("totals")]
@@ -104,15 +92,16 @@ def test_what_is_critical_and_fails_ends_with_1_and_is_shown_with_examples(stand
 
 
 def test_other_tables_of_a_query_are_their_live_rows_now(standing, invoke):
-    suite_of(standing, SALES, one(QUERY, unexpected_rows_query=RELATION))
+    expect(standing, standing.project.root, SALES, expectation(QUERY, unexpected_rows_query=RELATION))
     done = invoke("--table", SALES, "--json")
     assert (done.exit_code, json.loads(done.output)["tables"][0]["results"][0]["unexpected"]) == (0, 0)
-    suite_of(standing, SALES, one(QUERY, unexpected_rows_query=RELATION.replace("ANTI", "SEMI")))
+    semi = expectation(QUERY, unexpected_rows_query=RELATION.replace("ANTI", "SEMI"))
+    expect(standing, standing.project.root, SALES, semi)
     assert invoke("--table", SALES).exit_code == 1
 
 
 def test_a_table_of_a_query_that_is_not_built_yet_is_empty(standing, invoke, tmp_path):
-    suite_of(standing, SALES, one(QUERY, unexpected_rows_query=RELATION))
+    expect(standing, standing.project.root, SALES, expectation(QUERY, unexpected_rows_query=RELATION))
     items = Path(standing.path("silver.transaction_items"))
     items.rename(tmp_path / "items")
     try:
@@ -123,8 +112,8 @@ def test_a_table_of_a_query_that_is_not_built_yet_is_empty(standing, invoke, tmp
 
 
 def test_a_pattern_checks_what_has_a_suite(standing, invoke):
-    suite_of(standing, SALES, one(NOT_NULL, column="store_id"))
-    suite_of(standing, GOLD, one(NOT_NULL, column="store_id"))
+    expect(standing, standing.project.root, SALES, expectation(NOT_NULL, column="store_id"))
+    expect(standing, standing.project.root, GOLD, expectation(NOT_NULL, column="store_id"))
     done = invoke("--table", "*", "--json")
     assert [table["table"] for table in json.loads(done.output)["tables"]] == [SALES, GOLD]
     (standing.project.expectations / "gold/daily_store_sales.json").unlink()
@@ -136,7 +125,7 @@ def refused(done: Result) -> str:
 
 
 def test_a_table_without_a_suite_and_a_column_that_is_not_there_are_told(standing, invoke):
-    suite_of(standing, SALES, one(NOT_NULL, column="store"))
+    expect(standing, standing.project.root, SALES, expectation(NOT_NULL, column="store"))
     assert "no suite of gold.daily_store_sales" in refused(invoke("--table", GOLD))
     assert "has no column 'store'. Did you mean 'store_id'?" in refused(invoke("--table", SALES))
     assert "no table is selected by 'silver.x'" in refused(invoke("--table", "silver.x"))
@@ -228,10 +217,9 @@ def test_without_rows_or_a_table_nothing_is_proposed(standing, rows, invoke):
 
 def test_a_run_records_what_suites_found_and_a_refused_batch_too(new_world, tmp_path, capsys):
     world = new_world()
-    edit_project(world, tmp_path, "jobs/silver/transactions.py", "import", "import")
-    suite_of(world, SALES, one(BETWEEN, "warning", {"name": "totals"}, column="total", min_value=11))
-    suite_of(world, GOLD, one(COUNT, headgate={"name": "days"}, max_value=1))
-    world.graph = load_graph(world.project)
+    project = tmp_path / "project"
+    expect(world, project, SALES, expectation(BETWEEN, "warning", {"name": "totals"}, column="total", min_value=11))
+    expect(world, project, GOLD, expectation(COUNT, meta={"name": "days"}, max_value=1))
     world.upload([sale(1), sale(2, total="12.50")], key="first")
     world.run_well("+" + GOLD)
     world.upload([sale(3), sale(4, day=2)], key="second")
@@ -257,9 +245,9 @@ def judged(tmp_path: Path) -> Lake:
     """A lake on which two batches of silver.sales were judged by its suite, and one by another."""
     lake = Lake(tmp_path)
     expectations = [
-        one(BETWEEN, "warning", {"name": "amounts"}, column="amount", min_value=0),
-        one(COUNT, "critical", min_value=1),
-        one(QUERY, "info", unexpected_rows_query="SELECT * FROM {batch} WHERE day > '2030-01-01'"),
+        expectation(BETWEEN, "warning", {"name": "amounts"}, column="amount", min_value=0),
+        expectation(COUNT, "critical", min_value=1),
+        expectation(QUERY, "info", unexpected_rows_query="SELECT * FROM {batch} WHERE day > '2030-01-01'"),
     ]
     suite = {"name": "silver.sales", "expectations": expectations}
     lake.write("conf/expectations/silver/sales.json", json.dumps(suite))

@@ -95,6 +95,7 @@ def test_neither_do_a_rebuild_from_the_same_sources_and_the_commits_of_others(la
     shifted(lake, 0, 40)
     lake.sales([("s-1", "north", 1, "u")])
     DeltaTable(lake.environment.table_uri("silver.sales")).optimize.compact()
+    lake.sales([("s-1", "north", 1, "u")])
     assert said(lake, 0 * HOUR) == "nothing new for 40 h, 26h is promised"
 
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from deltalake import DeltaTable, write_deltalake
 
 from headgate import results
-from headgate.cli import show
+from headgate.cli import history, show
 from headgate.errors import StorageError, UsageError
 from headgate.quality import Acceptance, Result
 from headgate.results import TABLE, Failed, record
@@ -188,6 +188,14 @@ def test_they_are_shown_the_newest_first(lake: Lake) -> None:
     done = CliRunner().invoke(show.command, arguments)
     assert done.exit_code == 0, done.exception
     assert [line.split(",")[1] for line in done.output.splitlines()] == ["table", "silver.sales"]
+
+
+def test_its_history_tells_how_far_each_table_is_recorded(lake: Lake) -> None:
+    version = judged(lake, "a")
+    record(lake.environment, TABLES, [])
+    done = CliRunner().invoke(history.command, ["--project", str(lake.project.root), TABLE])
+    assert done.exit_code == 0, done.exception
+    assert f"silver.sales {version}" in done.output
 
 
 def test_where_none_are_recorded_that_is_said(lake: Lake) -> None:

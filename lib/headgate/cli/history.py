@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from headgate import results
 from headgate.cli.options import Target, print_json, target_options
 from headgate.cli.output import print_table
 from headgate.graph import load_graph
@@ -22,7 +23,7 @@ _BALANCE = ("unread", "refused", "rows", "held")
 @target_options
 def command(target: Target, table: str, limit: int) -> None:
     """Print the commits of TABLE, newest first: the run, its code, what it read up to, what it counted."""
-    name = load_graph(target.project).node(table).name
+    name = table if table == results.TABLE else load_graph(target.project).node(table).name
     commits = [describe(commit) for commit in Ledger(target.environment).history(name, limit or None)]
     if target.as_json:
         print_json({"table": name, "commits": commits})

@@ -1,4 +1,4 @@
-"""The one door to Great Expectations: the conditions of its row expectations, and its own validation of a frame.
+"""The door to GX's engine: the conditions of its row expectations, and its own validation of a frame.
 
 What is imported here is GX's inner API, pinned with its version and held by tests/engine/test_gx_authority.py.
 The import takes seconds, so a frame is only opened where GX is needed.
