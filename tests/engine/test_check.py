@@ -27,6 +27,8 @@ from headgate.suite import load_suites, normalised
 from tests.engine.world import World, expect, expectation, sale
 from tests.unit.lake import Lake
 
+pytestmark = pytest.mark.long
+
 BETWEEN = "expect_column_values_to_be_between"
 IN_SET = "expect_column_values_to_be_in_set"
 COUNT = "expect_table_row_count_to_be_between"

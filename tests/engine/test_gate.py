@@ -37,6 +37,7 @@ def numbers(world: World, table: str = SILVER) -> list[int]:
     return [int(row["transaction_id"][-6:]) for row in world.rows(table)]
 
 
+@pytest.mark.long
 def test_a_record_that_fails_a_critical_row_expectation_is_quarantined_with_its_reason(expecting) -> None:
     world = expecting(MOST)
     upload = world.upload(few("10.00", "200.00", "30.00"), key="a")
@@ -188,6 +189,7 @@ def test_the_same_records_are_rejected_in_one_batch_and_in_several(expecting, tm
     assert world.contents([SILVER]) == other.contents([SILVER])
 
 
+@pytest.mark.long
 def test_in_a_table_without_records_a_failing_row_stops_the_batch(expecting) -> None:
     revenue = expectation("expect_column_values_to_be_between", column="revenue", max_value=100)
     world = expecting(revenue, table=GOLD)

@@ -12,6 +12,8 @@ from headgate import quarantine
 from headgate.engine.replay import Replayed
 from tests.engine.world import World, edit_project, write_project
 
+pytestmark = pytest.mark.long
+
 CODES = {
     "conf/environments/local.yaml": "lake: lake\nengine: local\n",
     **{
