@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from headgate import quarantine
+from headgate.engine.batch import VERDICTS
 from headgate.errors import HeadgateError
 from headgate.project import Project
 from headgate.quality import Acceptance
@@ -295,6 +299,46 @@ def test_no_expectation_is_accepted_that_did_not_fail(expecting) -> None:
 def test_a_suite_for_no_table_is_refused_when_the_project_is_loaded(expecting) -> None:
     with pytest.raises(HeadgateError, match=r"no table 'silver.transaction'. Did you mean 'silver.transactions'"):
         expecting(MOST, table="silver.transaction")
+
+
+#: A suite, and of a record's total and currency whether each critical expectation of it takes them.
+amounts = st.sampled_from(["0.00", "5.00", "10.00", "99.99", "1000.00"])
+currencies = st.sampled_from(["EUR", "USD", "eur", ""])
+bounds = st.tuples(st.integers(0, 50), st.integers(50, 500), st.sampled_from(["critical", "warning"]))
+allowed = st.tuples(
+    st.lists(st.sampled_from(["EUR", "USD"]), min_size=1, unique=True), st.sampled_from(["critical", "info"])
+)
+records = st.tuples(st.integers(1, 6), st.integers(0, 3), amounts, currencies)
+uploaded = st.lists(st.lists(records, max_size=6), min_size=1, max_size=3)
+
+
+@pytest.mark.long
+@settings(max_examples=int(os.environ.get("HEADGATE_HISTORIES", "4")), deadline=None, derandomize=True)
+@given(uploaded, bounds, allowed)
+def test_the_counts_balance_for_any_data_and_any_suite(new_world, uploads, within, codes) -> None:
+    least, most, how = within
+    between = expectation("expect_column_values_to_be_between", how, column="total", min_value=least, max_value=most)
+    one_of = expectation("expect_column_values_to_be_in_set", codes[1], column="currency", value_set=codes[0])
+    world = new_world()
+    expect(world, world.lake.parent / "project", SILVER, between, one_of)
+    expected = {}
+
+    def is_wrong(total: str, code: str) -> bool:
+        by_total = how == "critical" and not least <= float(total) <= most
+        return by_total or (codes[1] == "critical" and code not in codes[0])
+
+    for key, given_records in enumerate(uploads):
+        sent = [sale(n, revised=hour, total=total, currency=code) for n, hour, total, code in given_records]
+        wrong = sum(is_wrong(total, code) for _, _, total, code in given_records)
+        upload = world.upload(sent, key=str(key))
+        expected[upload] = (len(sent), wrong, len(sent) - wrong)
+        world.run_well("+" + SILVER)
+    found = [row for row in world.raw_rows(SILVER) if row["_state"] == "receipt"]
+    parts = {row["_key"][2:]: row["_receipt"] for row in found}
+    assert {name: (p["records"], p["rejected"], p["accepted"]) for name, p in parts.items()} == expected
+    for receipt in parts.values():
+        assert receipt["accepted"] == sum(receipt[verdict] for verdict in VERDICTS)
+    assert len(world.rejected()) == sum(wrong for _, wrong, _ in expected.values())
 
 
 @pytest.mark.long
