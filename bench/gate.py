@@ -1,0 +1,142 @@
+"""The quality gate on 5 million rows, 12 and 20 expectations, against a plain copy and against GX's own validation.
+
+Three sides read the same rows and write one Delta table: a plain scan and write; the gate (marked and staged once,
+counted, split, written), with its cache of conditions cold and warm; and GX's own validation at its fastest
+(BOOLEAN_ONLY, nothing persisted), then a split by hand. Each in a fresh process, in turns; the time begins when the
+session has written its first, small table, and holds the import of GX where a side needs it. 1 % of the rows fail;
+then all, for the memory. Two expectations of each suite judge the batch: the number of rows, and that ids are unique,
+which sorts them all; what row expectations alone cost stands beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from common import ROOT, Aim, at_most, machine, print_table, scratch_folder, write_results
+from gate_sides import BY_BATCH, BY_ROW, TABLE
+
+SIZES = (12, 20)
+ROWS_ONLY = f"{SIZES[0]}-rows"
+MOST_OF_PLAIN, LEAST_OF_GX, MOST_MEMORY = 1.5, 5, 1.1
+FEW, ALL = 1, 100  # percent of the rows that fail
+
+
+def main() -> None:
+    """Makes the rows, runs the sides in turns, prints them beside each other."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=5_000_000)
+    parser.add_argument("--repeat", type=int, default=3, help="turns [default: 3]; the median of each side counts")
+    options = parser.parse_args()
+    facts = machine()
+    with scratch_folder() as folder:
+        for size in SIZES:
+            by_row = [one[:2] for one in BY_ROW[: size - len(BY_BATCH)]]
+            _make_project(folder / f"project-{size}", [*by_row, *BY_BATCH])
+        _make_project(folder / f"project-{ROWS_ONLY}", [one[:2] for one in BY_ROW[: SIZES[0]]])
+        for share in (FEW, ALL):
+            _side(folder, "prepare", options.rows, SIZES[0], share)
+        for suite in (SIZES[1], ROWS_ONLY):
+            _side(folder, "warm", options.rows, suite, FEW)
+        told: dict[str, list[dict[str, Any]]] = {}
+        for turn in range(options.repeat):
+            for name, figures in _turn(folder, options.rows):
+                print(f"  turn {turn + 1}, {name}: {_seconds(figures):.1f} s", file=sys.stderr)
+                told.setdefault(name, []).append(figures)
+        _require_same([figures for name, all_ in told.items() if "all fail" not in name for figures in all_])
+    rows = [_row(name, options.rows, all_) for name, all_ in told.items()]
+    _print(rows)
+    write_results("gate", rows, _aims({row["side"]: row for row in rows}), facts)
+
+
+def _turn(folder: Path, rows: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each side once: its name, and what it told."""
+    yield "plain", _side(folder, "plain", rows, SIZES[0], FEW)
+    shutil.rmtree(folder / f"project-{SIZES[0]}" / ".headgate", ignore_errors=True)
+    yield f"gate {SIZES[0]}, cold cache", _side(folder, "gate", rows, SIZES[0], FEW)
+    for size in SIZES:
+        yield f"gate {size}", _side(folder, "gate", rows, size, FEW)
+        yield f"GX {size}, then split", _side(folder, "gx", rows, size, FEW)
+    yield f"gate {SIZES[0]}, of rows only", _side(folder, "gate", rows, ROWS_ONLY, FEW)
+    yield f"gate {SIZES[0]}, all fail", _side(folder, "gate", rows, SIZES[0], ALL)
+
+
+def _side(folder: Path, side: str, rows: int, suite: int | str, share: int) -> dict[str, Any]:
+    shutil.rmtree(folder / "out", ignore_errors=True)
+    script = ROOT / "bench" / "gate_sides.py"
+    arguments = [side, str(folder), str(rows), str(suite), str(share)]
+    done = subprocess.run([sys.executable, str(script), *arguments], stdout=subprocess.PIPE, check=True, cwd=folder)
+    return json.loads(done.stdout) if done.stdout else {}
+
+
+def _make_project(folder: Path, asked: list[tuple[str, dict[str, Any]]]) -> None:
+    """A project of one table and its suite."""
+    suite = folder / "conf" / "expectations" / f"{TABLE.replace('.', '/')}.json"
+    module = folder / "jobs" / f"{TABLE.replace('.', '/')}.py"
+    for path in (suite, module, folder / "conf" / "environments" / "local.yaml"):
+        path.parent.mkdir(parents=True)
+    expectations = [{"type": kind, "kwargs": kwargs} for kind, kwargs in asked]
+    suite.write_text(json.dumps({"name": TABLE, "expectations": expectations}))
+    module.touch()
+    (folder / "conf" / "environments" / "local.yaml").write_text("lake: lake\n")
+
+
+def _require_same(told: list[dict[str, Any]]) -> None:
+    """All sides but the plain one split alike."""
+    splits = {json.dumps(figures["written"], sort_keys=True) for figures in told if len(figures["written"]) > 1}
+    assert len(splits) == 1, splits
+
+
+def _seconds(figures: dict[str, Any], kind: int = 0) -> float:
+    return sum(spent[kind] for spent in figures["parts"].values())
+
+
+def _row(name: str, rows: int, told: list[dict[str, Any]]) -> dict[str, Any]:
+    parts = {part: median(one["parts"][part][0] for one in told) for part in told[0]["parts"]}
+    return {
+        "side": name,
+        "rows": rows,
+        "seconds": round(median(_seconds(one) for one in told), 2),
+        "cpu": round(median(_seconds(one, 1) for one in told), 2),
+        "parts": parts,
+        "jobs": told[0]["jobs"],
+        "scans": told[0]["scans"],
+        "staged_mb": round(told[0]["staged_bytes"] / 1e6, 1),
+        "peak_mb": round(median(one["peak_mb"] for one in told), 1),
+        "written": told[0]["written"],
+    }
+
+
+def _print(rows: list[dict[str, Any]]) -> None:
+    plain = rows[0]
+    lines = []
+    for row in rows:
+        ratios = [row[name] / plain[name] for name in ("seconds", "cpu")]
+        parts = ", ".join(f"{name} {seconds:.1f}" for name, seconds in row["parts"].items())
+        facts = [row[name] for name in ("jobs", "scans", "staged_mb", "peak_mb")]
+        lines.append([row["side"], row["seconds"], ratios[0], row["cpu"], ratios[1], *facts, parts])
+    columns = ["side", "seconds", "/ plain", "cpu", "/ plain", "jobs", "scans", "staged MB", "peak MB", "parts (s)"]
+    print_table(columns, lines)
+
+
+def _aims(rows: dict[str, dict[str, Any]]) -> list[Aim]:
+    aims = []
+    for size in SIZES:
+        one, gx = rows[f"gate {size}"], rows[f"GX {size}, then split"]
+        slower = one["seconds"] / rows["plain"]["seconds"]
+        aims.append(at_most(f"gate / plain, {size} expectations", slower, MOST_OF_PLAIN))
+        faster = round(gx["seconds"] / one["seconds"], 3)
+        aims.append(Aim(f"GX then split / gate, {size}", faster, f">= {LEAST_OF_GX}", faster >= LEAST_OF_GX))
+    memory = rows[f"gate {SIZES[0]}, all fail"]["peak_mb"] / rows[f"gate {SIZES[0]}"]["peak_mb"]
+    return [*aims, at_most("peak memory, 100 % failing / 1 %", memory, MOST_MEMORY)]
+
+
+if __name__ == "__main__":
+    main()
