@@ -20,7 +20,7 @@ from headgate.contract import Contract, load_contracts
 from headgate.errors import TableDefinitionError, UsageError, suggestion
 from headgate.modules import load_table, module_paths
 from headgate.project import Project
-from headgate.suite import Suite, load_suites, suite_files
+from headgate.suite import Suite, load_suites, require_relations, suite_files
 from headgate.table import Affected, Append, Changes, History, Merge, Read, Replace, Snapshot, Table, Write
 from headgate.table_contract import load_table_contracts
 
@@ -156,7 +156,10 @@ def _build(project: Project) -> Graph:
     load_table_contracts(project)  # what is wrong in one, or in a suite, is told by plan, not in the middle of a run
     suites = load_suites(project)
     nodes += [_table_node(project, path, declared, contracts, suites) for path, declared in loaded]
-    return Graph(_in_order({node.name: node for node in nodes}), contracts)
+    ordered = _in_order({node.name: node for node in nodes})
+    for suite in suites.values():
+        require_relations(suite, ordered[suite.table].sources)
+    return Graph(ordered, contracts)
 
 
 def _bronze_node(project: Project, contract: Contract) -> Node:

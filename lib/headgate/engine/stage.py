@@ -26,8 +26,12 @@ class Stages:
         self._staged: list[DataFrame] = []
 
     def stage(self, frame: DataFrame) -> DataFrame:
-        """`frame`, computed now and kept as its rows are (a columnar cache would cost twice the time)."""
-        kept = frame.localCheckpoint(eager=True, storageLevel=StorageLevel.MEMORY_AND_DISK)
+        """`frame`, computed now and kept as its rows are (a columnar cache would cost twice the time).
+
+        PySpark's MEMORY_AND_DISK would serialise and compress each row, and undo it at each of several readings. What
+        does not fit into memory goes to disk all the same.
+        """
+        kept = frame.localCheckpoint(eager=True, storageLevel=StorageLevel.MEMORY_AND_DISK_DESER)
         self._staged.append(kept)
         return kept
 
