@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
@@ -14,6 +15,8 @@ from headgate.engine.rules import judge_batch, rules_of
 from headgate.errors import SuiteError
 from headgate.project import Project
 from headgate.suite import Suite, load_suites
+
+pytestmark = pytest.mark.long
 
 BETWEEN = "expect_column_values_to_be_between"
 UNIQUE = "expect_column_values_to_be_unique"
@@ -124,6 +127,16 @@ def test_gx_is_asked_again_where_the_suite_changed(sales, cached, suite_of, monk
     asked = opened(monkeypatch)
     rules_of(suite_of(one(BETWEEN, column="quantity", min_value=1)), sales, cached[1])
     assert len(asked) == 1
+
+
+def test_gx_is_imported_ahead_only_where_the_rules_of_a_suite_are_not_kept(cached, suite_of, monkeypatch):
+    suite, cache = cached
+    begun = Event()
+    monkeypatch.setattr(rules, "import_gx", begun.set)
+    rules.import_ahead([suite], cache)
+    assert not begun.wait(0.2)
+    rules.import_ahead([suite, suite_of(one(BETWEEN, column="quantity", min_value=1))], cache)
+    assert begun.wait(10)
 
 
 def test_gx_is_asked_again_where_a_column_has_another_type(sales, cached, monkeypatch):

@@ -329,9 +329,11 @@ def assert_same(spark: SparkSession, raws: list[str], by: Contract, monkeypatch:
     assert sum("rejected" in found for found in fast) > len(raws) / 20, "hardly any record is rejected"
 
 
+@pytest.mark.long
 def test_the_fast_way_and_the_reference_agree_on_json(spark, things, monkeypatch):
     assert_same(spark, [written(item) for item in made(json_records, 2000)], things, monkeypatch)
 
 
+@pytest.mark.long
 def test_the_fast_way_and_the_reference_agree_on_csv(spark, flat, monkeypatch):
     assert_same(spark, [json.dumps(item) for item in made(csv_values, 1000)], flat, monkeypatch)

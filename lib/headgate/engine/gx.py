@@ -43,6 +43,11 @@ class Found:
     examples: list[Any]
 
 
+def import_gx() -> None:
+    """Imports GX: some ten seconds of work, which whoever needs it next then has not to wait for."""
+    import great_expectations  # noqa: F401
+
+
 class GxFrame:
     """A frame, opened by GX's Spark engine. GX persists nothing: who opens a frame to validate it has staged it."""
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from importlib.metadata import version
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from pyspark.errors import PySparkException
@@ -23,7 +24,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StringType
 
 from headgate.engine.function import plan_classes, unrepeatable
-from headgate.engine.gx import Condition, Found, GxFrame, refused
+from headgate.engine.gx import Condition, Found, GxFrame, import_gx, refused
 from headgate.engine.plain import BATCH_VIEW, plain_judge
 from headgate.quality import Result
 from headgate.suite import QUERY, Expectation, Suite
@@ -70,6 +71,23 @@ def rules_of(suite: Suite, shape: DataFrame, cache: Path | None) -> list[Rule]:
         condition = resolved[name][0] if name in resolved else Condition(*map(F.expr, texts[name]))
         found.append(Rule(name, expectation.columns, condition.judged, condition.failing))
     return found
+
+
+def import_ahead(suites: Iterable[Suite], cache: Path) -> None:
+    """Begins to import GX beside a run's first work, where the rules of one of `suites` are not kept as it is now."""
+    if any(suite.rows and not _keeps(cache, suite) for suite in suites):
+        Thread(target=import_gx, name="import of GX", daemon=True).start()
+
+
+def _keeps(cache: Path, suite: Suite) -> bool:
+    try:
+        return bool(json.loads(_path_of(cache, suite).read_text()).get("suite") == suite.hash)
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def _path_of(cache: Path, suite: Suite) -> Path:
+    return cache / "rules" / f"{suite.table}.json"
 
 
 def judge_batch(
@@ -202,7 +220,8 @@ class _Cache:
         versions = [version("great-expectations"), version("pyspark"), str(_CACHE_FORMAT)]
         made_of = json.dumps([suite.hash, shape.schema.simpleString(), *versions])
         self._key = hashlib.sha256(made_of.encode()).hexdigest()
-        self._path = folder / "rules" / f"{suite.table}.json" if folder else None
+        self._suite = suite.hash
+        self._path = _path_of(folder, suite) if folder else None
 
     def read(self) -> dict[str, tuple[str, str]]:
         """Judged and failing as text, by the expectation's name; empty where nothing is kept."""
@@ -218,7 +237,7 @@ class _Cache:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             new = self._path.with_suffix(".new")
-            new.write_text(json.dumps({"key": self._key, "rules": texts}, indent=1))
+            new.write_text(json.dumps({"key": self._key, "suite": self._suite, "rules": texts}, indent=1))
             new.replace(self._path)
         except OSError:
             return

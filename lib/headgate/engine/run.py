@@ -24,6 +24,7 @@ from headgate.engine.merge import build_merge
 from headgate.engine.outcome import Job, Outcome
 from headgate.engine.replace import build_replace
 from headgate.engine.replay import Replayed, replay
+from headgate.engine.rules import import_ahead
 from headgate.engine.stage import stages
 from headgate.environment import Environment
 from headgate.errors import BatchRefused, ContractChanged, HeadgateError, LostRace, StorageError, TableError
@@ -87,7 +88,8 @@ class Runner:
 
     def run(self, names: Iterable[str]) -> list[Report]:
         """Builds each table; one that fails stops its descendants, not its siblings. Keeps the reports in the lake."""
-        started = datetime.now(UTC)
+        started, names = datetime.now(UTC), list(names)
+        import_ahead([self._suites[name] for name in names if name in self._suites], self._project.cache)
         found = self._run_all(names)
         self._keep(started, found)
         self._record(found)
