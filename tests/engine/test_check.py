@@ -37,6 +37,7 @@ QUERY = "unexpected_rows_expectation"
 SALES, GOLD = "silver.transactions", "gold.daily_store_sales"
 #: Transactions that have no item.
 RELATION = "SELECT * FROM {batch} b LEFT ANTI JOIN `silver.transaction_items` i USING (transaction_id)"
+RELATED = expectation(QUERY, meta={"scope": "table"}, unexpected_rows_query=RELATION)
 
 
 @pytest.fixture(scope="module")
@@ -94,16 +95,16 @@ def test_what_is_critical_and_fails_ends_with_1_and_is_shown_with_examples(stand
 
 
 def test_other_tables_of_a_query_are_their_live_rows_now(standing, invoke):
-    expect(standing, standing.project.root, SALES, expectation(QUERY, unexpected_rows_query=RELATION))
+    expect(standing, standing.project.root, SALES, RELATED)
     done = invoke("--table", SALES, "--json")
     assert (done.exit_code, json.loads(done.output)["tables"][0]["results"][0]["unexpected"]) == (0, 0)
-    semi = expectation(QUERY, unexpected_rows_query=RELATION.replace("ANTI", "SEMI"))
+    semi = {**RELATED, "kwargs": {"unexpected_rows_query": RELATION.replace("ANTI", "SEMI")}}
     expect(standing, standing.project.root, SALES, semi)
     assert invoke("--table", SALES).exit_code == 1
 
 
 def test_a_table_of_a_query_that_is_not_built_yet_is_empty(standing, invoke, tmp_path):
-    expect(standing, standing.project.root, SALES, expectation(QUERY, unexpected_rows_query=RELATION))
+    expect(standing, standing.project.root, SALES, RELATED)
     items = Path(standing.path("silver.transaction_items"))
     items.rename(tmp_path / "items")
     try:

@@ -319,7 +319,8 @@ def _verdict(one: Any) -> Verdict | str:
 
 
 def _text(observed: Any) -> str:
-    text = observed if isinstance(observed, str) else json.dumps(observed, ensure_ascii=False, default=str)
+    plain = isinstance(observed, str | Decimal | datetime.date)
+    text = str(observed) if plain else json.dumps(observed, ensure_ascii=False, default=str)
     return text[:200]
 
 
