@@ -17,7 +17,7 @@ from headgate.ledger import Ledger, schema_of
 from headgate.modules import load_table, module_paths
 from headgate.project import Project
 from headgate.state import is_older
-from headgate.suite import load_suites, require_columns, require_relations, suite_files
+from headgate.suite import load_suites, require_columns, suite_files
 from headgate.table_contract import TableContract, load_table_contracts, logged_type
 
 P = ParamSpec("P")
@@ -50,8 +50,6 @@ def check_project(project: Project, environment: str) -> Checked:
     tables = _Tables(project, published, graph, _lake(environments.get(environment)))
     found.of(tables.lint, found)
     for suite in suites.values():
-        if graph is not None:
-            found.of(require_relations, suite, graph.node(suite.table).sources)
         if columns := found.of(tables.columns, suite.table):
             found.of(require_columns, suite, columns)
     files = {

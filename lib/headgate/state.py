@@ -29,11 +29,6 @@ def suites_after(work: Work, suite: str) -> list[str]:
     return sorted(found) if any(found) else []
 
 
-def is_judged_by_other(node: Node, head: Head) -> bool:
-    """Whether rows of the table were judged by another suite than it has now, or by none."""
-    return head.exists and node.layer != "bronze" and any(suite != node.suite_hash for suite in _suites(head))
-
-
 def is_older(node: Node, head: Head) -> bool:
     """Whether rows of the table were made by other code than it has now.
 
@@ -59,7 +54,7 @@ def note(graph: Graph, node: Node, work: Work) -> str:
 
 
 def _note_of_suite(node: Node, head: Head) -> str:
-    if not node.suite_hash or not is_judged_by_other(node, head):
+    if not node.suite_hash or all(suite == node.suite_hash for suite in _suites(head)):
         return ""
     return f"its suite changed: old rows not judged by it (headgate check --table {node.name})"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
@@ -15,8 +16,13 @@ BATCHES, _COMMITS = 6, 40
 
 def trend(ledger: Ledger, table: str) -> list[dict[str, Any]]:
     """The table's newest batches that its suite judged, as `batch_of`; empty where there is none."""
-    batches = (batch_of(commit) for commit in ledger.history(table, _COMMITS))
+    batches = (batch_of(commit) for commit in judged(ledger, table))
     return list(islice((batch for batch in batches if batch), BATCHES))
+
+
+def judged(ledger: Ledger, table: str) -> Iterator[Commit]:
+    """The table's newest commits whose batches a suite judged."""
+    return (commit for commit in ledger.history(table, _COMMITS) if (commit.own or {}).get("quality"))
 
 
 def batch_of(commit: Commit) -> dict[str, Any] | None:

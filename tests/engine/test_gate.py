@@ -54,6 +54,7 @@ def test_a_record_that_fails_a_critical_row_expectation_is_quarantined_with_its_
     [result] = reports[SILVER].quality
     assert (result["judged"], result["unexpected"], result["success"]) == (3, 1, False)
     assert world.told(SILVER)["quality"] == [result]
+    assert world.told(SILVER)["suite"] == world.graph.node(SILVER).suite_hash  # by which Data Docs finds the batch
     assert result["examples"] == [f"total=200.00 in record 1 of {upload}"]
 
 

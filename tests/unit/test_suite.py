@@ -17,17 +17,6 @@ NOT_NULL = "expect_column_values_to_not_be_null"
 UNIQUE = "expect_column_values_to_be_unique"
 
 
-@pytest.fixture
-def project(tmp_path) -> Project:
-    """A project with the tables silver.sales and gold.daily, and no suites."""
-    for table in ("silver/sales", "gold/daily"):
-        path = tmp_path / "jobs" / f"{table}.py"
-        path.parent.mkdir(parents=True)
-        path.write_text("")
-    (tmp_path / "conf").mkdir()
-    return Project(tmp_path)
-
-
 def one(kind: str = BETWEEN, headgate: dict | None = None, severity: str | None = None, **kwargs) -> dict:
     """An expectation as a file has it; of `quantity`, 0 or more, where nothing else is said."""
     given = kwargs or {"column": "quantity", "min_value": 0}

@@ -42,17 +42,6 @@ BEST = {
 COLUMNS = {"day": "date", "sales": "long", "tills": "integer", "revenue": "decimal(18,2)", "best": BEST}
 
 
-@pytest.fixture
-def project(tmp_path) -> Project:
-    """A project with the tables silver.sales and gold.daily, and no contracts."""
-    for table in ("silver/sales", "gold/daily"):
-        path = tmp_path / "jobs" / f"{table}.py"
-        path.parent.mkdir(parents=True)
-        path.write_text("")
-    (tmp_path / "conf").mkdir()
-    return Project(tmp_path)
-
-
 def write(project: Project, text: str = DAILY, name: str = "gold/daily.yaml") -> None:
     path = project.tables / name
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -134,6 +134,7 @@ class Committer:
                 "code": self.node.code_hash,
                 "codes": codes_after(self.work, self.node.code_hash),
                 **({"contract": shape_of(self.contract)} if self.contract else {}),
+                **({"suite": self.node.suite_hash} if self.node.suite_hash else {}),
                 **({"suites": suites} if (suites := suites_after(self.work, self.node.suite_hash)) else {}),
                 **self.told,
                 **facts,

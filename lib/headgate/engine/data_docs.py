@@ -17,9 +17,7 @@ from typing import Any
 from headgate.ledger import Commit, Ledger
 from headgate.quality import Result
 from headgate.suite import Suite, normalised
-
-#: So many batches of a table are shown, and so many of its commits are looked through for them.
-_BATCHES, _COMMITS = 6, 40
+from headgate.trend import BATCHES, judged
 
 
 @dataclass(frozen=True)
@@ -61,9 +59,8 @@ def build_site(suites: Iterable[Suite], ledger: Ledger, folder: Path) -> Site:
 
 def _judged(ledger: Ledger, suite: Suite) -> Sequence[Commit]:
     """The newest commits whose batches the suite judged, as it is now."""
-    owned = ((commit, commit.own or {}) for commit in ledger.history(suite.table, _COMMITS))
-    judged = (commit for commit, own in owned if own.get("quality") and own.get("suite") == suite.hash)
-    return list(islice(judged, _BATCHES))
+    as_now = (c for c in judged(ledger, suite.table) if (c.own or {}).get("suite") == suite.hash)
+    return list(islice(as_now, BATCHES))
 
 
 def _validation(suite: Suite, written: Sequence[Mapping[str, Any]], commit: Commit) -> tuple[Any, Any]:

@@ -29,7 +29,8 @@ class Marks:
 
     def on(self, rows: DataFrame) -> DataFrame:
         """`rows` with their bits."""
-        return rows.select("*", *self._masks(_JUDGED, lambda rule: rule.judged), *self._masks(_FAILED, _failing))
+        judged, failed = self._masks(_JUDGED, lambda r: r.judged), self._masks(_FAILED, lambda r: r.failing)
+        return rows.select("*", *judged, *failed)
 
     def off(self, rows: DataFrame) -> DataFrame:
         """Marked rows without their bits."""
@@ -85,10 +86,6 @@ class Marks:
             bits = (F.when(what(rule), F.lit(1 << bit)).otherwise(F.lit(0)) for bit, rule in enumerate(rules))
             mask = reduce(lambda left, right: left.bitwiseOR(right), (bit.cast("bigint") for bit in bits))
             yield mask.alias(f"{prefix}_{part}")
-
-
-def _failing(rule: Rule) -> Column:
-    return rule.failing
 
 
 def _reason(rule: Rule) -> Column:
