@@ -1,0 +1,184 @@
+"""The processes of a disturbance: receivers, a cluster, runs; and which of them may be killed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import IO, Self
+
+
+class Kind(StrEnum):
+    """What is killed."""
+
+    GUNICORN = "gunicorn workers"
+    RUN = "runs"
+    SPARK = "Spark workers and executors"
+
+
+class Processes:
+    """Starts processes for a project, each with its log in `logs`; all of them end when the block does."""
+
+    def __init__(self, project: Path, logs: Path) -> None:
+        self._project, self._logs = project, logs
+        self._receivers: list[subprocess.Popen] = []
+        self._cluster: subprocess.Popen | None = None
+        self.variables: dict[str, str] = {}
+        self._engine = "local"
+
+    def __enter__(self) -> Self:
+        self._logs.mkdir(parents=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop_receivers()
+        if self._cluster:
+            _stop(self._cluster)
+
+    # --- start and stop
+
+    def start_cluster(self) -> None:
+        """A master and two workers; runs go there from now on."""
+        self._cluster = self._start("cluster", "serve", "cluster", "--env", "cluster", "--json")
+        master = json.loads(_first_line(self._cluster))["master"]
+        self.variables["HEADGATE_SPARK"] = json.dumps({"spark.master": master})
+        self._engine = "cluster"
+
+    def start_receiver(self, port: int) -> str:
+        """The address of a receiver with two workers."""
+        name = f"receiver-{len(self._receivers) + 1}"
+        variables = {"HEADGATE_RECEIVER_PORT": str(port)}
+        receiver = self._start(name, "serve", "receiver", "--json", variables=variables)
+        self._receivers.append(receiver)
+        return str(json.loads(_first_line(receiver))["url"])
+
+    def stop_receivers(self) -> None:
+        for receiver in self._receivers:
+            _stop(receiver)
+        self._receivers.clear()
+
+    # --- runs
+
+    def run(self, life: float | None, until: Callable[[], bool] = lambda: False) -> str:
+        """One run: done, failed or killed. It is killed after `life` seconds, or as soon as `until` says so."""
+        run = self._start("runs", "run", "--env", self._engine)
+        started = time.monotonic()
+        while run.poll() is None:
+            if (life is not None and time.monotonic() - started > life) or until():
+                _kill(random.choice([run.pid, *_below(run.pid, "java")]))  # noqa: S311
+                _reap(run)
+                return "killed"
+            time.sleep(0.05)
+        return "done" if run.returncode == 0 else "failed"
+
+    def run_clean(self, lake: str) -> str:
+        """A run of another lake, undisturbed, in one process."""
+        run = self._start("clean", "run", variables={"HEADGATE_LAKE": lake, "HEADGATE_SPARK": "{}"})
+        return "done" if run.wait(timeout=900) == 0 else "failed"
+
+    def is_current(self) -> bool:
+        """Whether a plan finds no work."""
+        planned = self._ask("plan", "--json")
+        return all(work["work"] in ("current", "no source") for work in planned["tables"])
+
+    def reconcile(self) -> int:
+        """How many errors `reconcile` finds."""
+        return int(self._ask("reconcile", "--digest", "--json")["errors"])
+
+    def _ask(self, *words: str) -> dict:
+        command = [sys.executable, "-m", "headgate.cli", *words, "--project", str(self._project)]
+        asked = subprocess.run(
+            command, env={**os.environ, **self.variables}, stdout=subprocess.PIPE, text=True, check=False
+        )
+        return json.loads(asked.stdout)
+
+    # --- kills
+
+    def kill_one(self, kind: Kind, drawn: random.Random) -> bool:
+        """Kills one process of a kind as by `kill -9`; whether there was one."""
+        found = self._gunicorn_workers() if kind is Kind.GUNICORN else self._spark_workers()
+        if found:
+            _kill(drawn.choice(found))
+        return bool(found)
+
+    def _gunicorn_workers(self) -> list[int]:
+        return [pid for receiver in self._receivers for pid in _below(receiver.pid, "gunicorn", leaves=True)]
+
+    def _spark_workers(self) -> list[int]:
+        if self._cluster is None:
+            return []
+        words = ("CoarseGrainedExecutorBackend", "deploy.worker.Worker")
+        return [pid for word in words for pid in _below(self._cluster.pid, word)]
+
+    def _start(self, log: str, *words: str, variables: dict[str, str] | None = None) -> subprocess.Popen:
+        command = [sys.executable, "-m", "headgate.cli", *words, "--project", str(self._project)]
+        with (self._logs / f"{log}.log").open("ab") as told:
+            return subprocess.Popen(
+                command, env={**os.environ, **self.variables, **(variables or {})}, stderr=told,
+                stdout=subprocess.PIPE if "--json" in words else told, start_new_session=True,
+            )  # fmt: skip
+
+
+def _first_line(process: subprocess.Popen) -> str:
+    stream: IO[bytes] | None = process.stdout
+    line = stream.readline() if stream else b""
+    if not line:
+        raise RuntimeError(f"process ended with {process.wait()} before it was ready")
+    return line.decode()
+
+
+def _below(pid: int, word: str, *, leaves: bool = False) -> list[int]:
+    """The processes started by `pid`, directly or not, whose command holds `word`; only those without children."""
+    found, new = list[int](), _children(pid)
+    while new:
+        found += new
+        new = [grandchild for child in new for grandchild in _children(child)]
+    return [child for child in found if word in _command(child) and not (leaves and _children(child))]
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        told = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")]
+    except OSError:  # it has ended
+        return []
+    return [int(child) for text in told for child in text.split()]
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    except OSError:
+        return ""
+
+
+def _kill(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def _reap(run: subprocess.Popen, seconds: float = 60) -> None:
+    """Waits for the end of a run one of whose processes was killed."""
+    try:
+        run.wait(seconds)
+    except subprocess.TimeoutExpired:
+        _kill(run.pid)
+        run.wait()
+
+
+def _stop(process: subprocess.Popen) -> None:
+    """Ends a process as Ctrl-C does, and by force where that takes too long."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()

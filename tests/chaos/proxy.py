@@ -1,0 +1,155 @@
+"""An S3 endpoint that misbehaves: requests go through to a real one, and a share of them meets a fault.
+
+A request is passed on with its `Host` header as it came, so that its signature holds.
+"""
+
+from __future__ import annotations
+
+import http.client
+import random
+import socket
+import struct
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
+
+#: What may happen to a request, and how often beside the others.
+FAULTS = {
+    "500": 3,  # an error, and nothing is done
+    "503 SlowDown": 3,
+    "reset before": 3,  # the connection breaks, and nothing is done
+    "reset after": 3,  # it is done, and its answer is lost
+    "torn body": 3,  # half of what is sent arrives; of a request without a body, half of the answer
+    "timeout": 1,  # no answer for `STALL` seconds, then the connection breaks
+}
+STALL = 12.0
+_CODES = {"500": (500, "InternalError"), "503 SlowDown": (503, "SlowDown")}
+_HOP = {"connection", "keep-alive", "transfer-encoding", "expect", "content-length"}
+
+
+@contextmanager
+def misbehaving(endpoint: str, share: float, seed: int = 7) -> Iterator[tuple[str, Counter[str]]]:
+    """The address of a proxy to `endpoint` on this machine, and how many requests met which fault ("" is none)."""
+    drawn, met, turn = random.Random(seed), Counter[str](), threading.Lock()  # noqa: S311
+
+    def fault() -> str:
+        with turn:
+            hit = drawn.random() < share
+            kind = drawn.choices(list(FAULTS), list(FAULTS.values()))[0] if hit else ""
+            met[kind] += 1
+            return kind
+
+    class Handler(_Handler):
+        upstream = urlsplit(endpoint).netloc
+        next_fault = staticmethod(fault)
+
+    server = _Server(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", met
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that went away is what this is for."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    upstream: str
+
+    def next_fault(self) -> str:
+        raise NotImplementedError
+
+    def _serve(self) -> None:
+        fault, length = self.next_fault(), int(self.headers.get("Content-Length") or 0)
+        if fault == "torn body" and length:
+            self._tear(length)
+            return
+        body = self.rfile.read(length)
+        if fault in _CODES:
+            self._refuse(*_CODES[fault])
+        elif fault == "timeout":
+            time.sleep(STALL)
+            self._break()
+        elif fault == "reset before":
+            self._break()
+        else:
+            self._pass_on(body, fault)
+
+    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _serve
+
+    def _pass_on(self, body: bytes, fault: str) -> None:
+        asked = http.client.HTTPConnection(self.upstream, timeout=60)
+        try:
+            self._send_head(asked, len(body))
+            asked.send(body)
+            answer = asked.getresponse()
+            content = answer.read()
+        except OSError:  # the real endpoint is gone
+            self._break()
+            return
+        finally:
+            asked.close()
+        if fault == "reset after":
+            self._break()
+            return
+        self.send_response_only(answer.status, answer.reason)
+        for name, value in answer.getheaders():
+            if name.lower() not in _HOP:
+                self.send_header(name, value)
+        told = answer.getheader("Content-Length") if self.command == "HEAD" else str(len(content))
+        if answer.status not in (204, 304):
+            self.send_header("Content-Length", told or "0")
+        self.end_headers()
+        if fault == "torn body":
+            self.wfile.write(content[: len(content) // 2])
+            self._break()
+            return
+        self.wfile.write(content)
+
+    def _send_head(self, asked: http.client.HTTPConnection, length: int) -> None:
+        asked.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+        for name, value in self.headers.items():
+            if name.lower() not in _HOP:
+                asked.putheader(name, value)
+        asked.putheader("Content-Length", str(length))
+        asked.endheaders()
+
+    def _tear(self, length: int) -> None:
+        """Passes on half of the body, and breaks both connections."""
+        asked = http.client.HTTPConnection(self.upstream, timeout=60)
+        try:
+            self._send_head(asked, length)
+            asked.send(self.rfile.read(length // 2))
+        finally:
+            asked.close()
+            self._break()
+
+    def _refuse(self, status: int, code: str) -> None:
+        content = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>on purpose</Message></Error>".encode()
+        self.send_response_only(status)
+        self.send_header("Content-Type", "application/xml")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+    def _break(self) -> None:
+        """A reset: what was not read or sent is lost."""
+        self.close_connection = True
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Says nothing."""
