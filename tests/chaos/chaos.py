@@ -20,7 +20,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -30,11 +30,9 @@ from rich.table import Table
 from tests.s3 import lakes, servers
 
 from headgate.client import send
-from headgate.environment import load_environment
 from headgate.errors import UploadRefused
 from headgate.generate import GeneratedUpload, Spec, uploads
 from headgate.generate.numbers import uuid7
-from headgate.graph import load_graph
 from headgate.project import Project
 from tests.chaos.processes import Kind, Processes
 from tests.chaos.proxy import misbehaving
@@ -48,6 +46,7 @@ SHARES = {Kind.GUNICORN: 0.5, Kind.RUN: 0.3, Kind.SPARK: 0.2}
 #: Seconds after which a run that is to be killed is: some are still starting, some are in mid-commit, some are done.
 LIFE = (1.0, 40.0)
 KEY = "key-of-{store}"
+DIRTY, CLEAN = "chaos", "clean"  # the prefixes of the two lakes
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,7 @@ def _set_up(folder: Path, options: argparse.Namespace) -> Iterator[Chaos]:
         if options.faults:
             proxied, met = stack.enter_context(misbehaving(server.endpoint, options.faults, options.seed))
         processes = stack.enter_context(Processes(project, folder / "logs"))
-        variables = {**server.variables, "AWS_ENDPOINT_URL": proxied, "HEADGATE_LAKE": f"s3://{servers.BUCKET}/chaos"}
+        variables = {**server.variables, "AWS_ENDPOINT_URL": proxied, "HEADGATE_LAKE": f"s3://{servers.BUCKET}/{DIRTY}"}
         keys = {f"store-{n}": [_digest(KEY.format(store=f"store-{n}").encode())] for n in range(1, STORES + 1)}
         processes.variables |= {**variables, "HEADGATE_RECEIVER_STORE_KEYS": json.dumps(keys)}
         if options.engine == "cluster":
@@ -224,25 +223,18 @@ class Chaos:
                 break
         else:
             return ["ten undisturbed runs left something to do"]
-        graph = load_graph(self.project)
-        environ = {**self.processes.variables, "AWS_ENDPOINT_URL": self.server.endpoint}
-        os.environ.update({name: value for name, value in environ.items() if name.startswith("AWS_")})
-        dirty = load_environment(self.project, "local", {"HEADGATE_LAKE": f"s3://{servers.BUCKET}/chaos"})
-        clean = replace(dirty, lake=f"s3://{servers.BUCKET}/clean")
-        self._copy_landing()
-        self.processes.variables["AWS_ENDPOINT_URL"] = self.server.endpoint
-        if self.processes.run_clean(clean.lake) != "done":
+        self.processes.variables["AWS_ENDPOINT_URL"] = self.server.endpoint  # what is held against it meets no fault
+        os.environ.update(self.server.variables)
+        World.lakes = lakes.OnS3(self.server)
+        dirty, clean = (World(None, self.project, Path(name)) for name in (DIRTY, CLEAN))
+        for part in ("landing", "late"):
+            World.lakes.copy(Path(DIRTY) / part, Path(CLEAN) / part)
+        if self.processes.run_clean(clean.environment.lake) != "done":
             return ["the clean run failed"]
         wrong = [f"one key, two contents: {upload}" for upload in self.told.disagreeing]
-        wrong += self._compare_bronze(World.on(dirty, self.project, graph))
-        wrong += self._compare_tables(World.on(dirty, self.project, graph), World.on(clean, self.project, graph))
+        wrong += self._compare_bronze(dirty) + _differences(dirty, clean)
         errors = self.processes.reconcile()
         return wrong + ([f"reconcile: {errors} errors"] if errors else [])
-
-    def _copy_landing(self) -> None:
-        """The landed objects and markers as another lake's, received when they were."""
-        for part in ("landing", "late"):
-            lakes.OnS3(self.server).copy(Path("chaos") / part, Path("clean") / part)
 
     def _compare_bronze(self, world: World) -> list[str]:
         receipts = [row for row in world.raw_rows("bronze.transactions") if row["_state"] == "receipt"]
@@ -254,16 +246,18 @@ class Chaos:
         wrong += [f"other bytes in bronze: {u}" for u in told if u in digests and digests[u] != told[u]]
         return wrong
 
-    def _compare_tables(self, dirty: World, clean: World) -> list[str]:
-        found, expected = dirty.contents(), clean.contents()
-        empty = [f"{name} is empty" for name, (rows, _) in expected.items() if not rows]
-        return empty + [f"{name} differs from a clean run" for name in expected if found[name] != expected[name]]
-
     def _progress(self) -> None:
         told = self.told
         kills = ", ".join(f"{told.kills[kind]}/{self.kinds[kind]} {kind}" for kind in Kind)
         sent = f"{len(told.acknowledged)}/{self.options.uploads} uploads acknowledged"
         print(f"  {sent}; killed {kills}; runs {dict(told.runs)}", file=sys.stderr, flush=True)
+
+
+def _differences(dirty: World, clean: World) -> list[str]:
+    """What the tables of two lakes do not have in common."""
+    found, expected = dirty.contents(), clean.contents()
+    empty = [f"{name} is empty" for name, (rows, _) in expected.items() if not rows]
+    return empty + [f"{name} differs from a clean run" for name in expected if found[name] != expected[name]]
 
 
 def _drawn_kinds(kills: int, seed: int) -> dict[Kind, int]:

@@ -15,6 +15,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import IO, Self
 
+from tests.s3 import servers
+
 
 class Kind(StrEnum):
     """What is killed."""
@@ -32,7 +34,6 @@ class Processes:
         self._receivers: list[subprocess.Popen] = []
         self._cluster: subprocess.Popen | None = None
         self.variables: dict[str, str] = {}
-        self._engine = "local"
 
     def __enter__(self) -> Self:
         self._logs.mkdir(parents=True)
@@ -47,10 +48,10 @@ class Processes:
 
     def start_cluster(self) -> None:
         """A master and two workers; runs go there from now on."""
-        self._cluster = self._start("cluster", "serve", "cluster", "--env", "cluster", "--json")
-        master = json.loads(_first_line(self._cluster))["master"]
-        self.variables["HEADGATE_SPARK"] = json.dumps({"spark.master": master})
-        self._engine = "cluster"
+        ports = {f"HEADGATE_CLUSTER_{name}": str(servers.free_port()) for name in ("PORT", "UI_PORT")}
+        self.variables |= {"HEADGATE_ENGINE": "cluster", **ports}
+        self._cluster = self._start("cluster", "serve", "cluster", "--json")
+        _first_line(self._cluster)
 
     def start_receiver(self, port: int) -> str:
         """The address of a receiver with two workers."""
@@ -69,7 +70,7 @@ class Processes:
 
     def run(self, life: float | None, until: Callable[[], bool] = lambda: False) -> str:
         """One run: done, failed or killed. It is killed after `life` seconds, or as soon as `until` says so."""
-        run = self._start("runs", "run", "--env", self._engine)
+        run = self._start("runs", "run")
         started = time.monotonic()
         while run.poll() is None:
             if (life is not None and time.monotonic() - started > life) or until():
@@ -81,7 +82,7 @@ class Processes:
 
     def run_clean(self, lake: str) -> str:
         """A run of another lake, undisturbed, in one process."""
-        run = self._start("clean", "run", variables={"HEADGATE_LAKE": lake, "HEADGATE_SPARK": "{}"})
+        run = self._start("clean", "run", variables={"HEADGATE_LAKE": lake, "HEADGATE_ENGINE": "local"})
         return "done" if run.wait(timeout=900) == 0 else "failed"
 
     def is_current(self) -> bool:
