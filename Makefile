@@ -6,10 +6,10 @@ UV := $(shell [ -z "$(NO_UV)" ] && command -v uv 2>/dev/null)
 REQUIREMENTS := requirements.txt requirements-dev.txt constraints.txt setup.py
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test test-long lint lock bench clean
+.PHONY: help setup demo test test-long test-cluster lint lock bench clean
 
 help: ## Show this.
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## Make .venv with everything that is pinned, and fetch the jars.
 
@@ -36,6 +36,9 @@ test: $(READY) ## All tests that need Python and Java only.
 
 test-long: $(READY) ## Whole histories and the whole model on Spark: some minutes more. HEADGATE_HISTORIES=N tries more.
 	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),-m long -n 2 --dist loadfile)
+
+test-cluster: $(READY) ## Spark on a cluster of processes, whose workers and drivers are killed: a few minutes.
+	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),-m cluster tests/cluster)
 
 .venv-check/.ready: requirements-check.txt constraints.txt
 	@bin/check-machine "$(PYTHON)"

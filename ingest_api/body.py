@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Protocol
 
+from headgate.errors import StorageError
+
 # Read in pieces of this size; a body up to this size stays in memory, a longer one goes to a file.
 _PIECE = 256 * 1024
 _IN_MEMORY = 1024 * 1024
@@ -38,8 +40,9 @@ def read_body(stream: Readable, limit: int | None = None, declared: int | None =
     """The whole of `stream`; the caller closes its file.
 
     `declared` is the Content-Length in bytes, None where there is none. Raises BodyTooLarge as soon
-    as more than `limit` bytes came, and BodyCut where fewer came than declared: a server's input
-    stream may end early without an error, and half an upload must not be landed as a whole one.
+    as more than `limit` bytes came, StorageError where the disk takes no more, and BodyCut where
+    fewer came than declared: a server's input stream may end early without an error, and half an
+    upload must not be landed as a whole one.
     """
     file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - the caller closes it
     try:
@@ -56,10 +59,19 @@ def _spool(stream: Readable, file: IO[bytes], limit: int | None, declared: int |
         if limit is not None and size > limit:
             raise BodyTooLarge
         digest.update(piece)
-        file.write(piece)
+        _keep(file, piece)
     if declared is not None and size != declared:
         raise BodyCut(f"{declared} bytes were declared, {size} came")
     return Body(file, size, digest.hexdigest())
+
+
+def _keep(file: IO[bytes], piece: bytes) -> None:
+    """Raises StorageError where the disk of temporary files has no room."""
+    try:
+        file.write(piece)
+    except OSError as error:
+        what = f"cannot keep a body while it comes: {error.strerror}"
+        raise StorageError(what, where=tempfile.gettempdir(), fix="make room there, or set TMPDIR") from error
 
 
 def pieces(stream: Readable) -> Iterator[bytes]:

@@ -27,6 +27,7 @@ RESERVED = ("HEADGATE_ENV", "HEADGATE_KEY", "HEADGATE_URL", "HEADGATE_JARS", "HE
 
 DEFAULT_TIME_TRAVEL = timedelta(days=7)
 DEFAULT_PARALLEL_TABLES = 4
+LOOPBACK = "127.0.0.1"
 
 _PREFIX = "HEADGATE_"
 _S3 = re.compile(r"s3://[a-z0-9][a-z0-9.-]+(/.*)?")
@@ -59,18 +60,31 @@ _RECEIVER: dict[str, Any] = {
         },
     },
 }
+_PORT = {"type": "integer", "minimum": 1, "maximum": 65535, "x-wanted": "a port from 1 to 65535"}
+_CLUSTER: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "port": _PORT,
+        "ui_port": _PORT,
+        "workers": _COUNT,
+        "worker_cores": _COUNT,
+        "worker_memory_gb": _COUNT,
+    },
+}
 _SCHEMA: dict[str, Any] = {
     "type": "object",
     "additionalProperties": False,
     "required": ["lake"],
     "properties": {
         "lake": {"type": "string", "minLength": 1, "x-wanted": "a folder, or s3://bucket/prefix"},
-        "engine": {"enum": ["local"]},
+        "engine": {"enum": ["local", "cluster"]},
         "spark": {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}},
         "lookback_hours": {"type": "number", "maximum": 8784, "x-wanted": "a number of hours, at most a year"},
         "parallel_tables": _COUNT,
         "time_travel_days": {"type": "number", "minimum": 0, "maximum": 3660, "x-wanted": "a number of days from 0"},
         "receiver": _RECEIVER,
+        "cluster": _CLUSTER,
     },
 }
 
@@ -88,6 +102,26 @@ class Receiver:
 
 
 @dataclass(frozen=True)
+class Cluster:
+    """A Spark standalone cluster on this machine. Cores, and memory in GB, are those of each worker."""
+
+    port: int = 7077
+    ui_port: int = 7080
+    workers: int = 2
+    worker_cores: int = 1
+    worker_memory_gb: int = 2
+
+    @property
+    def master(self) -> str:
+        return f"spark://{LOOPBACK}:{self.port}"
+
+    @property
+    def ui(self) -> str:
+        """The master's web page; below it `/json/` says the same to programs."""
+        return f"http://{LOOPBACK}:{self.ui_port}"
+
+
+@dataclass(frozen=True)
 class Environment:
     """Where a project's lake is, and what runs it. `lake` is an absolute folder or an s3:// address."""
 
@@ -100,6 +134,12 @@ class Environment:
     path: Path
     time_travel: timedelta = DEFAULT_TIME_TRAVEL
     parallel_tables: int = DEFAULT_PARALLEL_TABLES
+    cluster: Cluster = Cluster()
+
+    @property
+    def is_cluster(self) -> bool:
+        """Whether the tables are built by other processes than the one that runs."""
+        return self.engine == "cluster"
 
     @property
     def is_folder(self) -> bool:
@@ -177,6 +217,7 @@ def _environment(project: Project, name: str, path: Path, document: Document) ->
         time_travel=timedelta(days=value["time_travel_days"]) if "time_travel_days" in value else DEFAULT_TIME_TRAVEL,
         parallel_tables=value.get("parallel_tables", DEFAULT_PARALLEL_TABLES),
         receiver=_receiver(value.get("receiver", {})),
+        cluster=Cluster(**value.get("cluster", {})),
         path=path,
     )
 

@@ -113,6 +113,12 @@ class LakeBusy(HeadgateError):
     code = "lake-busy"
 
 
+class ClusterError(HeadgateError):
+    """The Spark cluster is not there, could not be started, or went away."""
+
+    code = "cluster"
+
+
 class UploadRefused(HeadgateError):
     """The receiver refused an upload, or could not be reached."""
 

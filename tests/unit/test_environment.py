@@ -6,7 +6,7 @@ from pathlib import Path
 import obstore
 import pytest
 
-from headgate.environment import RESERVED, Receiver, load_environment
+from headgate.environment import RESERVED, Cluster, Receiver, load_environment
 from headgate.errors import EnvironmentConfigError
 from headgate.project import Project
 
@@ -208,3 +208,15 @@ def test_a_key_in_the_place_of_its_digest_is_refused_and_not_repeated(refusal, k
 
 def test_an_empty_file_is_refused(refusal):
     assert "is empty" in refusal("# to be written\n")
+
+
+def test_a_cluster_is_this_machine_unless_it_is_told_otherwise(load):
+    environment = load("lake: lake\nengine: cluster\ncluster: {port: 7177, workers: 3}\n", HEADGATE_CLUSTER_WORKERS="4")
+    assert environment.is_cluster and not load().is_cluster
+    assert environment.cluster == Cluster(port=7177, workers=4)
+    assert (environment.cluster.master, environment.cluster.ui) == ("spark://127.0.0.1:7177", "http://127.0.0.1:7080")
+
+
+def test_the_repositorys_own_cluster_has_the_lake_of_local():
+    cluster, local = (load_environment(REPOSITORY, name, environ={}) for name in ("cluster", "local"))
+    assert (cluster.lake, cluster.cluster, cluster.is_cluster) == (local.lake, Cluster(), True)

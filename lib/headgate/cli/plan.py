@@ -7,6 +7,7 @@ import click
 from headgate.cli.options import Target, print_json, target_options
 from headgate.cli.output import print_table
 from headgate.cli.selection import selected, selection_options
+from headgate.cli.work import spark_that_looks
 from headgate.freshness import overdue
 from headgate.graph import Graph, load_graph
 from headgate.plan import Planner, Work
@@ -31,13 +32,9 @@ def command(target: Target, selectors: tuple[str, ...], exclude: tuple[str, ...]
 def _show_schemas(target: Target, graph: Graph, names: list[str]) -> None:
     """Prints, for each table, the columns that the next run would find changed or added."""
     from headgate.engine.schemas import schema_changes
-    from headgate.engine.session import start_session
 
-    session = start_session(target.environment, small=True)
-    try:
+    with spark_that_looks(target) as session:
         found = schema_changes(session, target.project, target.environment, graph, names)
-    finally:
-        session.stop()
     if target.as_json:
         print_json({"tables": [vars(one) for one in found]})
         return

@@ -13,11 +13,11 @@ import click
 from headgate.cli.options import Target, print_json, target_options
 from headgate.cli.output import print_table, progress
 from headgate.cli.selection import selected, selection_options
-from headgate.cli.work import spark_at_work, wait_option
+from headgate.cli.work import lake_to_itself, spark_at_work, spark_that_looks, wait_option
 from headgate.errors import HeadgateError, UsageError, suggestion
 from headgate.graph import Graph, load_graph
 from headgate.ledger import Ledger
-from headgate.plan import Planner
+from headgate.plan import Planner, Work
 from headgate.quality import Acceptance, Result
 from headgate.suite import load_suites
 from headgate.travel import moment_of
@@ -73,8 +73,20 @@ def command(
     if not works or (not rebuild and not any(work.is_work for work in works)):
         _print_nothing(target, works)
         return
-    small = not rebuild and planner.bytes_of(works) <= _SMALL_BYTES
-    run, reports = _run(target, graph, names, accepted, rebuild=rebuild, wait=not no_wait, small=small)
+    with lake_to_itself(target, wait=not no_wait) as waited:
+        lost = {}
+        if waited:
+            planned, planner = works, Planner(target.environment, graph)
+            works = planner.plan(names)
+            lost = _lost(planned, works)
+            if not rebuild and not any(work.is_work for work in works):
+                _print_nothing(target, works, lost)
+                return
+        small = not rebuild and planner.bytes_of(works) <= _SMALL_BYTES
+        with spark_that_looks(target, small=small) as session:
+            runner = _runner(target, graph, session, accepted, rebuild=rebuild)
+            run, reports = runner.run_id, runner.run(names)
+    reports = [replace(r, lost=r.lost or lost.get(r.table, "")) if r.status == "current" else r for r in reports]
     _print(target, run, reports)
     if any(report.status in ("failed", "skipped") for report in reports):
         sys.exit(1)
@@ -99,20 +111,14 @@ def _acceptances(
     return [Acceptance(name, getpass.getuser(), str(reason).strip()) for name in expectations]
 
 
-def _run(
-    target: Target,
-    graph: Graph,
-    names: Sequence[str],
-    accepted: Sequence[Acceptance],
-    *,
-    rebuild: bool,
-    wait: bool,
-    small: bool,
-) -> tuple[str, list[Report]]:
-    """The run's id, and what it did to each table."""
-    with spark_at_work(target, wait=wait, small=small) as session:
-        runner = _runner(target, graph, session, accepted, rebuild=rebuild)
-        return runner.run_id, runner.run(names)
+def _lost(planned: Sequence[Work], works: Sequence[Work]) -> dict[str, str]:
+    """Of the tables that another run has committed to since they were planned: which run, and its commit."""
+    found = {}
+    for before, now in zip(planned, works, strict=True):
+        run = now.head.commit.own.get("run") if now.head.commit and now.head.commit.own else None
+        if run and now.head.version != before.head.version:
+            found[now.table] = f"run {run} committed version {now.head.version} first"
+    return found
 
 
 def _runner(
@@ -152,11 +158,15 @@ def _reproduce(
         sys.exit(1)
 
 
-def _print_nothing(target: Target, works: Sequence) -> None:
+def _print_nothing(target: Target, works: Sequence[Work], lost: Mapping[str, str] | None = None) -> None:
+    lost = lost or {}
     if target.as_json:
-        print_json({"tables": [{"table": work.table, "status": "current", "reason": work.reason} for work in works]})
-    else:
-        click.echo(f"nothing to do: {'every table is current' if works else 'no table is selected'}")
+        tables = [{"table": w.table, "status": "current", "reason": lost.get(w.table, w.reason)} for w in works]
+        print_json({"tables": tables})
+        return
+    for table, told in lost.items():
+        click.echo(f"{table}: {told}")
+    click.echo(f"nothing to do: {'every table is current' if works else 'no table is selected'}")
 
 
 def _print(target: Target, run: str, reports: Sequence[Report]) -> None:
@@ -173,6 +183,9 @@ def print_reports(run: str, reports: Sequence[Report]) -> None:
         (r.table, r.status, r.work, r.rows_in, r.written, r.quarantined, r.version, f"{r.seconds:.1f}") for r in told
     ]
     print_table(_COLUMNS, rows, numeric=_COLUMNS[3:])
+    for report in reports:
+        if report.lost:
+            click.echo(f"{report.table}: {report.lost}")
     if rest := len(reports) - len(told):
         click.echo(f"\n{rest} more table{'s' * (rest != 1)}: nothing to do")
     click.echo(f"\nrun {run}")

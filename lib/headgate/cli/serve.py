@@ -2,7 +2,9 @@
 
 import ipaddress
 import os
+import signal
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import click
 
 from headgate.cli.options import Target, print_json, target_options
 from headgate.contract import load_contracts
+from headgate.environment import Cluster
 from headgate.errors import SetupError, UsageError
 
 
@@ -87,3 +90,53 @@ def _python_path() -> str:
     places = [str(Path(spec.origin).parents[1]) for spec in found if spec and spec.origin]
     inherited = [place for place in os.environ.get("PYTHONPATH", "").split(os.pathsep) if place]
     return os.pathsep.join(dict.fromkeys([*places, *inherited]))
+
+
+_PORT = click.IntRange(1, 65535)
+_COUNT = click.IntRange(min=1)
+_ENVIRONMENTS = "  [default: the environment's]"
+
+
+@command.command()
+@click.option("--port", type=_PORT, help="The master's port on 127.0.0.1." + _ENVIRONMENTS)
+@click.option("--ui-port", type=_PORT, help="The port of its web page." + _ENVIRONMENTS)
+@click.option("--workers", type=_COUNT, help="How many workers." + _ENVIRONMENTS)
+@click.option("--worker-cores", type=_COUNT, help="The cores of each." + _ENVIRONMENTS)
+@click.option("--worker-memory-gb", type=_COUNT, help="The memory of each, in GB." + _ENVIRONMENTS)
+@target_options
+def cluster(target: Target, **given: int | None) -> None:
+    """Start a Spark master and workers on this machine, until they are stopped. A worker that dies is started again."""
+    from headgate.engine.standalone import Standalone
+
+    settings = replace(target.environment.cluster, **{name: value for name, value in given.items() if value})
+    folder = target.project.cache / "cluster" / str(settings.port)
+    standalone = Standalone(settings, folder, lambda text: click.echo(f"headgate: {text}", err=True))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: what was started is ended
+    try:
+        with standalone.running():
+            _announce_cluster(target, settings, folder)
+            standalone.watch()
+    except KeyboardInterrupt:
+        return
+
+
+def _announce_cluster(target: Target, settings: Cluster, folder: Path) -> None:
+    if target.as_json:
+        told = {"master": settings.master, "ui": settings.ui, "workers": settings.workers, "logs": str(folder)}
+        print_json({**told, "environment": target.environment.name})
+        return
+    size = f"{settings.worker_cores} core{'s' * (settings.worker_cores > 1)}, {settings.worker_memory_gb} GB each"
+    click.echo(f"cluster: {settings.master}  ({settings.workers} workers registered, {size}; logs: {folder})")
+    click.echo(f"its page: {settings.ui}")
+    click.echo(f"run on it: {_run_on(target, settings)}")
+
+
+def _run_on(target: Target, settings: Cluster) -> str:
+    """The command that runs the target's tables on the cluster: what it is not told is as the cluster was started."""
+    environment = target.environment
+    variables = {} if environment.is_cluster else {"HEADGATE_ENGINE": "cluster"}
+    for name in ("port", "ui_port", "workers", "worker_cores", "worker_memory_gb"):
+        if (value := getattr(settings, name)) != getattr(environment.cluster, name):
+            variables[f"HEADGATE_CLUSTER_{name.upper()}"] = str(value)
+    set_first = "".join(f"{name}={value} " for name, value in variables.items())
+    return f"{set_first}headgate run --env {environment.name}"

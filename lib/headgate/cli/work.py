@@ -23,23 +23,41 @@ def wait_option(verb: Callable[..., Any]) -> Callable[..., Any]:
 @contextmanager
 def spark_at_work(target: Target, *, wait: bool, small: bool = True) -> Iterator[SparkSession]:
     """A Spark session, while this process alone writes to the lake. Raises LakeBusy where `wait` is false."""
-    from headgate.engine.lock import writing
-
-    with (
-        writing(target.environment, wait=wait, waiting=lambda text: click.echo(text, err=True)),
-        spark_that_looks(target, small=small) as session,
-    ):
+    with lake_to_itself(target, wait=wait), spark_that_looks(target, small=small) as session:
         yield session
 
 
 @contextmanager
+def lake_to_itself(target: Target, *, wait: bool) -> Iterator[bool]:
+    """This process alone writes to the lake; gives whether it had to wait for another, which may have done its work.
+
+    Raises LakeBusy where `wait` is false.
+    """
+    from headgate.engine.lock import writing
+
+    waited = []
+
+    def tell(text: str) -> None:
+        waited.append(text)
+        click.echo(text, err=True)
+
+    with writing(target.environment, wait=wait, waiting=tell):
+        yield bool(waited)
+
+
+@contextmanager
 def spark_that_looks(target: Target, *, small: bool = True) -> Iterator[SparkSession]:
-    """A Spark session for what writes nothing."""
-    from headgate.engine.session import start_session
+    """A Spark session for what writes nothing. What a disk or a cluster did in the block is told as theirs."""
+    from headgate.engine.outside import outside
+    from headgate.engine.session import start_session, stop_session
 
     progress("starting Spark")
     session = start_session(target.environment, small=small)
     try:
         yield session
+    except Exception as error:
+        if told := outside(error, target.environment):
+            raise told from error
+        raise
     finally:
-        session.stop()
+        stop_session(session)

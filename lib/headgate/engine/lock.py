@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from headgate.environment import Environment
 from headgate.errors import LakeBusy, StorageError
@@ -29,8 +29,9 @@ def writing(environment: Environment, *, wait: bool, waiting: Callable[[str], No
         raise StorageError(f"the lake cannot be written: {error.strerror}", where=str(path.parent)) from error
     try:
         _acquire(handle, wait, waiting)
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, str(os.getpid()).encode(), 0)
+        with suppress(OSError):  # a full disk: `maintain` may be what makes room
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, str(os.getpid()).encode(), 0)
         yield
     finally:
         os.close(handle)

@@ -22,6 +22,7 @@ from headgate.engine.function import AuthoredFunction, cause_of
 from headgate.engine.inputs import moved_snapshot
 from headgate.engine.merge import build_merge
 from headgate.engine.outcome import Job, Outcome
+from headgate.engine.outside import outside
 from headgate.engine.replace import build_replace
 from headgate.engine.replay import Replayed, replay
 from headgate.engine.rules import import_ahead
@@ -61,6 +62,7 @@ class Report:
     counts: dict[str, int] = field(default_factory=dict)
     error: dict[str, str] | None = None
     quality: Sequence[Mapping[str, Any]] = ()  # what the table's suite found: `headgate.quality.Result.as_dict`
+    lost: str = ""  # where another run was first with this work: which, and its commit
 
 
 class Runner:
@@ -158,7 +160,7 @@ class Runner:
         try:
             return self._try_table(name, started)
         except Exception as error:
-            return _failed(name, error, started)
+            return _failed(name, outside(error, self._environment) or error, started)
 
     def _try_table(self, name: str, started: float) -> Report:
         """Plans and builds; after a lost race it plans again, and may find the work done."""
@@ -166,7 +168,8 @@ class Runner:
         for _ in range(_TRIES):
             work = self._plan(name)
             if not work.is_work:
-                return Report(name, "current", reason=lost or work.reason or work.kind.value, version=_version(work))
+                reason = lost or work.reason or work.kind.value
+                return Report(name, "current", reason=reason, version=_version(work), lost=lost)
             if work.kind is Kind.REFUSED:
                 raise ContractChanged(
                     f"its contract changed: {work.reason}", where=self._graph.node(name).module,
@@ -251,7 +254,7 @@ class Runner:
                     self._contracts.get(node.name), self._suites.get(node.name), self._accepted, asked,
                 )  # fmt: skip
             except Exception as error:
-                function.refuse(error)
+                function.refuse(outside(error, self._environment) or error)
 
     def _with_moved_snapshot(self, session: SparkSession, work: Work) -> Work:
         """`work`, or a rebuild where a table that is read whole has other content than at the position."""

@@ -10,6 +10,8 @@ from pyspark.sql import SparkSession
 
 from headgate.engine.jars import ensure_jars
 from headgate.engine.quiet import without_banner
+from headgate.engine.staging import forget_staged, keep_staged
+from headgate.engine.workers import cluster_settings, require_master, watch_master
 from headgate.environment import Environment
 from headgate.java import find_java
 
@@ -49,9 +51,10 @@ _LARGE_JVM = "-XX:+UseParallelGC"
 def start_session(
     environment: Environment, settings: Mapping[str, str] | None = None, *, small: bool = False
 ) -> SparkSession:
-    """A local session with Headgate's settings, then the environment's, then `settings`.
+    """A session with Headgate's settings, then the environment's, then `settings`: in process, or on its cluster.
 
-    `small` starts a JVM for little data. Raises SetupError where Java or the jars are missing.
+    `small` starts a JVM for little data. Raises SetupError where Java or the jars are missing, ClusterError where no
+    master answers.
     """
     find_java()
     # They would print the whole Java trace of an author's mistake, which is reported as one line.
@@ -59,17 +62,32 @@ def start_session(
         logging.getLogger(name).disabled = True
     # Python workers have to be this Python, with what is installed beside it.
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    jvm = _SMALL_JVM if small else _LARGE_JVM
+    local = _local_settings(jvm)
     chosen = {
         **_SETTINGS,
-        **_local_settings(_SMALL_JVM if small else _LARGE_JVM),
+        **local,
+        **(cluster_settings(environment, jvm, local["spark.driver.extraClassPath"]) if environment.is_cluster else {}),
         **environment.spark,
         **(settings or {}),
     }
     builder = SparkSession.builder.appName("headgate").config(map=dict(chosen))
+    require_master(chosen.get("spark.master", ""))
     with without_banner():
         session = builder.master(chosen.get("spark.master", "local[*]")).getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
+    if environment.is_cluster:
+        keep_staged(session, environment)
+        watch_master(session, chosen["spark.master"])
     return session
+
+
+def stop_session(session: SparkSession) -> None:
+    """Ends the application, and removes what it staged on a cluster."""
+    try:
+        forget_staged(session)
+    finally:
+        session.stop()
 
 
 def _local_settings(jvm: str) -> dict[str, str]:

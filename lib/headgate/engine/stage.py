@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 
+from headgate.engine.staging import is_kept, remove
+
 
 @contextmanager
 def stages() -> Iterator[Stages]:
@@ -26,16 +28,23 @@ class Stages:
         self._staged: list[DataFrame] = []
 
     def stage(self, frame: DataFrame) -> DataFrame:
-        """`frame`, computed now and kept as its rows are (a columnar cache would cost twice the time).
+        """`frame`, computed once, now, and kept as its rows are.
 
-        PySpark's MEMORY_AND_DISK would serialise and compress each row, and undo it at each of several readings. What
-        does not fit into memory goes to disk all the same.
+        In one process they stay there: in memory (a columnar cache would cost twice the time), and on disk where that
+        is full. PySpark's MEMORY_AND_DISK would serialise and compress each row, and undo it at each of several
+        readings. On a cluster they are written to the lake: a worker that is lost takes with it what it held.
         """
-        kept = frame.localCheckpoint(eager=True, storageLevel=StorageLevel.MEMORY_AND_DISK_DESER)
+        if is_kept(frame.sparkSession):
+            kept = frame.checkpoint(eager=True)
+        else:
+            kept = frame.localCheckpoint(eager=True, storageLevel=StorageLevel.MEMORY_AND_DISK_DESER)
         self._staged.append(kept)
         return kept
 
     def free(self) -> None:
         for frame in self._staged:
-            frame._jdf.queryExecution().analyzed().rdd().unpersist(False)
+            rows = frame._jdf.queryExecution().analyzed().rdd()
+            rows.unpersist(False)
+            if rows.getCheckpointFile().isDefined():
+                remove(frame.sparkSession, rows.getCheckpointFile().get())
         self._staged.clear()

@@ -1,0 +1,61 @@
+"""What a disk refuses is told as the lake's error, with the place; what a cluster that is gone leaves, as its."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from headgate.engine.outside import outside
+from headgate.environment import load_environment
+from headgate.errors import BatchRefused
+from headgate.project import Project
+
+REPOSITORY = Project(Path(__file__).parents[2])
+LAKE = "/srv/lake"
+ENVIRONMENTS = {n: load_environment(REPOSITORY, n, {"HEADGATE_LAKE": LAKE}) for n in ("local", "cluster")}
+LOCAL = ENVIRONMENTS["local"]
+TOLD = {
+    "java.io.IOException: No space left on device": (LAKE, "No space left on device"),
+    "java.io.FileNotFoundException: /srv/lake/gold/x/part-0.parquet (Read-only file system)": (
+        "/srv/lake/gold/x/part-0.parquet", "Read-only file system",
+    ),
+    "OSError: Unable to copy data to file /srv/lake/a#1: No space left on device (os error 28)": (
+        "/srv/lake/a#1", "No space left on device",
+    ),
+    "a deep trace\n\tat org.apache.Something\nCaused by: Disk quota exceeded": (LAKE, "Disk quota exceeded"),
+    "[Errno 13] Permission denied: '/srv/lake/gold'": ("/srv/lake/gold", "Permission denied"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", TOLD)
+def test_the_systems_words_are_found_wherever_they_stand(text):
+    found = outside(RuntimeError(text), LOCAL)
+    assert found is not None
+    assert (found.code, found.where, found.what.rpartition(": ")[2]) == ("storage", *TOLD[text])
+
+
+def test_they_are_found_in_the_cause():
+    error = RuntimeError("the task failed")
+    error.__cause__ = OSError(28, "No space left on device")
+    assert outside(error, LOCAL) is not None
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("no space between words"),
+        RuntimeError("[Errno 13] Permission denied: '/home/author/rates.csv'"),
+        BatchRefused("rows such as name=Permission denied: /srv/lake"),
+    ],
+)
+def test_every_other_error_stays_what_it_is(error):
+    assert outside(error, LOCAL) is None
+
+
+def test_an_application_that_was_ended_lost_its_cluster_where_it_had_one():
+    error = RuntimeError("Job 7 cancelled because SparkContext was shut down")
+    found = outside(error, ENVIRONMENTS["cluster"])
+    assert found is not None
+    assert (found.code, found.where) == ("cluster", "spark://127.0.0.1:7077")
+    assert outside(error, LOCAL) is None
