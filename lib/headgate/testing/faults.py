@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NoReturn
 from unittest import mock
 
@@ -51,7 +52,10 @@ def run_killed_at(lake: Lake, point: str, *select: str) -> None:
 
 
 def run_shot_at(lake: Lake, point: str, *select: str) -> None:
-    """A run in a process of its own that gets a real SIGKILL at a point. Raises AssertionError where it lives on."""
+    """A run in a process of its own that gets a real SIGKILL at a point. Raises AssertionError where it lives on.
+
+    That process plans by the real time, which is the lake's `now` from then on.
+    """
     faults.require_known(point, lake.graph.nodes)
     variables = {
         "HEADGATE_LAKE": lake.environment.lake,
@@ -63,6 +67,7 @@ def run_shot_at(lake: Lake, point: str, *select: str) -> None:
     done = subprocess.run(
         command, env={**os.environ, **variables}, capture_output=True, text=True, timeout=_PATIENCE
     )
+    lake.now = datetime.now(UTC)
     if done.returncode != -signal.SIGKILL:
         _never_there(point, f" (exit code {done.returncode})\n{done.stdout}{done.stderr}")
 
