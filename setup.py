@@ -27,6 +27,10 @@ setup(
     extras_require={
         "spark": ["pyspark", "delta-spark", "orjson"],
         "receiver": ["flask", "gunicorn"],
+        "testing": ["pytest", "chispa"],
     },
-    entry_points={"console_scripts": ["headgate = headgate.cli.main:main"]},
+    entry_points={
+        "console_scripts": ["headgate = headgate.cli.main:main"],
+        "pytest11": ["headgate = headgate.testing.plugin"],
+    },
 )

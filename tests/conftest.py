@@ -1,14 +1,15 @@
-"""Fixtures that every tier shares."""
+"""Fixtures that every tier shares, beside those of headgate.testing: `spark` and `lake` are pytest's by the plugin."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from headgate.project import Project
+
+pytest_plugins = ["pytester"]
 
 ROOT = Path(__file__).parents[1]
 
@@ -21,27 +22,3 @@ settings.load_profile("untimed")
 def repository() -> Project:
     """This repository: a retailer's project."""
     return Project(ROOT)
-
-
-@pytest.fixture(scope="session")
-def spark(tmp_path_factory: pytest.TempPathFactory, repository: Project) -> Iterator:
-    """One Spark session for all tests, tuned for small data."""
-    from headgate.engine.session import start_session
-    from headgate.environment import load_environment
-
-    environment = load_environment(repository, "local", environ={})
-    scratch = tmp_path_factory.mktemp("spark")
-    session = start_session(
-        environment,
-        {
-            "spark.master": "local[2]",
-            "spark.driver.memory": "2g",
-            "spark.sql.shuffle.partitions": "1",
-            "spark.databricks.delta.snapshotPartitions": "1",
-            "spark.sql.warehouse.dir": str(scratch),
-            "spark.local.dir": str(scratch),
-        },
-        small=True,
-    )
-    yield session
-    session.stop()

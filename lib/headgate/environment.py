@@ -17,13 +17,15 @@ from typing import Any
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
+from headgate import faults
 from headgate.document import Document, Invalid, Place, Problem, Trail, as_error, check, load_document, parse_document
 from headgate.errors import EnvironmentConfigError, StorageError, suggestion
 from headgate.landing import DEFAULT_LOOKBACK, LEAST_LOOKBACK
+from headgate.modules import table_names
 from headgate.project import Project
 
 #: Variables that are no key of an environment.
-RESERVED = ("HEADGATE_ENV", "HEADGATE_KEY", "HEADGATE_URL", "HEADGATE_JARS", "HEADGATE_KILL_AT")
+RESERVED = ("HEADGATE_ENV", "HEADGATE_KEY", "HEADGATE_URL", "HEADGATE_JARS", faults.VARIABLE)
 
 DEFAULT_TIME_TRAVEL = timedelta(days=7)
 DEFAULT_PARALLEL_TABLES = 4
@@ -181,8 +183,12 @@ def table_path(name: str) -> str:
 def load_environment(project: Project, name: str = "local", environ: Mapping[str, str] = os.environ) -> Environment:
     """The environment `name` of `project`, with the variables of `environ` over its file.
 
-    Raises EnvironmentConfigError with every problem of the file and the variables.
+    Raises EnvironmentConfigError with every problem of the file and the variables, UsageError for a point to be
+    killed at that there is not.
     """
+    if faults.VARIABLE in environ:
+        bronze = [f"bronze.{path.stem}" for path in sorted(project.datasets.glob("*.yaml"))]
+        faults.require_known(environ[faults.VARIABLE], [*bronze, *table_names(project)])
     path = _path_of(project, name)
     try:
         document = _overridden(load_document(path, project.relative(path)), environ)

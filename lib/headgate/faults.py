@@ -1,13 +1,47 @@
 """Named points at which a run can be killed, so that "rerun is resume" is tested where it matters.
 
-HEADGATE_KILL_AT holds a point's name; the process that reaches it dies as by `kill -9`.
+HEADGATE_KILL_AT holds a point's name; the process that reaches it dies as by `kill -9`. The points of a run are
+`<moment>:<table>`, those of the receiver have a name alone. `headgate.testing.faults` stops a test at them.
 """
 
 import os
 import signal
+from collections.abc import Iterable, Iterator
+
+from headgate.errors import UsageError, suggestion
+
+VARIABLE = "HEADGATE_KILL_AT"
+
+#: The moments of a table's work, in their order.
+MOMENTS = {
+    "listing": "amid the landing list of a bronze table: uploads under their own hour are listed, late ones are not",
+    "planned": "between plan and commit: what there is to do is known, and nothing is read yet",
+    "before_commit": "everything is computed, or is about to be as it is written; nothing is committed",
+    "after_commit": "the commit is in the log, and the run does not know it yet",
+}
+#: The steps of landing an upload.
+RECEIVER = ("receiver.claimed", "receiver.landed", "receiver.marked")
 
 
 def point(name: str) -> None:
     """Dies here where HEADGATE_KILL_AT says so; else nothing."""
-    if os.environ.get("HEADGATE_KILL_AT") == name:
+    if os.environ.get(VARIABLE) == name:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def points_of(tables: Iterable[str]) -> Iterator[str]:
+    """The points that a run of tables comes to, in the order of `tables`."""
+    for table in tables:
+        yield from (f"{moment}:{table}" for moment in MOMENTS if moment != "listing" or table.startswith("bronze."))
+
+
+def require_known(name: str, tables: Iterable[str]) -> None:
+    """Raises UsageError, with the known ones, where nothing ever comes to the point `name`."""
+    tables = list(tables)
+    known = [*points_of(tables), *RECEIVER]
+    if name not in known:
+        raise UsageError(
+            f"no point '{name}'.{suggestion(name, known)}", where=VARIABLE,
+            fix=f"name <moment>:<table>, with one of {', '.join(MOMENTS)} (listing: of a bronze table) and one of "
+            f"{', '.join(tables)}; or one of {', '.join(RECEIVER)}",
+        )  # fmt: skip

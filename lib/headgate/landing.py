@@ -16,6 +16,8 @@ import obstore
 from obstore.exceptions import NotFoundError
 from obstore.store import ObjectStore
 
+from headgate import faults
+
 # How far back a listing starts before the last committed run: an upload may be stamped with an
 # hour that has passed, and hosts' clocks differ. 65 minutes are the least that is safe.
 DEFAULT_LOOKBACK = timedelta(hours=26)
@@ -144,6 +146,7 @@ def list_landed(store: ObjectStore, dataset: str, since: datetime | None) -> Ite
         if parsed and parsed[0].path(parsed[1]) == found["path"]:
             received = found["last_modified"].replace(microsecond=0)
             yield Landed(parsed[0].id, parsed[0].store, found["path"], found["size"], received)
+    faults.point(f"listing:bronze.{dataset}")
     if since is not None:
         yield from _list_markers(store, dataset, since)
 

@@ -18,6 +18,11 @@ def module_paths(project: Project) -> list[Path]:
     return sorted(p for p in found if not p.name.startswith("_"))
 
 
+def table_names(project: Project) -> list[str]:
+    """The tables that modules declare, by their files alone: no module is loaded."""
+    return [f"{path.parent.name}.{path.stem}" for path in module_paths(project)]
+
+
 # An import changes what all threads import from, and tables are built several at a time.
 _IMPORTING = threading.Lock()
 

@@ -48,8 +48,8 @@ def is_project(folder: Path) -> bool:
     return (folder / "conf").is_dir() and (folder / "jobs").is_dir()
 
 
-def find_project(start: Path | None) -> Project:
-    """The project at `start`, or the nearest one at or above the current folder.
+def find_project(start: Path | None, here: Path | None = None) -> Project:
+    """The project at `start`, or the nearest one at or above `here`, by default the current folder.
 
     Raises UsageError where there is none.
     """
@@ -61,7 +61,7 @@ def find_project(start: Path | None) -> Project:
                 fix="name a project's folder, or make one: headgate new project DIR",
             )
         return Project(start.resolve())
-    here = Path.cwd().resolve()
+    here = (here or Path.cwd()).resolve()
     for folder in (here, *here.parents):
         if is_project(folder):
             return Project(folder)

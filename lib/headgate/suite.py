@@ -20,7 +20,7 @@ from typing import Any
 
 from headgate.document import Document, Invalid, Place, Problem, Trail, as_error, check, parse_document
 from headgate.errors import SuiteError, suggestion
-from headgate.modules import module_paths
+from headgate.modules import table_names
 from headgate.project import Project
 
 SEVERITIES = ("critical", "warning", "info")
@@ -164,7 +164,7 @@ def suite_files(project: Project) -> list[Path]:
 
 def load_suites(project: Project) -> dict[str, Suite]:
     """The suites of conf/expectations, by table. Raises SuiteError with the problems of every file."""
-    tables = [f"{path.parent.name}.{path.stem}" for path in module_paths(project)]
+    tables = table_names(project)
     found: dict[str, Suite] = {}
     problems: list[Problem] = []
     for path in suite_files(project):

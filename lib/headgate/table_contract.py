@@ -15,7 +15,7 @@ from headgate import odcs
 from headgate.contract import Field, read_document
 from headgate.document import Invalid, Place, Problem, as_error
 from headgate.errors import ContractError, suggestion
-from headgate.modules import module_paths
+from headgate.modules import table_names
 from headgate.project import Project
 
 _LOGGED = {"int": "integer", "bigint": "long"}  # types under another name in a table's log; the rest keep theirs
@@ -37,7 +37,7 @@ class TableContract:
 
 def load_table_contracts(project: Project) -> dict[str, TableContract]:
     """The contracts of conf/tables, by table. Raises ContractError with the problems of every file."""
-    tables = [f"{path.parent.name}.{path.stem}" for path in module_paths(project)]
+    tables = table_names(project)
     found: dict[str, TableContract] = {}
     problems: list[Problem] = []
     for path in sorted(project.tables.rglob("*.y*ml")):

@@ -18,15 +18,15 @@ from hypothesis import HealthCheck, Phase, example, given, note, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
-from headgate import faults, retention
+from headgate import retention
 from headgate.engine.maintain import maintain
 from headgate.engine.rollback import roll_back
 from headgate.engine.run import Report
 from headgate.errors import UsageError
+from headgate.testing.faults import Killed, killing_at
 from tests.engine import club_model
 from tests.engine.club import FED, GOLD, JUDGES, assert_counts_balance, club, member, scan, tables, visit
 from tests.engine.test_position import clean_up_log
-from tests.engine.test_resume import Killed
 from tests.engine.world import NOON, World
 
 pytestmark = pytest.mark.long
@@ -178,17 +178,11 @@ def run_one(world: World, _: int, table: str) -> bool:
 
 def killed(world: World, _: int, when: str, table: str) -> bool:
     """A run that dies at a point, if it comes there."""
-
-    def die(name: str) -> None:
-        if name == f"{when}_commit:{table}":
-            raise Killed(name)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(faults, "point", die)
-        try:
+    try:
+        with killing_at(f"{when}_commit:{table}", world.graph):
             world.run_well()
-        except Killed:
-            return True
+    except Killed:
+        return True
     return False
 
 

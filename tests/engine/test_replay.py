@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 from pyspark.sql import SparkSession
 
-from headgate import faults, quarantine
+from headgate import quarantine
 from headgate.cli import quarantine as verb
 from headgate.cli.history import describe
 from headgate.engine.replay import Replayed
@@ -20,8 +20,8 @@ from headgate.engine.rollback import roll_back
 from headgate.errors import UsageError
 from headgate.plan import Kind
 from headgate.status import status
+from headgate.testing.faults import Killed, killing_at
 from tests.engine.test_reconcile import found as findings
-from tests.engine.test_resume import Killed
 from tests.engine.world import NOON, World, edit_project, sale
 
 pytestmark = pytest.mark.long
@@ -183,12 +183,7 @@ def test_a_rollback_brings_the_quarantine_back_and_it_can_be_replayed_again(corr
 def test_a_replay_that_is_killed_while_another_bad_upload_arrives_is_whole_once_it_is_repeated(
     corrected: World, when: str
 ) -> None:
-    def die(name: str) -> None:
-        if name == f"{when}_commit:{SILVER}":
-            raise Killed(name)
-
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(faults, "point", die)
+    with pytest.raises(Killed), killing_at(f"{when}_commit:{SILVER}", corrected.graph):
         corrected.runner().replay(SILVER)
     corrected.upload([sale(12, day=2, total="3.001"), sale(9, day=2, revised=1), "{worse"], key="fourth")
     corrected.run_well()

@@ -1,120 +1,49 @@
-"""A lake of its own for a test: uploads at fixed times, runs, and what the tables then hold."""
+"""The kit's lake, and what only Headgate's own tests do with it: other defaults, and looks below the rows."""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
 import pyarrow.dataset as ds
 from delta.tables import DeltaTable
-from pyspark.sql import SparkSession
 
-from headgate.engine.run import Report, Runner
-from headgate.environment import Environment, load_environment
-from headgate.graph import Graph, load_graph
-from headgate.landing import Upload, hash_of_key, whole_hour
-from headgate.plan import Kind, Planner, Work
+from headgate.engine.run import Report
+from headgate.graph import load_graph
 from headgate.project import Project
+from headgate.testing.lake import NOON, Lake, Sent
 
-RECEIPT_PARTS = ("records", "unparsable", "rejected", "no_row", "accepted")
-NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
-
-
-@dataclass(frozen=True)
-class Sent:
-    """An upload as it was landed."""
-
-    id: str
-    received: datetime
-    lines: tuple[str, ...]
+__all__ = ["NOON", "Sent", "World"]
 
 
-class World:
-    """A project on a lake of its own. `now` is the planner's clock; `sent` are the uploads of records."""
-
-    def __init__(self, spark: SparkSession, project: Project, lake: Path) -> None:
-        self.spark, self.project, self.lake = spark, project, lake
-        self.environment: Environment = load_environment(project, "local", environ={"HEADGATE_LAKE": str(lake)})
-        self.graph: Graph = load_graph(project)
-        self.now = NOON
-        self.sent: list[Sent] = []
-
-    def copy(self, lake: Path) -> World:
-        """The same lake, with its history, in another folder."""
-        shutil.copytree(self.lake, lake)
-        copied = World(self.spark, self.project, lake)
-        copied.now, copied.sent = self.now, list(self.sent)
-        return copied
-
-    def land(
-        self, dataset: str, body: bytes, *, key: str, store: str = "store-1", at: datetime = NOON, suffix: str = ""
-    ) -> str:
-        """Lands an upload as the receiver would, received at a fixed time; gives its id.
-
-        Where its hour is more than an hour ago it is marked late, as the receiver does.
-        """
-        upload = Upload(dataset, store, whole_hour(at), hash_of_key(store, dataset, key))
-        plain = next(s for s in self.graph.contracts[dataset].suffixes if not s.endswith(".gz"))
-        path = self.lake / upload.path(suffix or plain)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(body)
-        os.utime(path, (at.timestamp(), at.timestamp()))
-        if self.now - at > timedelta(hours=1):
-            marker = self.lake / upload.marker(suffix or plain, self.now)
-            marker.parent.mkdir(parents=True, exist_ok=True)
-            marker.write_text(upload.path(suffix or plain))
-        return upload.id
+class World(Lake):
+    """A lake whose uploads come at noon unless a test says otherwise, and whose runs may fail."""
 
     def upload(self, records: Iterable[Mapping[str, Any] | str], *, key: str, **where: Any) -> str:
-        """Lands records of `transactions` as JSON lines; a text stands for itself."""
+        """Lands records of `transactions`."""
         return self.records("transactions", records, key=key, **where)
 
-    def records(self, dataset: str, records: Iterable[Mapping[str, Any] | str], *, key: str, **where: Any) -> str:
-        """Lands records of a dataset of JSON lines."""
-        lines = [record if isinstance(record, str) else json.dumps(record) for record in records]
-        upload = self.land(dataset, "\n".join(lines).encode(), key=key, **where)
-        self.sent.append(Sent(upload, where.get("at", NOON), tuple(lines)))
-        return upload
-
-    def runner(self, planner: Planner | None = None, **options: Any) -> Runner:
-        planner = planner or self.planner()
-        return Runner(self.project, self.environment, self.graph, self.spark, planner=planner, **options)
+    def records(
+        self, dataset: str, records: Iterable[Mapping[str, Any] | str], *, at: datetime = NOON, **where: Any
+    ) -> str:
+        """Lands records of a dataset."""
+        return super().upload(dataset, records, at=at, **where)
 
     def run(self, *select: str, **options: Any) -> dict[str, Report]:
         """Runs what is selected (all without one); gives each table's report."""
-        reports = self.runner(**options).run(self.graph.select(select))
-        return {report.table: report for report in reports}
+        return self.try_run(*select, **options)
 
     def run_well(self, *select: str) -> dict[str, Report]:
         """A run in which nothing fails."""
-        reports = self.run(*select)
-        assert all(r.status in ("done", "current") for r in reports.values()), [r.error for r in reports.values()]
-        return reports
-
-    def plan(self, *select: str) -> dict[str, Work]:
-        works = self.planner().plan(self.graph.select(select))
-        return {work.table: work for work in works}
-
-    def planner(self) -> Planner:
-        return Planner(self.environment, self.graph, clock=lambda: self.now)
-
-    def version(self, table: str) -> int:
-        return self.planner().ledger.head(table).version
+        return super().run(*select)
 
     def versions(self) -> dict[str, int]:
         return {name: self.version(name) for name in self.graph.nodes}
-
-    def kinds(self) -> dict[str, str]:
-        """What each table's work is, as planned now, of the tables that have or may have any."""
-        nothing = (Kind.CURRENT, Kind.NO_SOURCE)
-        return {name: work.kind.value for name, work in self.plan().items() if work.kind not in nothing}
 
     def told(self, table: str) -> dict[str, Any]:
         """What the newest commit of a table carries."""
@@ -129,30 +58,11 @@ class World:
         """The table as Spark has it, for what others than Headgate do to it."""
         return DeltaTable.forPath(self.spark, self.path(table))
 
-    def raw_rows(self, table: str) -> list[dict[str, Any]]:
-        """Every row of a table, whatever its state."""
-        delta = self.planner().ledger.open(table)
-        return delta.to_pyarrow_dataset().to_table().to_pylist() if delta else []
-
-    def rows(self, table: str) -> list[dict[str, Any]]:
-        """The live rows, without Headgate's own columns, in a stable order."""
-        live = [r for r in self.raw_rows(table) if r.get("_state", "live") == "live"]
-        plain = [{k: v for k, v in row.items() if not k.startswith("_")} for row in live]
-        return sorted(plain, key=str)
-
     def receipts(self, table: str = "silver.transactions") -> dict[str, dict[str, int]]:
-        """Upload -> the parts of its receipt that do not depend on batching."""
-        found = [r for r in self.raw_rows(table) if r["_state"] == "receipt"]
-        return {r["_key"][2:]: {part: r["_receipt"][part] for part in RECEIPT_PARTS} for r in found}
+        return super().receipts(table)
 
     def rejected(self, table: str = "silver.transactions") -> list[tuple[str, int, list[str]]]:
-        """(upload, record, what each reason names) of each rejected record."""
-        found = [r for r in self.raw_rows(table) if r["_state"] == "rejected"]
-
-        def reasons(row: Mapping[str, Any]) -> list[str]:
-            return [f"{reason['column']} {reason['rule']}".strip() for reason in row["_rejected"]["reasons"]]
-
-        return sorted((row["_source"]["upload"], row["_source"]["record"], reasons(row)) for row in found)
+        return super().rejected(table)
 
     def contents(self, tables: Sequence[str] = ()) -> dict[str, Any]:
         """What invariant 6 compares: live, deleted and rejected rows, and receipts without verdicts."""
@@ -180,8 +90,7 @@ class World:
     def _content(self, name: str) -> Any:
         rows = self.raw_rows(name)
         kept = [_without_runs(row) for row in rows if row.get("_state") != "receipt"]
-        receipts = self.receipts(name) if rows and "_state" in rows[0] else {}
-        return sorted(map(str, kept)), receipts
+        return sorted(map(str, kept)), self.receipts(name)
 
     def files(self, table: str, **partition: str) -> set[str]:
         """The data files of a table at its head, of one partition where it is named."""

@@ -102,6 +102,26 @@ def test_a_second_run_finds_nothing_to_do(walk, project):
     assert (done.returncode, done.stdout) == (0, "nothing to do: every table is current\n")
 
 
+def test_the_projects_tests_find_their_fixtures(project):
+    """By pytest's entry point, as in any project: nothing in the project names the plugin."""
+    planned = run_pytest(project, "--setup-plan", "-v")
+    assert planned.returncode == 0, planned.stdout
+    assert "SETUP    F lake (fixtures used: headgate_project, spark, tmp_path)" in planned.stdout
+
+
+@pytest.mark.long
+def test_the_projects_tests_pass(project):
+    done = run_pytest(project)
+    assert done.returncode == 0, done.stdout
+    assert "4 passed" in done.stdout
+
+
+def run_pytest(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs the tests of a project as its README says."""
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
+    return subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=PATIENCE, check=False)
+
+
 def test_the_next_commands_are_the_readmes(tmp_path):
     made = json.loads(headgate("new", "project", "p", "--json", folder=tmp_path).stdout)
     cd, *commands = [shlex.split(line) for line in made["next"]]

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import re
-import runpy
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
 import pytest
+from pyspark.sql import SparkSession
 
-from headgate import environment, errors
+from headgate import environment, errors, faults, testing
 from headgate.cli.main import VERBS
 from headgate.contract import load_contracts
 from headgate.graph import load_graph
 from headgate.modules import load_table, module_paths
 from headgate.project import Project
-from tests.engine.world import World
+from headgate.testing import assert_rows, plugin
+from headgate.testing.lake import Lake
+from tests.engine.world import write_project
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -132,54 +135,77 @@ def test_the_readme_links_to_every_page(path):
     assert re.search(rf"\]\(docs/{re.escape(path.name)}[)#]", (ROOT / "README.md").read_text())
 
 
-# --- tables.md: its code is a project
+# --- tables.md and testing.md: their code is a project and its tests
 
 
-@pytest.fixture
-def recipe(tmp_path: Path) -> Project:
-    """The project that a reader of docs/tables.md has written: each block that begins with a path is that file."""
-    blocks = re.findall(r"^```(?:python|yaml)\n# (\S+)\n(.*?)^```", page("tables"), re.MULTILINE | re.DOTALL)
-    for name, text in [*blocks, ("conf/environments/local.yaml", "lake: lake\n")]:
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
-    return Project(tmp_path)
+def recipe(folder: Path) -> Project:
+    """The project that a reader of both pages has written: each block that begins with a path is that file."""
+    text = page("tables") + page("testing")
+    blocks = re.findall(r"^```(?:python|yaml)\n# (\S+)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    return write_project(folder, dict([*blocks, ("conf/environments/local.yaml", "lake: lake\n")]))
 
 
-@pytest.fixture
-def importable(recipe: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
-    """The recipe's project, whose `jobs` can be imported as its own tests do."""
-    before = set(sys.modules)
-    monkeypatch.syspath_prepend(str(recipe.root))
-    yield recipe
-    for name in set(sys.modules) - before:
-        if name.partition(".")[0] == "jobs":
-            del sys.modules[name]
-
-
-def test_every_block_of_code_is_a_file_of_the_recipe():
-    blocks = re.findall(r"^```(?:python|yaml)\n(.*)$", page("tables"), re.MULTILINE)
+@pytest.mark.parametrize("name", ["tables", "testing"])
+def test_every_block_of_code_is_a_file_of_the_recipe(name):
+    blocks = re.findall(r"^```(?:python|yaml)\n(.*)$", page(name), re.MULTILINE)
     assert [first for first in blocks if not re.fullmatch(r"# \S+\.(py|yaml)", first)] == []
 
 
-def test_the_recipes_contract_and_tables_load(recipe):
-    assert list(load_contracts(recipe)) == ["returns"]
-    tables = [load_table(recipe, path).name for path in module_paths(recipe)]
+def test_the_recipes_contract_and_tables_load(tmp_path):
+    written = recipe(tmp_path)
+    assert list(load_contracts(written)) == ["returns"]
+    tables = [load_table(written, path).name for path in module_paths(written)]
     assert tables == ["gold.daily_returns", "silver.returns"]
-    assert list(load_graph(recipe).nodes) == ["bronze.returns", "silver.returns", "gold.daily_returns"]
+    assert list(load_graph(written).nodes) == ["bronze.returns", "silver.returns", "gold.daily_returns"]
 
 
-def test_the_recipes_data_becomes_its_gold(recipe, spark, tmp_path):
-    world = World(spark, recipe, tmp_path / "lake")
+def test_the_recipes_data_becomes_its_gold(spark, tmp_path):
+    lake = Lake(spark, recipe(tmp_path), tmp_path / "lake")
     sample = re.search(r"^```json\n(.*?)^```", page("tables"), re.MULTILINE | re.DOTALL)
-    world.land("returns", sample.group(1).encode(), key="returns.jsonl")
-    world.run_well()
-    assert [(row["returns"], str(row["refunded"])) for row in world.rows("gold.daily_returns")] == [(2, "17.50")]
+    lake.land("returns", sample.group(1).encode(), key="returns.jsonl")
+    lake.run()
+    assert_rows(lake, "gold.daily_returns", [{"returns": 2, "refunded": "17.50"}])
 
 
-def test_the_recipes_test_passes_and_can_fail(importable, spark):
-    tests = runpy.run_path(str(importable.root / "tests" / "test_daily_returns.py"))
-    test = tests["test_a_day_has_its_number_and_its_sum"]
-    test(spark)
-    test.__globals__["daily_returns"] = lambda returns: returns.limit(0)
-    with pytest.raises(AssertionError):
-        test(spark)
+@pytest.fixture
+def tested(
+    pytester: pytest.Pytester, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., pytest.RunResult]:
+    """Runs the recipe's tests in its folder, with the session of these tests."""
+    recipe(pytester.path)
+    pytester.makeconftest(
+        "import pytest, pyspark.sql\n"
+        "@pytest.fixture(scope='session')\n"
+        "def spark():\n"
+        "    return pyspark.sql.SparkSession.getActiveSession()\n"
+    )
+    pytester.syspathinsert()
+    for name in [name for name in sys.modules if name.partition(".")[0] == "jobs"]:
+        monkeypatch.delitem(sys.modules, name)  # another project's
+    return functools.partial(pytester.runpytest_inprocess, "-p", "no:cacheprovider", "-p", "no:xdist")
+
+
+@pytest.mark.long
+def test_the_recipes_tests_pass(tested):
+    tested().assert_outcomes(passed=4)
+
+
+def test_the_recipes_tests_can_fail_and_show_what_the_page_shows(tested, pytester):
+    module = pytester.path / "jobs" / "gold" / "daily_returns.py"
+    module.write_text(module.read_text().replace("F.sum(", "F.max("))
+    result = tested("-k", "as_last_revised or its_sum")
+    result.assert_outcomes(failed=2, deselected=2)
+    shown = re.search(r"^```text\n(.*?)^```", page("testing"), re.MULTILINE | re.DOTALL)
+    assert [line for line in shown.group(1).splitlines() if f"E   {line}" not in str(result.stdout)] == []
+
+
+def test_every_point_of_a_run_is_explained():
+    explained = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|$", sections(page("testing"))["Faults"], re.MULTILINE))
+    assert explained == faults.MOMENTS
+    assert [name for name in faults.RECEIVER if f"`{name}`" not in page("testing")] == []
+
+
+def test_every_assert_and_fixture_is_explained():
+    fixtures = re.findall(r"^@pytest.fixture.*\ndef (\w+)", Path(plugin.__file__).read_text(), re.MULTILINE)
+    assert len(fixtures) == 4
+    assert [name for name in (*testing.__all__, *fixtures) if f"`{name}" not in page("testing")] == []

@@ -136,7 +136,7 @@ def test_an_unknown_variable_is_refused_with_the_nearest(refusal):
 
 @pytest.mark.parametrize("name", RESERVED)
 def test_a_reserved_variable_is_left_to_its_owner(load, name):
-    assert load(**{name: "x"}) == load()
+    assert load(**{name: "receiver.claimed"}) == load()
 
 
 def test_other_variables_are_no_concern(load):

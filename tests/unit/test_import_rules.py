@@ -122,9 +122,14 @@ def engine_knows_neither_aws_nor_cli(one: Import) -> bool:
 
 def jobs_import_little(one: Import) -> bool:
     allowed = {"headgate", "pyspark", *sys.stdlib_module_names}
-    inner = one.within("headgate.cli", "headgate.engine", "headgate.aws")
+    inner = one.within("headgate.cli", "headgate.engine", "headgate.aws", "headgate.testing")
     ok = (one.root in allowed and not inner) or one.within("jobs.common")
-    return _within(one.importer, "jobs", "templates") and not ok
+    return _within(one.importer, "jobs", "templates.project.jobs") and not ok
+
+
+def only_tests_import_the_test_kit(one: Import) -> bool:
+    allowed = _within(one.importer, "headgate.testing", "templates.project.tests")
+    return one.within("headgate.testing") and not allowed
 
 
 def receiver_imports_top_modules(one: Import) -> bool:
@@ -152,6 +157,7 @@ RULES: list[Callable[[Import], bool]] = [
     top_without_spark_or_aws,
     engine_knows_neither_aws_nor_cli,
     jobs_import_little,
+    only_tests_import_the_test_kit,
     receiver_imports_top_modules,
     only_cli_imports_the_receiver_and_lazily,
     only_few_modules_import_great_expectations_and_lazily,
@@ -195,6 +201,8 @@ def circle(imports: Iterable[Import]) -> list[str]:
         (jobs_import_little, "jobs.silver.x", "import pandas"),
         (jobs_import_little, "jobs.silver.x", "from jobs.gold import y"),
         (jobs_import_little, "jobs.silver.x", "from headgate.engine import run"),
+        (jobs_import_little, "jobs.silver.x", "from headgate.testing import assert_rows"),
+        (only_tests_import_the_test_kit, "headgate.cli.run", "def f():\n    from headgate.testing import faults"),
         (receiver_imports_top_modules, "ingest_api.land", "from headgate.cli.output import progress"),
         (receiver_imports_top_modules, "ingest_api.land", "from headgate.engine import run"),
         (receiver_imports_top_modules, "ingest_api.land", "import pyspark"),

@@ -13,7 +13,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from headgate import reports, results
+from headgate import faults, reports, results
 from headgate.engine import bronze
 from headgate.engine.append import build_append
 from headgate.engine.backfill import backfill_uploads
@@ -175,6 +175,7 @@ class Runner:
                     f"its contract changed: {work.reason}", where=self._graph.node(name).module,
                     fix=f"take the change back, or build the table anew by it: headgate run --rebuild -s {name}",
                 )  # fmt: skip
+            faults.point(f"planned:{name}")
             session = self._new_session(work)
             work = self._with_moved_snapshot(session, work)
             self._tell(f"{name}: {work.kind.value} {work.reason}".rstrip())

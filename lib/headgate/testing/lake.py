@@ -1,0 +1,233 @@
+"""A lake of its own for a test: uploads at fixed times, runs, and what the tables then hold."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, Self
+
+import obstore
+from pyspark.sql import SparkSession
+
+from headgate.contract import Contract
+from headgate.engine.run import Report, Runner
+from headgate.environment import Environment, load_environment
+from headgate.errors import HeadgateError, UsageError
+from headgate.graph import Graph, load_graph
+from headgate.landing import Upload, hash_of_key, whole_hour
+from headgate.plan import Kind, Planner, Work
+from headgate.project import Project
+
+RECEIPT_PARTS = ("records", "unparsable", "rejected", "no_row", "accepted")
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+class Lakes(Protocol):
+    """Where lakes are: a test names its lake by a folder's path, whatever it is on."""
+
+    def address(self, path: Path) -> str:
+        """The lake of a path, as an environment names it."""
+
+    def touch(self, path: Path, name: str, at: datetime) -> None:
+        """Sets when an object of the lake was last modified."""
+
+    def copy(self, path: Path, to: Path) -> None:
+        """Copies a lake whole, each object last modified as it was."""
+
+
+class Folders:
+    def address(self, path: Path) -> str:
+        return str(path)
+
+    def touch(self, path: Path, name: str, at: datetime) -> None:
+        os.utime(path / name, (at.timestamp(), at.timestamp()))
+
+    def copy(self, path: Path, to: Path) -> None:
+        shutil.copytree(path, to)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """An upload as it was landed."""
+
+    id: str
+    dataset: str
+    body: bytes
+    key: str
+    store: str
+    received: datetime
+    suffix: str
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The records, of an upload of JSON lines."""
+        return tuple(self.body.decode().split("\n")) if self.body else ()
+
+
+class Lake:
+    """A project on a lake of its own. `now` is the planner's clock; `sent` is what was uploaded, in order."""
+
+    lakes: ClassVar[Lakes] = Folders()
+
+    def __init__(self, spark: SparkSession, project: Project, lake: Path) -> None:
+        self.spark, self.project, self.lake = spark, project, lake
+        environ = {"HEADGATE_LAKE": self.lakes.address(lake)}
+        self.environment: Environment = load_environment(project, "local", environ=environ)
+        self.graph: Graph = load_graph(project)
+        self.now = NOON
+        self.sent: list[Sent] = []
+
+    def copy(self, lake: Path) -> Self:
+        """The same lake, with its history, in another place."""
+        self.lakes.copy(self.lake, lake)
+        copied = type(self)(self.spark, self.project, lake)
+        copied.now, copied.sent = self.now, list(self.sent)
+        return copied
+
+    def fresh(self) -> Lake:
+        """The same project on an empty lake beside this one."""
+        beside = (self.lake.with_name(f"{self.lake.name}-{number}") for number in count(1))
+        folder = next(path for path in beside if not path.exists())
+        folder.mkdir(parents=True)
+        return Lake(self.spark, self.project, folder)
+
+    # --- what is sent
+
+    def upload(
+        self, dataset: str, records: Iterable[Mapping[str, Any] | str], *, key: str = "", store: str = "store-1",
+        at: datetime | None = None,
+    ) -> str:  # fmt: skip
+        """Lands an upload of records; gives its id. Where no time is given it comes a minute after the one before.
+
+        A record is a dict by the contract's columns; a text stands for itself, such as a line that is no JSON.
+        """
+        if at is None:
+            at = self.sent[-1].received + timedelta(minutes=1) if self.sent else NOON
+        body = written(self._contract(dataset), list(records))
+        return self.land(dataset, body, key=key or f"upload-{len(self.sent) + 1}", store=store, at=at)
+
+    def land(
+        self, dataset: str, body: bytes, *, key: str, store: str = "store-1", at: datetime = NOON, suffix: str = "",
+        received: datetime | None = None,
+    ) -> str:  # fmt: skip
+        """Lands bytes as the receiver would, received at a fixed time; gives the upload's id.
+
+        Where its hour is more than an hour ago it is marked late, as the receiver does. `received` is when it came
+        where that is later than `at`, the time of its key.
+        """
+        upload = Upload(dataset, store, whole_hour(at), hash_of_key(store, dataset, key))
+        suffix = suffix or next(s for s in self._contract(dataset).suffixes if not s.endswith(".gz"))
+        path, objects = upload.path(suffix), self.environment.object_store()
+        obstore.put(objects, path, body)
+        self.lakes.touch(self.lake, path, received or at)
+        if self.now - at > timedelta(hours=1):
+            obstore.put(objects, upload.marker(suffix, self.now), path.encode())
+        self.sent.append(Sent(upload.id, dataset, body, key, store, at, suffix))
+        return upload.id
+
+    def _contract(self, dataset: str) -> Contract:
+        return self.graph.contract_of(self.graph.node(f"bronze.{dataset}").name)
+
+    # --- runs
+
+    def runner(self, planner: Planner | None = None, **options: Any) -> Runner:
+        planner = planner or self.planner()
+        return Runner(self.project, self.environment, self.graph, self.spark, planner=planner, **options)
+
+    def try_run(self, *select: str, **options: Any) -> dict[str, Report]:
+        """Runs what is selected (all without one); gives each table's report, also of those that failed."""
+        reports = self.runner(**options).run(self.graph.select(select))
+        return {report.table: report for report in reports}
+
+    def run(self, *select: str, **options: Any) -> dict[str, Report]:
+        """Runs what is selected (all without one). Raises AssertionError where a table fails, with its error."""
+        reports = self.try_run(*select, **options)
+        wrong = [f"{r.table} failed: {_told(r)}" for r in reports.values() if r.error]
+        if wrong:
+            raise AssertionError("\n".join(wrong))
+        return reports
+
+    def plan(self, *select: str) -> dict[str, Work]:
+        works = self.planner().plan(self.graph.select(select))
+        return {work.table: work for work in works}
+
+    def planner(self) -> Planner:
+        return Planner(self.environment, self.graph, clock=lambda: self.now)
+
+    def kinds(self, *select: str) -> dict[str, str]:
+        """What each table's work is, as planned now, of the tables that have or may have any."""
+        nothing = (Kind.CURRENT, Kind.NO_SOURCE)
+        return {name: work.kind.value for name, work in self.plan(*select).items() if work.kind not in nothing}
+
+    # --- what the tables hold
+
+    def version(self, table: str) -> int:
+        """The table's newest version; -1 where it is not built."""
+        return self.planner().ledger.head(table).version
+
+    def raw_rows(self, table: str) -> list[dict[str, Any]]:
+        """Every row of a table, whatever its state."""
+        delta = self.planner().ledger.open(table)
+        return delta.to_pyarrow_dataset().to_table().to_pylist() if delta else []
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        """The live rows, without Headgate's own columns, in a stable order."""
+        live = [r for r in self.raw_rows(self.graph.node(table).name) if r.get("_state", "live") == "live"]
+        plain = [{k: v for k, v in row.items() if not k.startswith("_")} for row in live]
+        return sorted(plain, key=str)
+
+    def rejected(self, table: str) -> list[tuple[str, int, list[str]]]:
+        """(upload, record, what each reason names) of each rejected record."""
+        found = [r for r in self.raw_rows(self.graph.node(table).name) if r.get("_state") == "rejected"]
+
+        def reasons(row: Mapping[str, Any]) -> list[str]:
+            return [f"{reason['column']} {reason['rule']}".strip() for reason in row["_rejected"]["reasons"]]
+
+        return sorted((row["_source"]["upload"], row["_source"]["record"], reasons(row)) for row in found)
+
+    def receipts(self, table: str) -> dict[str, dict[str, int]]:
+        """Upload -> the parts of its receipt that do not depend on batching."""
+        found = [r for r in self.raw_rows(table) if r.get("_state") == "receipt"]
+        return {r["_key"][2:]: {part: r["_receipt"][part] for part in RECEIPT_PARTS} for r in found}
+
+
+def _told(report: Report) -> str:
+    error = report.error or {}
+    return str(HeadgateError(error["what"], where=error["where"], fix=error["fix"]))
+
+
+def written(contract: Contract, records: Sequence[Mapping[str, Any] | str]) -> bytes:
+    """Records as an upload of the contract's format. Raises UsageError for a format whose bytes are not text."""
+    texts = [record if isinstance(record, str) else _text(contract, record) for record in records]
+    if contract.format == "jsonl":
+        return "\n".join(texts).encode()
+    if contract.format == "csv":
+        return "\n".join([_csv_line(contract, [field.name for field in contract.fields]), *texts, ""]).encode()
+    if contract.format == "json_array":
+        return f"[{','.join(texts)}]".encode()
+    if contract.format == "json" and len(texts) == 1:
+        return texts[0].encode()
+    raise UsageError(
+        f"{len(records)} records cannot be written as one upload of format {contract.format}",
+        where=contract.dataset, fix="give the bytes: lake.land(dataset, body, key=...)",
+    )  # fmt: skip
+
+
+def _text(contract: Contract, record: Mapping[str, Any]) -> str:
+    if contract.format == "csv":
+        return _csv_line(contract, [record.get(field.name) for field in contract.fields])
+    return json.dumps(record)
+
+
+def _csv_line(contract: Contract, values: Sequence[Any]) -> str:
+    line = io.StringIO()
+    csv.writer(line, delimiter=contract.csv.delimiter, quotechar=contract.csv.quote, lineterminator="").writerow(values)
+    return line.getvalue()
