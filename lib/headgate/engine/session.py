@@ -8,7 +8,8 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from headgate.engine.jars import ensure_jars
+from headgate.engine import s3
+from headgate.engine.jars import ensure_jars, ensure_s3_jars
 from headgate.engine.quiet import without_banner
 from headgate.environment import Environment
 from headgate.java import find_java
@@ -51,9 +52,13 @@ def start_session(
 ) -> SparkSession:
     """A local session with Headgate's settings, then the environment's, then `settings`.
 
-    `small` starts a JVM for little data. Raises SetupError where Java or the jars are missing.
+    `small` starts a JVM for little data. Raises SetupError where Java or the jars are missing, and
+    EnvironmentConfigError where the lake is on S3 and the settings would lose commits there.
     """
     find_java()
+    asked = {**environment.spark, **(settings or {})}
+    if not environment.is_folder:
+        s3.require_log_store(asked, str(environment.path))
     # They would print the whole Java trace of an author's mistake, which is reported as one line.
     for name in ("DataFrameQueryContextLogger", "SQLQueryContextLogger"):
         logging.getLogger(name).disabled = True
@@ -61,9 +66,9 @@ def start_session(
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     chosen = {
         **_SETTINGS,
-        **_local_settings(_SMALL_JVM if small else _LARGE_JVM),
-        **environment.spark,
-        **(settings or {}),
+        **_local_settings(_SMALL_JVM if small else _LARGE_JVM, class_path(environment)),
+        **({} if environment.is_folder else s3.s3_settings()),
+        **asked,
     }
     builder = SparkSession.builder.appName("headgate").config(map=dict(chosen))
     with without_banner():
@@ -72,13 +77,21 @@ def start_session(
     return session
 
 
-def _local_settings(jvm: str) -> dict[str, str]:
+def class_path(environment: Environment) -> str:
+    """What Java finds beside Spark's own jars. S3's are fetched where the lake is there. Raises SetupError."""
+    parts = [f"{ensure_jars()}/*"]
+    if not environment.is_folder:
+        parts += [f"{ensure_s3_jars()}/*", str(s3.JAR)]
+    return os.pathsep.join(parts)
+
+
+def _local_settings(jvm: str, found: str) -> dict[str, str]:
     cores = os.cpu_count() or 2
     return {
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.memory": f"{_driver_gigabytes()}g",
-        "spark.driver.extraClassPath": f"{ensure_jars()}/*",
+        "spark.driver.extraClassPath": found,
         "spark.driver.extraJavaOptions": f"{jvm} -Dlog4j2.configurationFile={_LOG_SETTINGS.as_uri()}",
         "spark.sql.shuffle.partitions": str(max(4, cores * 2)),
     }
