@@ -41,7 +41,7 @@ def run_killed_at(world: World, point: str) -> None:
 def run_shot_at(world: World, point: str) -> None:
     """A run in a process of its own that gets a real SIGKILL at a named point."""
     variables = {
-        "HEADGATE_LAKE": str(world.lake),
+        "HEADGATE_LAKE": world.environment.lake,
         "HEADGATE_KILL_AT": point,
         "HEADGATE_SPARK": json.dumps({"spark.master": "local[2]", "spark.driver.memory": "1g"}),
     }

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from textwrap import dedent
-from typing import Any
+from typing import Any, ClassVar
 
+import obstore
 import pyarrow.dataset as ds
 from delta.tables import DeltaTable
 from pyspark.sql import SparkSession
 
 from headgate.engine.run import Report, Runner
-from headgate.environment import Environment, load_environment
+from headgate.environment import Environment, load_environment, table_path
 from headgate.graph import Graph, load_graph
 from headgate.landing import Upload, hash_of_key, whole_hour
 from headgate.plan import Kind, Planner, Work
 from headgate.project import Project
+from tests.s3.lakes import Folders, Lakes
 
 RECEIPT_PARTS = ("records", "unparsable", "rejected", "no_row", "accepted")
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -37,18 +38,24 @@ class Sent:
 
 
 class World:
-    """A project on a lake of its own. `now` is the planner's clock; `sent` are the uploads of records."""
+    """A project on a lake of its own. `now` is the planner's clock; `sent` are the uploads of records.
+
+    `lake` is a path that no other test has; what is there, a folder or a prefix on S3, is for `lakes` to say.
+    """
+
+    lakes: ClassVar[Lakes] = Folders()
 
     def __init__(self, spark: SparkSession, project: Project, lake: Path) -> None:
         self.spark, self.project, self.lake = spark, project, lake
-        self.environment: Environment = load_environment(project, "local", environ={"HEADGATE_LAKE": str(lake)})
+        environ = {"HEADGATE_LAKE": self.lakes.address(lake)}
+        self.environment: Environment = load_environment(project, "local", environ=environ)
         self.graph: Graph = load_graph(project)
         self.now = NOON
         self.sent: list[Sent] = []
 
     def copy(self, lake: Path) -> World:
-        """The same lake, with its history, in another folder."""
-        shutil.copytree(self.lake, lake)
+        """The same lake, with its history, in another place."""
+        self.lakes.copy(self.lake, lake)
         copied = World(self.spark, self.project, lake)
         copied.now, copied.sent = self.now, list(self.sent)
         return copied
@@ -62,14 +69,11 @@ class World:
         """
         upload = Upload(dataset, store, whole_hour(at), hash_of_key(store, dataset, key))
         plain = next(s for s in self.graph.contracts[dataset].suffixes if not s.endswith(".gz"))
-        path = self.lake / upload.path(suffix or plain)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(body)
-        os.utime(path, (at.timestamp(), at.timestamp()))
+        path, store = upload.path(suffix or plain), self.environment.object_store()
+        obstore.put(store, path, body)
+        self.lakes.touch(self.lake, path, at)
         if self.now - at > timedelta(hours=1):
-            marker = self.lake / upload.marker(suffix or plain, self.now)
-            marker.parent.mkdir(parents=True, exist_ok=True)
-            marker.write_text(upload.path(suffix or plain))
+            obstore.put(store, upload.marker(suffix or plain, self.now), path.encode())
         return upload.id
 
     def upload(self, records: Iterable[Mapping[str, Any] | str], *, key: str, **where: Any) -> str:
@@ -188,6 +192,17 @@ class World:
         delta = self.planner().ledger.open(table)
         wanted = [f"{name}={value}" for name, value in partition.items()]
         return {f for f in delta.file_uris() if all(w in f for w in wanted)}
+
+    def holds(self, file: str) -> bool:
+        """Whether the lake has a data file, by the address that `files` gives."""
+        name = file.removeprefix(f"{self.environment.lake}/")
+        folder, _, _ = name.rpartition("/")
+        return any(item["path"] == name for item in obstore.list(self.environment.object_store(), folder).collect())
+
+    def logs(self, table: str) -> list[int]:
+        """The versions whose commits the log of a table still holds."""
+        found = obstore.list(self.environment.object_store(), f"{table_path(table)}/_delta_log/").collect()
+        return sorted(int(Path(item["path"]).stem) for item in found if item["path"].endswith(".json"))
 
     def bronze_uploads(self, dataset: str = "transactions") -> list[str]:
         delta = self.planner().ledger.open(f"bronze.{dataset}")

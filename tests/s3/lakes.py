@@ -1,0 +1,56 @@
+"""Where a test's lakes live, so that the same tests run on a folder and on S3 servers (`--lake`).
+
+A test names its lake by a folder's path whatever it is on; on S3 that path is the prefix. What only whoever owns the
+storage can do, such as to set when an object was received, is done here.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from tests.s3 import servers
+
+
+class Lakes(Protocol):
+    def address(self, path: Path) -> str:
+        """The lake of a path, as an environment names it."""
+
+    def touch(self, path: Path, name: str, at: datetime) -> None:
+        """Sets when an object of the lake was last modified."""
+
+    def copy(self, path: Path, to: Path) -> None:
+        """Copies a lake whole, each object last modified as it was."""
+
+
+class Folders:
+    def address(self, path: Path) -> str:
+        return str(path)
+
+    def touch(self, path: Path, name: str, at: datetime) -> None:
+        os.utime(path / name, (at.timestamp(), at.timestamp()))
+
+    def copy(self, path: Path, to: Path) -> None:
+        shutil.copytree(path, to)
+
+
+@dataclass(frozen=True)
+class OnS3:
+    server: servers.Server
+
+    def address(self, path: Path) -> str:
+        return f"s3://{servers.BUCKET}/{_prefix(path)}"
+
+    def touch(self, path: Path, name: str, at: datetime) -> None:
+        servers.touch(self.server, f"{_prefix(path)}/{name}", at)
+
+    def copy(self, path: Path, to: Path) -> None:
+        servers.copy_below(self.server, _prefix(path), _prefix(to))
+
+
+def _prefix(path: Path) -> str:
+    return path.as_posix().strip("/")
