@@ -6,7 +6,7 @@ UV := $(shell [ -z "$(NO_UV)" ] && command -v uv 2>/dev/null)
 REQUIREMENTS := requirements.txt requirements-dev.txt constraints.txt setup.py
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test test-long test-cluster lint lock bench clean
+.PHONY: help setup demo test test-long test-cluster test-s3 logstore lint lock bench clean
 
 help: ## Show this.
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,20 @@ test-long: $(READY) ## Whole histories and the whole model on Spark: some minute
 
 test-cluster: $(READY) ## Spark on a cluster of processes, whose workers and drivers are killed: a few minutes.
 	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),-m cluster tests/cluster)
+
+# What holds on a folder has to hold on S3: these run in make test, and the same on each server.
+S3_TESTS := tests/s3 tests/engine/test_resume.py tests/engine/test_race.py tests/engine/test_order.py \
+  tests/engine/test_slices.py tests/engine/test_gate.py tests/engine/test_maintain.py tests/engine/test_rollback.py
+
+test-s3: $(READY) ## Spark, planner and receiver on S3 servers: versitygw, and moto with a lock.
+	@bin/ensure-versitygw $(BIN)
+	@$(BIN)/python -m headgate.engine.jars s3
+	@for lake in versitygw moto; do \
+	  $(BIN)/python -m pytest -rs --lake $$lake -m 'not long or s3' $(if $(ARGS),$(ARGS),$(S3_TESTS)) || exit 1; \
+	done
+
+logstore: $(READY) ## Build the LogStore for S3 from its Java source, into the package.
+	@PYTHONPATH=. $(BIN)/python -m bin.build_logstore
 
 .venv-check/.ready: requirements-check.txt constraints.txt
 	@bin/check-machine "$(PYTHON)"

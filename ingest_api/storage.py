@@ -20,6 +20,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
 from obstore.store import ObjectStore, S3Store
 
 from headgate.errors import StorageError
+from headgate.probe import probe
 
 if TYPE_CHECKING:  # types that exist in obstore's stubs only
     from obstore.store import ClientConfig, RetryConfig
@@ -31,7 +32,6 @@ _CONFLICT_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 # Bodies are written here first on a folder. On a stop in the middle a file stays behind; it is nobody's upload.
 _INCOMING = "incoming"
 _CONNECT, _REQUEST, _RETRIES = timedelta(seconds=5), timedelta(seconds=30), timedelta(seconds=15)
-_PROBE = "health/receiver"
 
 
 @dataclass(frozen=True)
@@ -86,13 +86,8 @@ class Storage:
         return digest.hexdigest()
 
     def probe(self) -> None:
-        """Writes and lists, and tries that create-only is what it says. Raises StorageError."""
-        with _clear_errors("write", _PROBE):
-            obstore.put(self._store, _PROBE, b"")
-            obstore.list_with_delimiter(self._store, "landing/")
-            with suppress(AlreadyExistsError):
-                obstore.put(self._store, _PROBE, b"", mode="create", use_multipart=False)
-                raise StorageError("the store overwrites on a create-only put", where=_PROBE, fix=_USE_ANOTHER)
+        """Raises StorageError where the lake cannot be used, or is not create-only where it says so."""
+        probe(self._store, "receiver")
 
     def _head(self, path: str) -> Stored | None:
         try:
@@ -142,7 +137,6 @@ class Storage:
 
 
 _USE_THE_LAKE = "see that the lake is there and writable"
-_USE_ANOTHER = "use an S3 service that honours If-None-Match"
 
 
 def impatient(store: ObjectStore) -> ObjectStore:

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from obstore.exceptions import BaseError
-from obstore.store import LocalStore, ObjectStore, from_url
+from obstore.store import LocalStore, ObjectStore
 
-from headgate import faults
+from headgate import faults, s3
 from headgate.document import Document, Invalid, Place, Problem, Trail, as_error, check, load_document, parse_document
 from headgate.errors import EnvironmentConfigError, StorageError, suggestion
 from headgate.landing import DEFAULT_LOOKBACK, LEAST_LOOKBACK
@@ -145,7 +145,7 @@ class Environment:
 
     @property
     def is_folder(self) -> bool:
-        return not self.lake.startswith("s3://")
+        return not self.lake.startswith(s3.SCHEME)
 
     @property
     def folder(self) -> Path:
@@ -157,12 +157,17 @@ class Environment:
     def object_store(self) -> ObjectStore:
         """A store rooted at the lake; a folder is made where there is none. Raises StorageError."""
         try:
-            return LocalStore(self.folder, mkdir=True) if self.is_folder else from_url(self.lake)
+            return LocalStore(self.folder, mkdir=True) if self.is_folder else s3.object_store(self.lake)
         except (OSError, BaseError) as error:
             raise StorageError(
                 f"the lake cannot be opened: {str(error).splitlines()[0]}", where=self.lake,
-                fix="name a folder that can be made and written, in the environment's lake or HEADGATE_LAKE",
+                fix="name a folder that can be made and written, in the environment's lake or HEADGATE_LAKE; "
+                "on S3, set AWS's variables (docs/s3.md)",
             ) from error  # fmt: skip
+
+    def storage_options(self) -> dict[str, str]:
+        """What `deltalake` has to be told of the lake beside a table's address."""
+        return {} if self.is_folder else s3.storage_options()
 
     def in_lake(self, project: Project, lake: str) -> Environment:
         """The same environment on another lake. Raises EnvironmentConfigError where that is no address."""

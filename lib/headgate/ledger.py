@@ -100,6 +100,7 @@ class Ledger:
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
         self._store: ObjectStore = environment.object_store()
+        self.storage_options = environment.storage_options()
 
     def head(self, table: str, version: int | None = None) -> Head:
         """The table's newest version, or the one that is given, with its position."""
@@ -120,7 +121,9 @@ class Ledger:
         from deltalake.exceptions import TableNotFoundError
 
         try:
-            return DeltaTable(self._environment.table_uri(table), version=version)
+            return DeltaTable(
+                self._environment.table_uri(table), version=version, storage_options=self.storage_options
+            )
         except TableNotFoundError:
             return None
 

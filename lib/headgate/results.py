@@ -112,10 +112,14 @@ def _append(ledger: Ledger, head: Head, rows: list[dict[str, Any]], recorded: Ma
 
     told = {"headgate": __version__, "table": TABLE, "planned": head.version, "position": recorded}
     properties = CommitProperties(
-        custom_metadata={"userMetadata": json.dumps(told)}, app_transactions=[Transaction(TABLE, head.txn + 1)]
-    )
+        custom_metadata={"userMetadata": json.dumps(told)}, app_transactions=[Transaction(TABLE, head.txn + 1)],
+        max_commit_retries=None if head.exists else 0,  # who makes it second would make it again, as version 1
+    )  # fmt: skip
     table = pa.Table.from_pylist(rows, schema=_SCHEMA)
     if head.exists:
         write_deltalake(ledger.open(TABLE, head.version), table, mode="append", commit_properties=properties)
     else:
-        write_deltalake(head.uri, table, mode="error", configuration=_PROPERTIES, commit_properties=properties)
+        write_deltalake(
+            head.uri, table, mode="error", configuration=_PROPERTIES, commit_properties=properties,
+            storage_options=ledger.storage_options,
+        )  # fmt: skip

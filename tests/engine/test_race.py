@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+from deltalake.exceptions import CommitFailedError
+
+from headgate.engine.commit import Committer
 from tests.engine import model
 from tests.engine.world import World, sale
 
@@ -23,6 +29,21 @@ def test_the_loser_of_a_race_names_the_winner_and_finds_the_work_done(grown: Wor
         expected[table] = ("current", f"run {winner.run_id} committed version {version} first", version, version)
     assert told == expected
     assert grown.tables() == model.tables(grown.sent)
+
+
+def test_a_commit_whose_answer_was_lost_is_known_as_this_runs(grown: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The writer tried again, met its own commit, and took it for another's."""
+    add = Committer._add
+
+    def answer_lost(self: Committer, *arguments: Any) -> None:
+        add(self, *arguments)
+        raise CommitFailedError("a concurrent transaction")
+
+    monkeypatch.setattr(Committer, "_add", answer_lost)
+    grown.upload([sale(6)], key="third")
+    before = grown.version("bronze.transactions")
+    report = grown.run("bronze.transactions")["bronze.transactions"]
+    assert (report.status, report.version) == ("done", before + 1)
 
 
 def test_two_runs_that_begin_in_the_same_second_have_different_names(two_runs: World) -> None:

@@ -43,6 +43,7 @@ def test_a_rolled_back_table_has_the_position_quarantine_and_receipts_of_then(gr
     assert len(grown.receipts()) == 1
 
 
+@pytest.mark.s3
 def test_a_rollback_between_another_runs_plan_and_its_commit_is_noticed(grown: World) -> None:
     grown.upload([sale(9)], key="third")
     grown.run_well(BRONZE)

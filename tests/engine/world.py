@@ -10,10 +10,12 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
+import obstore
 import pyarrow.dataset as ds
 from delta.tables import DeltaTable
 
 from headgate.engine.run import Report
+from headgate.environment import table_path
 from headgate.graph import load_graph
 from headgate.project import Project
 from headgate.testing.lake import NOON, Lake, Sent
@@ -97,6 +99,17 @@ class World(Lake):
         delta = self.planner().ledger.open(table)
         wanted = [f"{name}={value}" for name, value in partition.items()]
         return {f for f in delta.file_uris() if all(w in f for w in wanted)}
+
+    def holds(self, file: str) -> bool:
+        """Whether the lake has a data file, by the address that `files` gives."""
+        name = file.removeprefix(f"{self.environment.lake}/")
+        folder, _, _ = name.rpartition("/")
+        return any(item["path"] == name for item in obstore.list(self.environment.object_store(), folder).collect())
+
+    def logs(self, table: str) -> list[int]:
+        """The versions whose commits the log of a table still holds."""
+        found = obstore.list(self.environment.object_store(), f"{table_path(table)}/_delta_log/").collect()
+        return sorted(int(Path(item["path"]).stem) for item in found if item["path"].endswith(".json"))
 
     def bronze_uploads(self, dataset: str = "transactions") -> list[str]:
         delta = self.planner().ledger.open(f"bronze.{dataset}")

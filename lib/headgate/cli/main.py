@@ -64,16 +64,25 @@ def headgate() -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """The console script. A HeadgateError ends as its message and exit code, never as a traceback."""
+    """The console script. What a user can meet ends as a message and an exit code, never as a traceback."""
     arguments = sys.argv[1:] if argv is None else argv
     try:
         headgate.main(args=arguments, prog_name="headgate", standalone_mode=True)
-    except HeadgateError as error:
+    except Exception as failed:
+        error = failed if isinstance(failed, HeadgateError) else _failure_of_s3(failed)
+        if error is None:
+            raise
         if "--json" in arguments:
             click.echo(json.dumps({"error": error.as_dict()}))
         else:
             click.echo(f"error[{error.code}]: {error}", err=True)
         sys.exit(error.exit_code)
+
+
+def _failure_of_s3(error: Exception) -> HeadgateError | None:
+    from headgate.s3 import failure  # not before: it imports obstore, and help should come at once
+
+    return failure(error)
 
 
 if __name__ == "__main__":

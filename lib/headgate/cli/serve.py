@@ -31,6 +31,7 @@ def receiver(target: Target, host: str | None, port: int | None) -> None:
     _check_host(target, host)
     _check_installed()
     address = _address(host or settings.host, port or settings.port)
+    _check_lake(target)
     contracts = load_contracts(target.project)  # a wrong contract is said here, not by each worker
     _announce(target, address, next(iter(sorted(contracts)), "DATASET"))
     arguments = _gunicorn(target, address)
@@ -60,6 +61,14 @@ def _check_installed() -> None:
     for module in ("flask", "gunicorn", "ingest_api"):
         if find_spec(module) is None:
             raise SetupError(f"{module} is not installed", where="receiver", fix="pip install 'headgate[receiver]'")
+
+
+def _check_lake(target: Target) -> None:
+    """On S3 it depends on the service whether an upload can be lost: asked before the first one is taken."""
+    if not target.environment.is_folder:
+        from ingest_api.storage import Storage, impatient
+
+        Storage(impatient(target.environment.object_store())).probe()
 
 
 def _address(host: str, port: int) -> str:

@@ -93,6 +93,8 @@ class Committer:
         told = CommitProperties(
             custom_metadata={"userMetadata": self.metadata(facts), "operationMetrics": _metrics(files)},
             app_transactions=[Transaction(self.node.name, self._txn)],
+            # Who makes a table second would make it again, as version 1: deltalake checks nothing there.
+            max_commit_retries=None if self.work.head.exists else 0,
         )
         actions = [AddAction(f.path, f.size, f.partition, f.modified, True, f.statistics) for f in files]
         if self.work.head.exists:
@@ -100,8 +102,9 @@ class Committer:
             table.create_write_transaction(actions, "append", schema, partition_by, commit_properties=told)
         else:
             create_table_with_add_actions(
-                self.uri, schema, actions, "error", partition_by, configuration=properties, commit_properties=told
-            )
+                self.uri, schema, actions, "error", partition_by, configuration=properties, commit_properties=told,
+                storage_options=self.ledger.storage_options,
+            )  # fmt: skip
 
     def replace_where(self, rows: DataFrame, predicate: str, **facts: Any) -> Commit:
         """Replaces the rows that meet `predicate`, nulls and emptied partitions included."""
@@ -180,13 +183,16 @@ class Committer:
 
     @contextmanager
     def _race_told(self) -> Iterator[None]:
-        """Delta's exception for a lost race, as the error that names the winner."""
+        """Delta's exception for a lost race, as the error that names the winner.
+
+        Where the winner is this run the race was with itself: its commit's answer was lost, and it tried again.
+        """
         try:
             yield
         except Exception as error:
-            if is_race(error):
-                self.committed()
-            raise
+            if not is_race(error):
+                raise
+            self.committed()
 
 
 @contextmanager
@@ -237,5 +243,5 @@ def _metrics(files: Sequence[NewFile]) -> dict[str, str]:
 def is_race(error: Exception) -> bool:
     text = str(error.java_exception.toString()) if isinstance(error, Py4JJavaError) else str(error)
     return any(name in text or name in type(error).__name__ for name in ("ConcurrentTransaction", "ConcurrentWrite",
-               "ConcurrentAppend", "ConcurrentDelete", "MetadataChanged", "DELTA_CONCURRENT",
+               "ConcurrentAppend", "ConcurrentDelete", "MetadataChanged", "ProtocolChanged", "DELTA_CONCURRENT",
            "CommitFailedError", "table already exists at that location"))  # fmt: skip

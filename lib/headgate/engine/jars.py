@@ -1,12 +1,12 @@
 """The jars that Spark needs beside its own, resolved once into a folder.
 
 `--packages` would copy every jar at each start; a folder on the driver's class path costs nothing.
-Run as `python -m headgate.engine.jars` by the set-up.
+Run as `python -m headgate.engine.jars` by the set-up. What S3 needs is 640 MB: it is resolved when a lake on S3 is
+first used, or by `python -m headgate.engine.jars s3`.
 """
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,6 +16,7 @@ from headgate.errors import HeadgateError, SetupError
 from headgate.java import find_java
 
 DELTA = "io.delta:delta-spark_4.1_2.13:4.2.0"
+S3A = "org.apache.hadoop:hadoop-aws:3.4.2"
 
 
 def jars_folder() -> Path:
@@ -25,37 +26,46 @@ def jars_folder() -> Path:
 
 def ensure_jars() -> Path:
     """The folder of jars, resolved now where it is not there yet. Raises SetupError."""
-    folder = jars_folder()
+    return _ensured(DELTA, jars_folder())
+
+
+def ensure_s3_jars() -> Path:
+    """The folder of the jars that a lake on S3 needs beside those, as `ensure_jars`."""
+    return _ensured(S3A, jars_folder() / "s3")
+
+
+def _ensured(package: str, folder: Path) -> Path:
     if not (folder / "resolved").exists():
-        print(f"headgate: resolving {DELTA} into {folder} (once)", file=sys.stderr)
-        _resolve(folder)
+        print(f"headgate: resolving {package} into {folder} (once)", file=sys.stderr)
+        _resolve(package, folder)
     return folder
 
 
-def _resolve(folder: Path) -> None:
+def _resolve(package: str, folder: Path) -> None:
     find_java()
-    with tempfile.TemporaryDirectory() as scratch:
-        done = _submit_nothing(Path(scratch))
+    folder.mkdir(parents=True, exist_ok=True)
+    # In the folder itself, so that each jar comes by a rename: a process beside this one may read them already.
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        done = _submit_nothing(package, Path(scratch))
         found = sorted((Path(scratch) / "ivy" / "jars").glob("*.jar"))
         if done.returncode != 0 or not found:
             raise SetupError(
-                f"the jars of {DELTA} could not be resolved: {_reason(done.stderr)}",
+                f"the jars of {package} could not be resolved: {_reason(done.stderr)}",
                 fix="check the connection to Maven Central, or a mirror set for Ivy, and run make setup again",
             )
-        folder.mkdir(parents=True, exist_ok=True)
         for jar in _not_in_spark(found):
-            shutil.copy(jar, folder / jar.name)
-        (folder / "resolved").write_text(DELTA)
+            jar.replace(folder / jar.name)
+        (folder / "resolved").write_text(package)
 
 
-def _submit_nothing(scratch: Path) -> subprocess.CompletedProcess[str]:
+def _submit_nothing(package: str, scratch: Path) -> subprocess.CompletedProcess[str]:
     """Starts Spark with nothing to do, so that its Ivy fetches the packages."""
     import pyspark
 
     script = scratch / "nothing.py"
     script.write_text("")
     submit = Path(pyspark.__file__).parent / "bin" / "spark-submit"
-    settings = ["--packages", DELTA, "--conf", f"spark.jars.ivy={scratch / 'ivy'}"]
+    settings = ["--packages", package, "--conf", f"spark.jars.ivy={scratch / 'ivy'}"]
     environment = {**os.environ, "PYSPARK_PYTHON": sys.executable, "SPARK_HOME": str(submit.parent.parent)}
     return subprocess.run(
         [str(submit), *settings, str(script)], capture_output=True, text=True, check=False, env=environment
@@ -81,6 +91,6 @@ def _reason(text: str) -> str:
 
 if __name__ == "__main__":
     try:
-        ensure_jars()
+        ensure_s3_jars() if "s3" in sys.argv[1:] else ensure_jars()
     except HeadgateError as error:
         sys.exit(f"error[{error.code}]: {error}")

@@ -1,7 +1,8 @@
 """The lock of a lake that is a folder: one writer at a time.
 
 Two JVMs that raced Delta's local log store lost 2 of 1,500 commits: it checks, then renames. On S3
-the commit itself decides, and nothing is locked. Readers and `plan` take no lock.
+the commit itself decides, so nothing is locked, and the store is asked whether it can. Readers and
+`plan` take no lock.
 """
 
 from __future__ import annotations
@@ -13,12 +14,17 @@ from contextlib import contextmanager, suppress
 
 from headgate.environment import Environment
 from headgate.errors import LakeBusy, StorageError
+from headgate.probe import probe
 
 
 @contextmanager
 def writing(environment: Environment, *, wait: bool, waiting: Callable[[str], None]) -> Iterator[None]:
-    """Holds the lake's lock. Where another writer has it: waits, and says so, or raises LakeBusy."""
+    """Holds the lake's lock. Where another writer has it: waits, and says so, or raises LakeBusy.
+
+    Raises StorageError where the lake cannot be written, or is no place for two writers.
+    """
     if not environment.is_folder:
+        probe(environment.object_store(), "runner")
         yield
         return
     path = environment.folder / ".headgate.lock"

@@ -13,7 +13,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from headgate import faults, reports, results
+from headgate import faults, reports, results, s3
 from headgate.engine import bronze
 from headgate.engine.append import build_append
 from headgate.engine.backfill import backfill_uploads
@@ -284,7 +284,7 @@ class Runner:
 
 
 def _failed(name: str, error: Exception, started: float) -> Report:
-    told = error if isinstance(error, HeadgateError) else TableError(cause_of(error), where=name)
+    told = error if isinstance(error, HeadgateError) else s3.failure(error) or TableError(cause_of(error), where=name)
     results = told.results if isinstance(told, BatchRefused) else ()
     return Report(name, "failed", reason=told.what, error=told.as_dict(), quality=results, seconds=_since(started))
 

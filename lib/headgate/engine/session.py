@@ -8,7 +8,8 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from headgate.engine.jars import ensure_jars
+from headgate.engine import s3
+from headgate.engine.jars import ensure_jars, ensure_s3_jars
 from headgate.engine.quiet import without_banner
 from headgate.engine.staging import forget_staged, keep_staged
 from headgate.engine.workers import cluster_settings, require_master, watch_master
@@ -54,22 +55,26 @@ def start_session(
     """A session with Headgate's settings, then the environment's, then `settings`: in process, or on its cluster.
 
     `small` starts a JVM for little data. Raises SetupError where Java or the jars are missing, ClusterError where no
-    master answers.
+    master answers, and EnvironmentConfigError where the lake is on S3 and the settings would lose commits there.
     """
     find_java()
+    asked = {**environment.spark, **(settings or {})}
+    if not environment.is_folder:
+        s3.require_log_store(asked, str(environment.path))
     # They would print the whole Java trace of an author's mistake, which is reported as one line.
     for name in ("DataFrameQueryContextLogger", "SQLQueryContextLogger"):
         logging.getLogger(name).disabled = True
     # Python workers have to be this Python, with what is installed beside it.
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     jvm = _SMALL_JVM if small else _LARGE_JVM
-    local = _local_settings(jvm)
+    found = class_path(environment)
+    local = _local_settings(jvm, found)
     chosen = {
         **_SETTINGS,
         **local,
-        **(cluster_settings(environment, jvm, local["spark.driver.extraClassPath"]) if environment.is_cluster else {}),
-        **environment.spark,
-        **(settings or {}),
+        **(cluster_settings(environment, jvm, found) if environment.is_cluster else {}),
+        **({} if environment.is_folder else s3.s3_settings()),
+        **asked,
     }
     builder = SparkSession.builder.appName("headgate").config(map=dict(chosen))
     require_master(chosen.get("spark.master", ""))
@@ -90,13 +95,21 @@ def stop_session(session: SparkSession) -> None:
         session.stop()
 
 
-def _local_settings(jvm: str) -> dict[str, str]:
+def class_path(environment: Environment) -> str:
+    """What Java finds beside Spark's own jars. S3's are fetched where the lake is there. Raises SetupError."""
+    parts = [f"{ensure_jars()}/*"]
+    if not environment.is_folder:
+        parts += [f"{ensure_s3_jars()}/*", str(s3.JAR)]
+    return os.pathsep.join(parts)
+
+
+def _local_settings(jvm: str, found: str) -> dict[str, str]:
     cores = os.cpu_count() or 2
     return {
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.memory": f"{_driver_gigabytes()}g",
-        "spark.driver.extraClassPath": f"{ensure_jars()}/*",
+        "spark.driver.extraClassPath": found,
         "spark.driver.extraJavaOptions": f"{jvm} -Dlog4j2.configurationFile={_LOG_SETTINGS.as_uri()}",
         "spark.sql.shuffle.partitions": str(max(4, cores * 2)),
     }

@@ -1,0 +1,37 @@
+"""The receiver's landing on the server of `--lake`: of the same upload, sent at one moment, one is landed."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from pathlib import Path
+
+import obstore
+
+from headgate.contract import load_contracts
+from headgate.environment import load_environment
+from headgate.project import Project
+from ingest_api.body import read_body
+from ingest_api.land import Landing, land
+from ingest_api.storage import Storage, impatient
+from tests.s3.lakes import OnS3
+from tests.s3.servers import Server
+
+SENDERS, UPLOADS = 16, 20
+
+
+def test_an_upload_that_sixteen_send_at_once_lands_once(
+    s3_server: Server, repository: Project, tmp_path: Path
+) -> None:
+    environment = load_environment(repository, environ={"HEADGATE_LAKE": OnS3(s3_server).address(tmp_path)})
+    contract, store = load_contracts(repository)["transactions"], environment.object_store()
+    storage = Storage(impatient(store))
+    storage.probe()
+
+    def send(number: int) -> Landing:
+        return land(storage, contract, "store-1", f"key-{number // SENDERS}", read_body(BytesIO(b"x" * 1000)))
+
+    with ThreadPoolExecutor(SENDERS) as pool:
+        landings = list(pool.map(send, range(SENDERS * UPLOADS)))
+    assert sum(not landing.replayed for landing in landings) == UPLOADS
+    assert len(obstore.list(store, "landing/").collect()) == UPLOADS

@@ -1,0 +1,128 @@
+"""A lake on an S3 API: what AWS's variables say to each part, and what is refused before anything is written."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import zipfile
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from headgate import s3
+from headgate.engine.lock import writing
+from headgate.engine.s3 import JAR, LOG_STORE, require_log_store, s3_settings
+from headgate.environment import Environment, Receiver
+from headgate.errors import EnvironmentConfigError, StorageError
+from tests.s3.servers import answering
+
+
+@pytest.fixture
+def variables(monkeypatch):
+    """Sets AWS's variables, and no others of AWS."""
+
+    def set_all(**values: str) -> None:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            monkeypatch.delenv(name)
+        for name, value in values.items():
+            monkeypatch.setenv(f"AWS_{name}", value)
+
+    return set_all
+
+
+def on_s3(**spark: str) -> Environment:
+    return Environment("s3", "s3://bucket/p", "local", spark, timedelta(hours=26), Receiver(), Path("s3.yaml"))
+
+
+def test_an_endpoint_over_http_is_told_to_each_part(variables):
+    variables(ENDPOINT_URL="http://127.0.0.1:7070/")
+    store = s3.object_store("s3://bucket/prefix/x")
+    assert (store.config["endpoint"], store.config["region"]) == ("http://127.0.0.1:7070", "us-east-1")
+    assert (store.prefix, store.client_options["allow_http"]) == ("prefix/x", "true")
+    assert s3.storage_options() == {
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:7070", "AWS_REGION": "us-east-1", "AWS_ALLOW_HTTP": "true",
+    }  # fmt: skip
+    spark = {name.removeprefix("spark.hadoop.fs.s3a."): value for name, value in s3_settings().items()}
+    assert (spark["endpoint"], spark["path.style.access"]) == ("http://127.0.0.1:7070", "true")
+    assert spark["endpoint.region"] == "us-east-1"
+
+
+def test_plain_http_is_allowed_to_no_endpoint_over_https(variables):
+    variables(ENDPOINT_URL="https://minio.example", REGION="eu-west-1")
+    assert s3.storage_options() == {"AWS_ENDPOINT_URL": "https://minio.example", "AWS_REGION": "eu-west-1"}
+    assert not (s3.object_store("s3://bucket").client_options or {}).get("allow_http")
+
+
+def test_without_an_endpoint_all_is_left_to_aws_but_the_region(variables):
+    variables(DEFAULT_REGION="eu-west-1")
+    assert s3.storage_options() == {"AWS_REGION": "eu-west-1"}
+    assert not any("endpoint" in name and "region" not in name for name in s3_settings())
+
+
+def test_the_endpoint_of_s3_alone_comes_first(variables):
+    variables(ENDPOINT_URL="https://all.example", ENDPOINT_URL_S3="https://s3.example")
+    assert s3.endpoint().url == "https://s3.example"
+
+
+def test_a_profile_is_refused_where_nothing_else_says_who_asks(variables):
+    variables(PROFILE="me")
+    with pytest.raises(EnvironmentConfigError, match="export-credentials"):
+        on_s3().object_store()
+    variables(PROFILE="me", ACCESS_KEY_ID="k", SECRET_ACCESS_KEY="s")
+    on_s3().object_store()
+
+
+DENIED = (
+    "The operation lacked the necessary privileges to complete for path x/a: Error performing PUT http://s3/lakes/x/a "
+    "in 1.3ms - Server returned non-2xx status code: 403 Forbidden: <?xml version='1.0'?>\n<Error>"
+    "<Code>SignatureDoesNotMatch</Code><Message>The signature is wrong.</Message><Resource></Resource></Error>"
+    "\n\nDebug source:\nPermissionDenied { ... }"
+)
+AWAY = (
+    "Kernel error -> Generic S3 error\n \x1b[31m↳\x1b[0m Error performing GET http://s3/x in 1.7s, after 10 retries\n"
+    " \x1b[31m↳\x1b[0m tcp connect error\n \x1b[31m↳\x1b[0m Connection refused (os error 111)"
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "what"),
+    [(DENIED, "SignatureDoesNotMatch: The signature is wrong."), (AWAY, "Connection refused (os error 111)")],
+)
+def test_what_a_service_fails_with_is_told_in_a_line(said, what):
+    assert s3.failure(OSError(said)).what == f"the lake's S3 service failed: {what}"
+
+
+def test_no_other_error_is_taken_for_a_services():
+    assert s3.failure(OSError("No space left on device")) is None
+
+
+def test_a_folder_is_told_nothing_of_s3(variables, tmp_path):
+    variables(ENDPOINT_URL="http://127.0.0.1:7070")
+    folder = Environment("f", str(tmp_path), "local", {}, timedelta(hours=26), Receiver(), Path("f.yaml"))
+    assert folder.storage_options() == {}
+
+
+def test_a_run_is_refused_where_the_store_overwrites_on_a_create_only_put(variables):
+    with answering() as (store, _):
+        variables(ENDPOINT_URL=store.config["endpoint"], ACCESS_KEY_ID="k", SECRET_ACCESS_KEY="s")
+        with pytest.raises(StorageError, match="overwrites"), writing(on_s3(), wait=False, waiting=print):
+            pytest.fail("it may write")
+
+
+@pytest.mark.parametrize("name", ["class", "s3.impl", "s3a.impl"])
+def test_another_log_store_is_refused(name):
+    name = f"spark.delta.logStore.{name}"
+    require_log_store({name: LOG_STORE, "spark.delta.logRetention": "1"}, "s3.yaml")
+    with pytest.raises(EnvironmentConfigError, match=name):
+        require_log_store({name: "io.delta.storage.S3SingleDriverLogStore"}, "s3.yaml")
+
+
+def test_the_log_stores_jar_was_built_from_the_source_beside_it():
+    source = JAR.with_name("ConditionalLogStore.java").read_bytes()
+    with zipfile.ZipFile(JAR) as jar:
+        manifest = jar.read("META-INF/MANIFEST.MF").decode()
+        assert "headgate/ConditionalLogStore.class" in jar.namelist()
+    digest = base64.b64encode(hashlib.sha256(source).digest()).decode()
+    assert f"Source-SHA-256: {digest}\r\n" in manifest, "run make logstore"
