@@ -44,13 +44,16 @@ def test_a_customer_has_a_row_for_each_time_in_which_nothing_changed(customers: 
     assert_rows(customers, DIMENSION, [dict(zip(columns, row, strict=True)) for row in expected])
 
 
-def test_the_order_of_versions_does_not_matter(customers: Lake) -> None:
-    assert_order_insensitive(customers, DIMENSION)
-
-
 @pytest.mark.long
 @pytest.mark.parametrize(
-    "holds", [assert_rerun_is_noop, assert_late_data_converges, assert_crash_safe, assert_contract_holds]
+    "holds",
+    [
+        assert_rerun_is_noop,
+        assert_order_insensitive,
+        assert_late_data_converges,
+        assert_crash_safe,
+        assert_contract_holds,
+    ],
 )
 def test_what_holds_for_every_table_holds(customers: Lake, holds: Any) -> None:
     holds(customers, DIMENSION)

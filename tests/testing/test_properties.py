@@ -43,10 +43,10 @@ from pathlib import Path
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from headgate import SOURCE, Changes, Merge, table
+from headgate import SOURCE, Append, Changes, table
 
 
-@table("silver.marks", reads={"uploads": Changes("bronze.marks")}, writes=Merge(keys=["id"]))
+@table("silver.marks", reads={"uploads": Changes("bronze.marks")}, writes=Append())
 def marks(uploads: DataFrame) -> DataFrame:
     """One row per mark."""
 '''

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -60,6 +61,12 @@ def test_records_that_no_upload_of_a_format_holds_are_refused(contracts, layout)
 
 def test_rows_that_are_the_same_in_any_order_do_not_differ():
     assert difference([{"a": 1, "b": Decimal("15.5")}, {"a": 2}], [{"a": 2}, {"b": Decimal("15.50"), "a": 1}]) == ""
+
+
+def test_a_time_is_the_same_in_every_zone():
+    noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    assert difference([{"at": noon}], [{"at": noon.astimezone(ZoneInfo("Europe/Berlin"))}]) == ""
+    assert difference([{"at": noon}], [{"at": noon.replace(hour=13)}])
 
 
 def test_a_row_that_is_there_once_more_differs():

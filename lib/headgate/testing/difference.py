@@ -52,9 +52,11 @@ def _beyond(rows: Sequence[Row], others: Sequence[Row]) -> list[Row]:
 
 
 def _plain(value: Any) -> str:
-    """A value as text that tells it from every other: 15.5 and 15.50 are one number."""
+    """A value as text that tells it from every other: 15.5 and 15.50 are one number, as a time is in every zone."""
     if isinstance(value, Decimal):
         return repr(value.normalize() + 0)
+    if isinstance(value, datetime) and value.tzinfo:
+        return value.astimezone(UTC).isoformat()
     if isinstance(value, Mapping):
         return repr([(name, _plain(inner)) for name, inner in sorted(value.items())])
     if isinstance(value, list | tuple):

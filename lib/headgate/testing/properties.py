@@ -19,6 +19,8 @@ from headgate.testing.faults import run_killed_at
 if TYPE_CHECKING:
     from headgate.testing.lake import Lake, Sent
 
+__tracebackhide__ = True  # a failure is shown where the test called, not in here
+
 
 def assert_rows(lake: Lake, table: str, expected: Sequence[Row]) -> None:
     """The table's live rows are the expected ones, in any order, in the columns that these name.
