@@ -6,7 +6,7 @@ UV := $(shell [ -z "$(NO_UV)" ] && command -v uv 2>/dev/null)
 REQUIREMENTS := requirements.txt requirements-dev.txt constraints.txt setup.py
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test test-long test-cluster test-s3 logstore lint lock bench clean
+.PHONY: help setup demo test test-long test-cluster test-s3 chaos logstore lint lock bench clean
 
 help: ## Show this.
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,11 @@ test-s3: $(READY) ## Spark, planner and receiver on S3 servers: versitygw, and m
 	@for lake in versitygw moto; do \
 	  $(BIN)/python -m pytest -rs --lake $$lake -m 'not long or s3' $(if $(ARGS),$(ARGS),$(S3_TESTS)) || exit 1; \
 	done
+
+chaos: $(READY) ## Uploads, runs and 200 kills at once, on versitygw and a cluster. Shorter: ARGS="--kills 10 --uploads 300".
+	@bin/ensure-versitygw $(BIN)
+	@$(BIN)/python -m headgate.engine.jars s3
+	@$(BIN)/python -m tests.chaos.chaos $(ARGS)
 
 logstore: $(READY) ## Build the LogStore for S3 from its Java source, into the package.
 	@PYTHONPATH=. $(BIN)/python -m bin.build_logstore

@@ -27,7 +27,6 @@ from pathlib import Path
 import httpx
 from rich.console import Console
 from rich.table import Table
-from tests.s3 import lakes, servers
 
 from headgate.client import send
 from headgate.errors import UploadRefused
@@ -37,6 +36,7 @@ from headgate.project import Project
 from tests.chaos.processes import Kind, Processes
 from tests.chaos.proxy import misbehaving
 from tests.engine.world import World
+from tests.s3 import lakes, servers
 
 SALES = Path(__file__).parents[1] / "projects" / "sales"
 STORES, SENDERS, RECEIVERS = 16, 16, 2
@@ -44,7 +44,11 @@ RETRIED, LATE = 1 / 3, 0.05
 #: How many of the kills are of each kind.
 SHARES = {Kind.GUNICORN: 0.5, Kind.RUN: 0.3, Kind.SPARK: 0.2}
 #: Seconds after which a run that is to be killed is: some are still starting, some are in mid-commit, some are done.
-LIFE = (1.0, 40.0)
+LIFE = (0.5, 25.0)
+#: Of runs while some are to be killed, how many are; the others get on with the work.
+DOOMED = 0.8
+#: Uploads and kills go on side by side; after so many seconds without a kill, uploads go on alone.
+PATIENCE = 8.0
 KEY = "key-of-{store}"
 DIRTY, CLEAN = "chaos", "clean"  # the prefixes of the two lakes
 
@@ -68,7 +72,9 @@ class Told:
     replayed: int = 0
     disagreeing: list[str] = field(default_factory=list)
     kills: Counter[str] = field(default_factory=Counter)
+    killed: float = field(default_factory=time.monotonic)  # the last time that anything was
     runs: Counter[str] = field(default_factory=Counter)
+    rows: dict[str, int] = field(default_factory=dict)
     turn: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -136,8 +142,8 @@ class Chaos:
         for thread in work:
             thread.start()
         while any(thread.is_alive() for thread in work):
-            time.sleep(5)
             self._progress()
+            time.sleep(10)
 
     @property
     def over(self) -> bool:
@@ -166,7 +172,9 @@ class Chaos:
                     self._send(sending, drawn, http)
 
     def _ahead(self) -> bool:
-        """Whether more of the uploads than of the kills are done: both go on side by side to the end."""
+        """Whether more of the uploads than of the kills are done."""
+        if time.monotonic() - self.told.killed > PATIENCE:
+            return False
         sent = 1 - len(self.waiting) / self.options.uploads
         return sent > (sum(self.told.kills.values()) + 1) / sum(self.kinds.values())
 
@@ -198,11 +206,12 @@ class Chaos:
         """Run after run; most are killed in the middle."""
         drawn = random.Random(f"{self.options.seed}/runs")  # noqa: S311
         while self.left(*Kind):
-            doomed = self.left(Kind.RUN) > 0 and drawn.random() < 0.8
+            doomed = self.left(Kind.RUN) > 0 and drawn.random() < DOOMED
             life = drawn.uniform(*LIFE) if doomed else None
             ended = self.processes.run(life, until=lambda: not self.left(*Kind) and self.over)
             self.told.runs[ended] += 1
-            self.told.kills[Kind.RUN] += ended == "killed"
+            if ended == "killed":
+                self._killed(Kind.RUN)
 
     def _kill_others(self) -> None:
         drawn = random.Random(f"{self.options.seed}/kills")  # noqa: S311
@@ -210,7 +219,11 @@ class Chaos:
             time.sleep(drawn.uniform(0.5, 4.0))
             kinds = [kind for kind in (Kind.GUNICORN, Kind.SPARK) if self.left(kind)]
             if kinds and self.processes.kill_one(kind := drawn.choice(kinds), drawn):
-                self.told.kills[kind] += 1
+                self._killed(kind)
+
+    def _killed(self, kind: Kind) -> None:
+        self.told.kills[kind] += 1
+        self.told.killed = time.monotonic()
 
     # --- the end
 
@@ -232,7 +245,7 @@ class Chaos:
         if self.processes.run_clean(clean.environment.lake) != "done":
             return ["the clean run failed"]
         wrong = [f"one key, two contents: {upload}" for upload in self.told.disagreeing]
-        wrong += self._compare_bronze(dirty) + _differences(dirty, clean)
+        wrong += self._compare_bronze(dirty) + self._compare_tables(dirty, clean)
         errors = self.processes.reconcile()
         return wrong + ([f"reconcile: {errors} errors"] if errors else [])
 
@@ -246,18 +259,17 @@ class Chaos:
         wrong += [f"other bytes in bronze: {u}" for u in told if u in digests and digests[u] != told[u]]
         return wrong
 
+    def _compare_tables(self, dirty: World, clean: World) -> list[str]:
+        found, expected = dirty.contents(), clean.contents()
+        self.told.rows = {name: len(rows) for name, (rows, _) in found.items()}
+        empty = [f"{name} is empty" for name, (rows, _) in expected.items() if not rows]
+        return empty + [f"{name} differs from a clean run" for name in expected if found[name] != expected[name]]
+
     def _progress(self) -> None:
         told = self.told
         kills = ", ".join(f"{told.kills[kind]}/{self.kinds[kind]} {kind}" for kind in Kind)
         sent = f"{len(told.acknowledged)}/{self.options.uploads} uploads acknowledged"
         print(f"  {sent}; killed {kills}; runs {dict(told.runs)}", file=sys.stderr, flush=True)
-
-
-def _differences(dirty: World, clean: World) -> list[str]:
-    """What the tables of two lakes do not have in common."""
-    found, expected = dirty.contents(), clean.contents()
-    empty = [f"{name} is empty" for name, (rows, _) in expected.items() if not rows]
-    return empty + [f"{name} differs from a clean run" for name in expected if found[name] != expected[name]]
 
 
 def _drawn_kinds(kills: int, seed: int) -> dict[Kind, int]:
@@ -300,6 +312,7 @@ def _print(chaos: Chaos, wrong: list[str], seconds: float) -> None:
         "kills": f"{sum(told.kills.values())}: " + ", ".join(f"{told.kills[kind]} {kind}" for kind in Kind),
         "runs": ", ".join(f"{count} {how}" for how, count in told.runs.items()),
         "uploads acknowledged": f"{len(told.acknowledged)}, in {told.tries} tries; {told.replayed} answers replayed",
+        "rows compared": ", ".join(f"{count:,} {name}" for name, count in told.rows.items()),
         "S3 calls that met a fault": f"{sum(faults.values())} of {sum(chaos.met.values())}: {faults}" if faults else 0,
         "minutes": round(seconds / 60, 1),
         "wrong": len(wrong) or "nothing: every acknowledged upload once, tables as of a clean run, reconcile clean",
