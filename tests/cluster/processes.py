@@ -83,6 +83,7 @@ def serve(project: Project, log: Path, *options: str) -> Iterator[Served]:
         line = process.stdout.readline()
         assert line, log.read_text()
         told = json.loads(line)
+        assert "error" not in told, told
         yield Served(process, port, told["ui"], Path(told["logs"]), log)
     finally:
         process.terminate()
