@@ -118,7 +118,7 @@ def test_however_the_cluster_is_ended_nothing_of_it_stays(tmp_path: Path, how: s
 
 def test_a_second_cluster_on_the_same_port_is_refused(cluster: Served, tmp_path: Path) -> None:
     site = Site(tmp_path)
-    refused = pytest.raises(AssertionError, match=f"cluster.port: port {cluster.port} cannot be listened on")
+    refused = pytest.raises(AssertionError, match=f"port {cluster.port} cannot be listened on")
     with refused, serve(site.project, tmp_path / "log", "--port", str(cluster.port)):
         pass
     assert len(cluster.workers()) == 2

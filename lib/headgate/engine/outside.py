@@ -51,7 +51,8 @@ def gone(text: str, environment: Environment) -> ClusterError | None:
     if not any(words in text for words in _ENDED):
         return None
     return ClusterError(
-        "the cluster went away in the middle of the run", where=environment.cluster.master,
+        "the cluster went away in the middle of the run",
+        where=environment.spark.get("spark.master", environment.cluster.master),
         fix="start it again, and run again: what was not committed is done again",
     )  # fmt: skip
 

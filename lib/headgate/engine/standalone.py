@@ -155,7 +155,8 @@ class Standalone:
             "SPARK_PUBLIC_DNS": LOOPBACK,
             "SPARK_LOCAL_DIRS": str(self._folder / "work" / "local"),
             "SPARK_DAEMON_MEMORY": "512m",
-            "SPARK_DAEMON_JAVA_OPTS": "-XX:+UseSerialGC -Dspark.port.maxRetries=0",
+            "SPARK_DAEMON_JAVA_OPTS": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dspark.port.maxRetries=0",
+            "SPARK_MASTER_OPTS": "-Dspark.master.rest.enabled=false",
             # Else the folders of every run stay for as long as the cluster does.
             "SPARK_WORKER_OPTS": "-Dspark.worker.cleanup.enabled=true -Dspark.worker.cleanup.appDataTtl=86400",
         }

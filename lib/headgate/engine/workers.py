@@ -38,7 +38,7 @@ def cluster_settings(environment: Environment, jvm: str, class_path: str) -> dic
 def python_path(environment: Environment) -> str:
     """Where the executors' Python finds headgate, what the project's jobs import, and what this process does."""
     inherited = [place for place in os.environ.get("PYTHONPATH", "").split(os.pathsep) if place]
-    own = [str(Path(headgate.__file__).parents[1]), str(environment.path.parents[2])]
+    own = [str(Path(headgate.__file__).parents[1]), str(environment.path.resolve().parents[2])]
     return os.pathsep.join(dict.fromkeys([*own, *(str(Path(place).resolve()) for place in inherited)]))
 
 
