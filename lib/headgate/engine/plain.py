@@ -6,12 +6,12 @@ holds each of them against GX; one with a row condition is left to GX.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import Any
 
 from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from headgate.engine.gx import Found, refused
@@ -44,6 +44,8 @@ def _unique(expectation: Expectation, rows: DataFrame) -> Found:
     ignore = expectation.kwargs.get("ignore_row_if", "all_values_are_missing")
     join = {"all_values_are_missing": lambda a, b: a & b, "any_value_is_missing": lambda a, b: a | b}.get(ignore)
     left_out = reduce(join, missing) if join else F.lit(False)
+    if found := _all_differ(rows, names, left_out):
+        return found
     keys = [F.col(name).alias(f"c{number}") for number, name in enumerate(names)]
     groups = rows.select(*keys, left_out.alias("left_out")).groupBy("left_out", *(f"c{n}" for n in range(len(keys))))
     counted = groups.agg(F.count("*").alias("copies"))
@@ -60,6 +62,22 @@ def _unique(expectation: Expectation, rows: DataFrame) -> Found:
     success = not unexpected or (judged - unexpected) / judged >= expectation.mostly
     result = {"element_count": total, "missing_count": absent, "unexpected_count": unexpected}
     return Found(success, result, examples)
+
+
+def _all_differ(rows: DataFrame, names: Sequence[str], left_out: Column) -> Found | None:
+    """What is found where no two rows have the same hash, as in most batches; None where two might be equal.
+
+    Hashes are numbers, which are sent and grouped in half the time that texts take.
+    """
+    hashed = rows.select(F.when(~left_out, F.xxhash64(*names)).alias("hash")).repartition("hash")
+    told = hashed.groupBy("hash").count().agg(
+        F.sum("count").alias("all"), F.sum(F.when(F.col("hash").isNull(), F.col("count"))).alias("missing"),
+        F.max(F.when(F.col("hash").isNotNull(), F.col("count"))).alias("most"),
+    ).collect()[0]  # fmt: skip
+    if (told["most"] or 0) > 1:
+        return None
+    counts = {"element_count": told["all"] or 0, "missing_count": told["missing"] or 0, "unexpected_count": 0}
+    return Found(True, counts, [])
 
 
 def _row_count(expectation: Expectation, rows: DataFrame) -> Found:
