@@ -186,6 +186,11 @@ def test_a_run_is_not_stopped_at_a_point_that_does_not_exist(unsent, run):
         run(unsent, "before_commit:silver.store")
 
 
+def test_a_run_that_never_comes_to_a_point_fails(unsent):
+    with pytest.raises(AssertionError, match=r"the run never came to after_commit:silver.stores"):
+        run_killed_at(unsent, "after_commit:silver.stores", "+gold.dim_stores")
+
+
 def test_a_table_that_does_not_exist_has_no_rows(unsent):
     with pytest.raises(UsageError, match=r"Did you mean 'gold.dim_stores'\?"):
         assert_rows(unsent, "gold.dim_store", [])
