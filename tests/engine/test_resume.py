@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from headgate import faults
 from headgate.plan import Kind
 from headgate.testing.faults import run_killed_at, run_shot_at
@@ -31,6 +33,7 @@ def test_an_increment_killed_at_every_point_while_uploads_land_gives_the_tables_
     assert grown.tables() == model.tables(grown.sent)
 
 
+@pytest.mark.long
 def test_a_killed_process_leaves_what_the_next_run_completes(grown: World) -> None:
     grown.upload([sale(1, revised=2, total="12.00"), sale(6)], key="third")
     run_shot_at(grown, "before_commit:silver.transactions")
