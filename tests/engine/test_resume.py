@@ -34,6 +34,7 @@ def test_an_increment_killed_at_every_point_while_uploads_land_gives_the_tables_
 
 
 @pytest.mark.long
+@pytest.mark.s3
 def test_a_killed_process_leaves_what_the_next_run_completes(grown: World) -> None:
     grown.upload([sale(1, revised=2, total="12.00"), sale(6)], key="third")
     run_shot_at(grown, "before_commit:silver.transactions")
