@@ -206,12 +206,12 @@ class Chaos:
     # --- kills
 
     def _run_and_kill(self) -> None:
-        """Run after run; most are killed in the middle."""
+        """Run after run; most are killed in the middle, while there are kills left for them."""
         drawn = random.Random(f"{self.options.seed}/runs")  # noqa: S311
-        while self.left(*Kind):
+        while self.left(*Kind) or (self.waiting and not self.over):
             doomed = self.left(Kind.RUN) > 0 and drawn.random() < DOOMED
             life = drawn.uniform(*LIFE) if doomed else None
-            ended = self.processes.run(life, until=lambda: not self.left(*Kind) and self.over)
+            ended = self.processes.run(life, until=lambda: self.over)
             self.told.runs[ended] += 1
             if ended == "killed":
                 self._killed(Kind.RUN)

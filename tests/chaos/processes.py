@@ -86,9 +86,9 @@ class Processes:
         return "done" if run.wait(timeout=900) == 0 else "failed"
 
     def is_current(self) -> bool:
-        """Whether a plan finds no work."""
+        """Whether a plan finds no work. One that fails tells nothing."""
         planned = self._ask("plan", "--json")
-        return all(work["work"] in ("current", "no source") for work in planned["tables"])
+        return "tables" in planned and all(work["work"] in ("current", "no source") for work in planned["tables"])
 
     def reconcile(self) -> int:
         """How many errors `reconcile` finds."""
@@ -99,7 +99,7 @@ class Processes:
         asked = subprocess.run(
             command, env={**os.environ, **self.variables}, stdout=subprocess.PIPE, text=True, check=False
         )
-        return json.loads(asked.stdout)
+        return json.loads(asked.stdout or "{}")
 
     # --- kills
 
