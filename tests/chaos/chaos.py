@@ -248,6 +248,8 @@ class Chaos:
         if self.processes.run_clean(clean.environment.lake) != "done":
             return ["the clean run failed"]
         wrong = [f"one key, two contents: {upload}" for upload in self.told.disagreeing]
+        if unsent := self.options.uploads - len(self.told.acknowledged):
+            wrong.append(f"{unsent} uploads were never acknowledged")
         wrong += self._compare_bronze(dirty) + self._compare_tables(dirty, clean)
         errors = self.processes.reconcile()
         return wrong + ([f"reconcile: {errors} errors"] if errors else [])
