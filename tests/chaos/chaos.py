@@ -100,6 +100,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--uploads", type=int, default=5000)
     parser.add_argument("--faults", type=float, default=0.0, help="Share of S3 calls that meet a fault, such as 0.05.")
     parser.add_argument("--engine", choices=["cluster", "local"], default="cluster", help="Where Spark runs.")
+    parser.add_argument("--runners", type=int, default=1, help="How many runs go on at a time [default: 1].")
     parser.add_argument("--minutes", type=float, default=60.0, help="Disturb no longer than so many minutes.")
     parser.add_argument("--seed", type=int, default=7)
     return parser.parse_args()
@@ -141,7 +142,8 @@ class Chaos:
     def disturb(self) -> None:
         """Uploads, runs and kills, until all is sent and all is killed."""
         work = [threading.Thread(target=self._send_all, args=(n,)) for n in range(SENDERS)]
-        work += [threading.Thread(target=self._run_and_kill), threading.Thread(target=self._kill_others)]
+        work += [threading.Thread(target=self._run_and_kill, args=(n,)) for n in range(self.options.runners)]
+        work.append(threading.Thread(target=self._kill_others))
         for thread in work:
             thread.start()
         while any(thread.is_alive() for thread in work):
@@ -205,9 +207,9 @@ class Chaos:
 
     # --- kills
 
-    def _run_and_kill(self) -> None:
+    def _run_and_kill(self, number: int) -> None:
         """Run after run; most are killed in the middle, while there are kills left for them."""
-        drawn = random.Random(f"{self.options.seed}/runs")  # noqa: S311
+        drawn = random.Random(f"{self.options.seed}/runs/{number}")  # noqa: S311
         while self.left(*Kind) or (self.waiting and not self.over):
             doomed = self.left(Kind.RUN) > 0 and drawn.random() < DOOMED
             life = drawn.uniform(*LIFE) if doomed else None
