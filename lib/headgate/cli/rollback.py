@@ -32,14 +32,14 @@ def command(target: Target, table: str, to: str, dry_run: bool, no_wait: bool) -
     if not head.exists:
         raise UsageError(f"{name} is not built yet", fix="headgate run")
     version = version_before(ledger, head, to)
-    taken = [commit for commit in ledger.commits(name, version, head.version) if commit]
+    version_now = None
     if not dry_run:
         from headgate.engine.rollback import roll_back
 
         with spark_at_work(target, wait=not no_wait) as session:
-            version_now = roll_back(session, ledger, ledger.head(name), version)
-    else:
-        version_now = None
+            head = ledger.head(name)  # what this waited for may have committed
+            version_now = roll_back(session, ledger, head, version)
+    taken = [commit for commit in ledger.commits(name, version, head.version) if commit]
     _print(target, graph, name, version, taken, version_now)
 
 
