@@ -47,6 +47,8 @@ SHARES = {Kind.GUNICORN: 0.5, Kind.RUN: 0.3, Kind.SPARK: 0.2}
 LIFE = (0.5, 25.0)
 #: Of runs while some are to be killed, how many are; the others get on with the work.
 DOOMED = 0.8
+#: Seconds between kills of the others.
+PAUSE = (1.0, 11.0)
 #: Uploads and kills go on side by side; after so many seconds without a kill, uploads go on alone.
 PATIENCE = 8.0
 KEY = "key-of-{store}"
@@ -183,6 +185,11 @@ class Chaos:
         sent = 1 - len(self.waiting) / self.options.uploads
         return sent > (sum(self.told.kills.values()) + 1) / sum(self.kinds.values())
 
+    def _behind(self) -> bool:
+        """Whether so few of the uploads are done that who serves them needs a rest: a worker takes seconds to start."""
+        done = len(self.told.acknowledged) / self.options.uploads
+        return done < sum(self.told.kills.values()) / sum(self.kinds.values()) - 0.1
+
     def _send(self, sending: Sending, drawn: random.Random, http: httpx.Client) -> None:
         """Sends until it is acknowledged, each try to any of the receivers."""
         while True:
@@ -221,7 +228,9 @@ class Chaos:
     def _kill_others(self) -> None:
         drawn = random.Random(f"{self.options.seed}/kills")  # noqa: S311
         while self.left(Kind.GUNICORN, Kind.SPARK):
-            time.sleep(drawn.uniform(0.5, 4.0))
+            time.sleep(drawn.uniform(*PAUSE))
+            if self._behind():
+                continue
             kinds = [kind for kind in (Kind.GUNICORN, Kind.SPARK) if self.left(kind)]
             if kinds and self.processes.kill_one(kind := drawn.choice(kinds), drawn):
                 self._killed(kind)
