@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import IO, Self
+from typing import Self
 
 from tests.s3 import servers
 
@@ -51,7 +51,7 @@ class Processes:
         ports = {f"HEADGATE_CLUSTER_{name}": str(servers.free_port()) for name in ("PORT", "UI_PORT")}
         self.variables |= {"HEADGATE_ENGINE": "cluster", **ports}
         self._cluster = self._start("cluster", "serve", "cluster", "--json")
-        _first_line(self._cluster)
+        self._first_line("cluster", self._cluster)
 
     def start_receiver(self, port: int) -> str:
         """The address of a receiver with two workers."""
@@ -59,7 +59,7 @@ class Processes:
         variables = {"HEADGATE_RECEIVER_PORT": str(port)}
         receiver = self._start(name, "serve", "receiver", "--json", variables=variables)
         self._receivers.append(receiver)
-        return str(json.loads(_first_line(receiver))["url"])
+        return str(json.loads(self._first_line(name, receiver))["url"])
 
     def stop_receivers(self) -> None:
         for receiver in self._receivers:
@@ -121,19 +121,22 @@ class Processes:
 
     def _start(self, log: str, *words: str, variables: dict[str, str] | None = None) -> subprocess.Popen:
         command = [sys.executable, "-m", "headgate.cli", *words, "--project", str(self._project)]
-        with (self._logs / f"{log}.log").open("ab") as told:
-            return subprocess.Popen(
-                command, env={**os.environ, **self.variables, **(variables or {})}, stderr=told,
-                stdout=subprocess.PIPE if "--json" in words else told, start_new_session=True,
-            )  # fmt: skip
+        environ = {**os.environ, **self.variables, **(variables or {})}
+        # Files, because a server whose output nobody reads stops at a full pipe.
+        with (self._logs / f"{log}.log").open("ab") as told, self._said(log).open("ab") as said:
+            return subprocess.Popen(command, env=environ, stderr=told, stdout=said, start_new_session=True)
 
+    def _said(self, log: str) -> Path:
+        return self._logs / f"{log}.out"
 
-def _first_line(process: subprocess.Popen) -> str:
-    stream: IO[bytes] | None = process.stdout
-    line = stream.readline() if stream else b""
-    if not line:
-        raise RuntimeError(f"process ended with {process.wait()} before it was ready")
-    return line.decode()
+    def _first_line(self, log: str, process: subprocess.Popen) -> str:
+        """The line by which a server says that it is ready."""
+        while process.poll() is None:
+            line, end, _ = self._said(log).read_text().partition("\n")
+            if end:
+                return line
+            time.sleep(0.1)
+        raise RuntimeError(f"{log} ended with {process.returncode} before it was ready")
 
 
 def _below(pid: int, word: str, *, leaves: bool = False) -> list[int]:
