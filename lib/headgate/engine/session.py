@@ -33,6 +33,9 @@ _SETTINGS = {
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "8",
     # The batch is materialised and pinned before a MERGE reads it.
     "spark.databricks.delta.merge.materializeSource": "none",
+    # A version older than a week can be read for as long as its files are there: only `maintain` removes them, and it
+    # knows what dependents and promised time travel need.
+    "spark.databricks.delta.vacuum.enforceTimeTravelWithinDeletedFileRetentionDuration": "false",
     # Few open files a task replace the sort that a partitioned write would do.
     "spark.sql.maxConcurrentOutputFileWriters": "64",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "10000",
