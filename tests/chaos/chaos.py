@@ -42,7 +42,7 @@ SALES = Path(__file__).parents[1] / "projects" / "sales"
 STORES, SENDERS, RECEIVERS = 16, 16, 2
 RETRIED, LATE = 1 / 3, 0.05
 #: How many of the kills are of each kind.
-SHARES = {Kind.GUNICORN: 0.5, Kind.RUN: 0.3, Kind.SPARK: 0.2}
+SHARES = {Kind.GUNICORN: 0.6, Kind.RUN: 0.2, Kind.SPARK: 0.2}
 #: Seconds after which a run that is to be killed is: some are still starting, some are in mid-commit, some are done.
 LIFE = (0.5, 25.0)
 #: Of runs while some are to be killed, how many are; the others get on with the work.
