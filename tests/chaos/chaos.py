@@ -137,7 +137,7 @@ class Chaos:
     ) -> None:  # fmt: skip
         self.options, self.project, self.server, self.processes = options, project, server, processes
         self.urls, self.met, self.told = urls, met, Told()
-        self.kinds = _drawn_kinds(options.kills, options.seed)
+        self.kinds = _kinds(options.kills, with_spark=options.engine == "cluster")
         self.waiting = deque(_sendings(options.uploads, options.seed))
         self.ends = time.monotonic() + 60 * options.minutes
 
@@ -288,9 +288,11 @@ class Chaos:
         print(f"  {sent}; killed {kills}; runs {dict(told.runs)}", file=sys.stderr, flush=True)
 
 
-def _drawn_kinds(kills: int, seed: int) -> dict[Kind, int]:
-    """How many kills of each kind."""
+def _kinds(kills: int, *, with_spark: bool) -> dict[Kind, int]:
+    """How many kills of each kind; Spark has workers of its own on a cluster alone."""
     found = {kind: round(kills * share) for kind, share in SHARES.items()}
+    if not with_spark:
+        found[Kind.SPARK] = 0
     found[Kind.GUNICORN] += kills - sum(found.values())
     return found
 
