@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from headgate.cli.main import main
+from headgate.cli.main import run_command
 from tests.engine.world import World
 
 pytestmark = pytest.mark.long
@@ -25,7 +25,7 @@ def headgate(two_runs: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
 
     def run(*arguments: str) -> tuple[int, str]:
         with pytest.raises(SystemExit) as ended:
-            main([*arguments, "--project", str(two_runs.project.root)])
+            run_command([*arguments, "--project", str(two_runs.project.root)])
         told = capsys.readouterr()
         return int(ended.value.code or 0), told.out + told.err
 

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headgate.cli.generate import command, size_in_bytes
-from headgate.cli.main import main
+from headgate.cli.main import run_command
 from headgate.errors import UsageError
 from headgate.generate import KINDS, Spec, estimated_bytes, facts, uploads
 from headgate.landing import hour_in_key
@@ -306,7 +306,7 @@ def test_what_is_no_size_is_refused(text):
 
 def run(capsys, *arguments: object) -> tuple[int, str, str]:
     with pytest.raises(SystemExit) as ended:
-        main(["generate", *map(str, arguments)])
+        run_command(["generate", *map(str, arguments)])
     out, err = capsys.readouterr()
     return int(ended.value.code or 0), out, err
 

@@ -2,7 +2,9 @@
 
 import importlib
 import json
+import os
 import sys
+from contextlib import suppress
 
 import click
 
@@ -63,9 +65,23 @@ def headgate() -> None:
     """
 
 
-def main(argv: list[str] | None = None) -> None:
-    """The console script. What a user can meet ends as a message and an exit code, never as a traceback."""
-    arguments = sys.argv[1:] if argv is None else argv
+def main() -> None:
+    """The console script.
+
+    It ends at once when its work is done: while Python takes itself down, a thread of Arrow's that still holds a file
+    of a lake on S3 would abort the process, after all went well.
+    """
+    try:
+        run_command(sys.argv[1:])
+    except SystemExit as ended:
+        with suppress(BrokenPipeError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(ended.code if isinstance(ended.code, int) else int(ended.code is not None))
+
+
+def run_command(arguments: list[str]) -> None:
+    """Runs one command and exits. What a user can meet ends as a message and an exit code, never as a traceback."""
     try:
         headgate.main(args=arguments, prog_name="headgate", standalone_mode=True)
     except Exception as failed:
