@@ -36,6 +36,7 @@ from headgate.project import Project
 from tests.chaos.processes import Kind, Processes
 from tests.chaos.proxy import misbehaving
 from tests.engine.world import World
+from tests.processes import free_port
 from tests.s3 import lakes, servers
 
 SALES = Path(__file__).parents[1] / "projects" / "sales"
@@ -124,7 +125,7 @@ def _set_up(folder: Path, options: argparse.Namespace) -> Iterator[Chaos]:
         processes.variables |= {**variables, "HEADGATE_RECEIVER_STORE_KEYS": json.dumps(keys)}
         if options.engine == "cluster":
             processes.start_cluster()
-        urls = [processes.start_receiver(servers.free_port()) for _ in range(RECEIVERS)]
+        urls = [processes.start_receiver(free_port()) for _ in range(RECEIVERS)]
         yield Chaos(options, Project(project), server, processes, urls, met)
 
 

@@ -15,7 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Self
 
-from tests.s3 import servers
+from tests.processes import children, command_of, environ, free_port
 
 
 class Kind(StrEnum):
@@ -48,7 +48,7 @@ class Processes:
 
     def start_cluster(self) -> None:
         """A master and two workers; runs go there from now on."""
-        ports = {f"HEADGATE_CLUSTER_{name}": str(servers.free_port()) for name in ("PORT", "UI_PORT")}
+        ports = {f"HEADGATE_CLUSTER_{name}": str(free_port()) for name in ("PORT", "UI_PORT")}
         self.variables |= {"HEADGATE_ENGINE": "cluster", **ports}
         self._cluster = self._start("cluster", "serve", "cluster", "--json")
         self._first_line("cluster", self._cluster)
@@ -97,7 +97,7 @@ class Processes:
     def _ask(self, *words: str) -> dict:
         command = [sys.executable, "-m", "headgate.cli", *words, "--project", str(self._project)]
         asked = subprocess.run(
-            command, env={**os.environ, **self.variables}, stdout=subprocess.PIPE, text=True, check=False
+            command, env=environ(**self.variables), stdout=subprocess.PIPE, text=True, check=False
         )
         return json.loads(asked.stdout or "{}")
 
@@ -121,10 +121,10 @@ class Processes:
 
     def _start(self, log: str, *words: str, variables: dict[str, str] | None = None) -> subprocess.Popen:
         command = [sys.executable, "-m", "headgate.cli", *words, "--project", str(self._project)]
-        environ = {**os.environ, **self.variables, **(variables or {})}
+        environment = environ(**{**self.variables, **(variables or {})})
         # Files, because a server whose output nobody reads stops at a full pipe.
         with (self._logs / f"{log}.log").open("ab") as told, self._said(log).open("ab") as said:
-            return subprocess.Popen(command, env=environ, stderr=told, stdout=said, start_new_session=True)
+            return subprocess.Popen(command, env=environment, stderr=told, stdout=said, start_new_session=True)
 
     def _said(self, log: str) -> Path:
         return self._logs / f"{log}.out"
@@ -141,26 +141,11 @@ class Processes:
 
 def _below(pid: int, word: str, *, leaves: bool = False) -> list[int]:
     """The processes started by `pid`, directly or not, whose command holds `word`; only those without children."""
-    found, new = list[int](), _children(pid)
+    found, new = list[int](), children(pid)
     while new:
         found += new
-        new = [grandchild for child in new for grandchild in _children(child)]
-    return [child for child in found if word in _command(child) and not (leaves and _children(child))]
-
-
-def _children(pid: int) -> list[int]:
-    try:
-        told = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")]
-    except OSError:  # it has ended
-        return []
-    return [int(child) for text in told for child in text.split()]
-
-
-def _command(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
-    except OSError:
-        return ""
+        new = [grandchild for child in new for grandchild in children(child)]
+    return [child for child in found if word in command_of(child) and not (leaves and children(child))]
 
 
 def _kill(pid: int) -> None:

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from typing import Any
 
 from headgate.project import Project
 from tests.engine.world import World
+from tests.processes import children, command_of, environ, free_port, stop
 
 SALES = Path(__file__).parents[1] / "projects" / "sales"
 SMALL = {"HEADGATE_CLUSTER_WORKER_MEMORY_GB": "1"}
@@ -86,11 +86,7 @@ def serve(project: Project, log: Path, *options: str) -> Iterator[Served]:
         assert "error" not in told, told
         yield Served(process, port, told["ui"], Path(told["logs"]), log)
     finally:
-        process.terminate()
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
+        stop(process, 30)
 
 
 class Site:
@@ -155,19 +151,6 @@ def ended_well(process: subprocess.Popen[str]) -> str:
     return output
 
 
-def environ(**variables: str) -> dict[str, str]:
-    """This process's environment without Headgate's variables, and the packages of this checkout."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("HEADGATE_")}
-    root = Path(__file__).parents[2]
-    return {**inherited, "PYTHONPATH": os.pathsep.join([str(root / "lib"), str(root)]), **variables}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def eventually(is_so: Callable[[], Any], what: str) -> Any:
     """What `is_so` gives once it gives something; fails after two minutes."""
     end = time.monotonic() + SECONDS
@@ -185,18 +168,6 @@ def kill(pids: list[int]) -> None:
 def processes() -> list[int]:
     """The ids of all processes that run (none that only waits to be buried)."""
     return [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if command_of(int(entry.name))]
-
-
-def children(pid: int) -> list[int]:
-    found = Path(f"/proc/{pid}/task/{pid}/children")
-    return [int(child) for child in found.read_text().split()] if found.exists() else []
-
-
-def command_of(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
-    except OSError:
-        return ""
 
 
 def place_of(pid: int) -> str:

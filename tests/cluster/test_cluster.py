@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from headgate.project import Project
-from tests.cluster.processes import SALES, Served, Site, ended_well, eventually, free_port, kill, processes, serve
+from tests.cluster.processes import SALES, Served, Site, ended_well, eventually, kill, processes, serve
 from tests.engine import model
 from tests.engine.world import sale
+from tests.processes import free_port
 
 pytestmark = [
     pytest.mark.cluster,

@@ -20,7 +20,8 @@ from typing import Any
 import httpx
 from obstore.store import S3Store
 
-ROOT = Path(__file__).parents[2]
+from tests.processes import ROOT, free_port
+
 KEY, SECRET, REGION = "headgate", "headgate-secret", "us-east-1"
 BUCKET = "lakes"
 
@@ -236,12 +237,6 @@ def _beside_s3(what: str, asked: Mapping[str, str]) -> None:
 
 
 # --- processes
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 from headgate.project import Project
 from tests.engine.world import World
+from tests.processes import environ
 
 SALES = Project(Path(__file__).parents[1] / "projects" / "sales")
 SMALL = {"HEADGATE_SPARK": json.dumps({"spark.master": "local[2]", "spark.driver.memory": "1g"})}
@@ -22,12 +22,9 @@ def sales_in(lake: Path) -> World:
 
 def begin(world: World, *options: str, verb: str = "run", **variables: str) -> subprocess.Popen[str]:
     """A verb that has begun; its output and errors are piped."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("HEADGATE_")}
-    root = Path(__file__).parents[2]
-    paths = {"PYTHONPATH": os.pathsep.join([str(root / "lib"), str(root)]), "HEADGATE_LAKE": str(world.lake)}
     command = [sys.executable, "-m", "headgate.cli", verb, *options, "--project", str(world.project.root)]
     return subprocess.Popen(
-        command, env={**inherited, **paths, **SMALL, **variables}, text=True,
+        command, env=environ(**{"HEADGATE_LAKE": str(world.lake), **SMALL, **variables}), text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
 

@@ -20,17 +20,12 @@ import pytest
 
 from headgate.client import send
 from headgate.landing import parse_path
+from tests.processes import children, environ, free_port, stop
 
 DATASET, MEDIA_TYPE = "transactions", "application/x-ndjson"
 LIMIT = 1_000_000  # bytes
 AT_LEAST = 5  # uploads of each sender, however slow the machine
 OLD = "01KAJ5M8Z0ABCDEFGHJKMNPQRS"  # a ULID of 2025
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager
@@ -39,24 +34,13 @@ def receiver(root: Path, lake: Path, log: Path, **variables: str) -> Iterator[tu
     port = free_port()
     command = [sys.executable, "-m", "headgate.cli", "serve", "receiver", "--port", str(port), "--project", str(root)]
     with log.open("ab") as output:
-        process = subprocess.Popen(command, env=environ_of(root, lake, **variables), stdout=output, stderr=output)
+        environment = environ(HEADGATE_LAKE=str(lake), **variables)
+        process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
     try:
         wait_until_ready(f"http://127.0.0.1:{port}", process, log)
         yield f"http://127.0.0.1:{port}", process
     finally:
-        process.terminate()
-        try:
-            process.wait(15)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def environ_of(root: Path, lake: Path, **variables: str) -> dict[str, str]:
-    """This process's environment, with the packages of this checkout and a lake of the test's own."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("HEADGATE_")}
-    python_path = os.pathsep.join([str(root / "lib"), str(root)])
-    return {**inherited, "PYTHONPATH": python_path, "HEADGATE_LAKE": str(lake), **variables}
+        stop(process, 15)
 
 
 def wait_until_ready(url: str, process: subprocess.Popen, log: Path) -> None:
@@ -72,8 +56,7 @@ def wait_until_ready(url: str, process: subprocess.Popen, log: Path) -> None:
 
 def workers(process: subprocess.Popen) -> list[int]:
     """The process ids of gunicorn's workers."""
-    found = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
-    return [int(pid) for pid in found.split()]
+    return children(process.pid)
 
 
 def landed(lake: Path) -> dict[str, bytes]:
@@ -150,7 +133,7 @@ def upload_directly(root: Path, lake: Path, file: Path, key: str, point: str) ->
     file.write_text(point)
     command = [sys.executable, "-m", "headgate.cli", "upload", str(file), "--dataset", DATASET, "--direct"]
     arguments = ["--store", "store-1", "--idempotency-key", key, "--project", str(root)]
-    variables = environ_of(root, lake, HEADGATE_KILL_AT=point)
+    variables = environ(HEADGATE_LAKE=str(lake), HEADGATE_KILL_AT=point)
     return subprocess.run([*command, *arguments], env=variables, timeout=30, capture_output=True).returncode
 
 

@@ -1,0 +1,49 @@
+"""What tests that start processes share: what those inherit, where they listen, what they started, how they end."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def environ(**variables: str) -> dict[str, str]:
+    """This process's environment without Headgate's variables, and the packages of this checkout."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("HEADGATE_")}
+    return {**inherited, "PYTHONPATH": os.pathsep.join([str(ROOT / "lib"), str(ROOT)]), **variables}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started, in whichever of its threads; none where it has ended."""
+    try:
+        told = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")]
+    except OSError:
+        return []
+    return [int(child) for text in told for child in text.split()]
+
+
+def command_of(pid: int) -> str:
+    """A process's command line; empty where it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    except OSError:
+        return ""
+
+
+def stop(process: subprocess.Popen, seconds: float) -> None:
+    """Ends a process by SIGTERM, and by force where it is still there after so many seconds."""
+    process.terminate()
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
