@@ -263,6 +263,8 @@ class Chaos:
         if unsent := self.options.uploads - len(self.told.acknowledged):
             wrong.append(f"{unsent} uploads were never acknowledged")
         wrong += self._compare_bronze(dirty) + self._compare_tables(dirty, clean)
+        missed = [kind for kind, asked in self.kinds.items() if asked and not self.told.kills[kind]]
+        wrong += [f"no {kind} were killed: nothing is shown of them" for kind in missed]
         errors = self.processes.reconcile()
         return wrong + ([f"reconcile: {errors} errors"] if errors else [])
 
@@ -328,7 +330,9 @@ def _print(chaos: Chaos, wrong: list[str], seconds: float) -> None:
     told, table = chaos.told, Table(show_header=False)
     faults = {fault: count for fault, count in chaos.met.items() if fault}
     facts: Mapping[str, object] = {
-        "kills": f"{sum(told.kills.values())}: " + ", ".join(f"{told.kills[kind]} {kind}" for kind in Kind),
+        "kills": f"{sum(told.kills.values())}: " + ", ".join(
+            f"{told.kills[kind]} of {chaos.kinds[kind]} {kind}" for kind in Kind
+        ),
         "runs": ", ".join(f"{count} {how}" for how, count in told.runs.items()),
         "uploads acknowledged": f"{len(told.acknowledged)}, in {told.tries} tries; {told.replayed} answers replayed",
         "rows compared": ", ".join(f"{count:,} {name}" for name, count in told.rows.items()),
