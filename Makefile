@@ -44,10 +44,12 @@ test-cluster: $(READY) ## Spark on a cluster of processes, whose workers and dri
 S3_TESTS := tests/s3 tests/engine/test_resume.py tests/engine/test_race.py tests/engine/test_order.py \
   tests/engine/test_slices.py tests/engine/test_gate.py tests/engine/test_maintain.py tests/engine/test_rollback.py
 
-test-s3: $(READY) ## Spark, planner and receiver on S3 servers: versitygw, and moto with a lock.
+LAKES := versitygw moto
+
+test-s3: $(READY) ## Spark, planner and receiver on S3 servers: versitygw, and moto with a lock. One: LAKES=moto.
 	@bin/ensure-versitygw $(BIN)
 	@$(BIN)/python -m headgate.engine.jars s3
-	@for lake in versitygw moto; do \
+	@for lake in $(LAKES); do \
 	  $(BIN)/python -m pytest -rs --lake $$lake -m 'not long or s3' $(if $(ARGS),$(ARGS),$(S3_TESTS)) || exit 1; \
 	done
 

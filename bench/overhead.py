@@ -3,6 +3,9 @@
 Both sides read the same landed files on the same machine, each in a fresh process with the same Spark
 settings, in turns. The gold tables have to be equal. A ratio is that of the medians. `cpu` are the
 processor seconds of the build: where other work shares the machine, trust their ratio.
+
+`--model sales` makes four tables, of uploads of which 2 % are broken. `--model whole` makes the retailer's whole model,
+of sound uploads and without its suites, which `gate` measures.
 """
 
 from __future__ import annotations
@@ -10,11 +13,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock_time
 from pathlib import Path
@@ -36,13 +40,22 @@ from common import (
     size_text,
     write_results,
 )
+from sides import MODELS
 
 from headgate.generate import GeneratedUpload, Spec, uploads
+from headgate.generate.spec import DATASETS, FORMATS
 from headgate.project import Project
 
 SIDES = ("hand", "headgate")
 MEASURES = ("session", "build", "cpu", "process")
-GOLD = {"hand": "gold", "headgate": "gold/daily_store_sales"}
+#: What has to be equal in the end: where it stands by hand, and in Headgate's lake.
+GOLD = {
+    "sales": {"gold": "gold/daily_store_sales"},
+    "whole": {f"gold_of/{name}": f"gold/{name}" for name in (
+        "customer_value", "daily_store_sales", "dim_customers", "dim_products", "dim_stores", "fct_orders", "fct_sales",
+        "product_performance",
+    )},
+}  # fmt: skip
 ITEMS = {"hand": "items", "headgate": "silver/transaction_items"}
 FIRST_DAY, DAYS = date(2026, 3, 1), 20
 INCREMENT = 0.02
@@ -68,36 +81,62 @@ def main() -> None:
     options = _options()
     facts = machine()
     with scratch_folder() as folder:
-        project = copy_project(folder / "project", SALES)
-        rows = [row for size in options.size for row in _measure(project, folder, size, options.repeat)]
+        project = _project(folder / "project", options.model)
+        rows = [row for size in options.size for row in _measure(project, folder, size, options)]
     for row in rows:
         _print_parts(row)
     _print_rows(rows)
-    write_results("overhead", rows, _aims(rows), facts)
+    if options.model == "sales":
+        write_results("overhead", rows, _aims(rows), facts)
+    else:
+        write_results("overhead-whole", rows, [], facts, script="overhead")
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=parse_size, action="append", help="landed bytes, such as 500MB; repeatable")
+    parser.add_argument("--model", choices=list(MODELS), default="sales", help="what both sides make [default: sales]")
     parser.add_argument("--repeat", type=int, help="times that each side runs (default: 3, from 100MB on 2)")
     options = parser.parse_args()
     options.size = options.size or [parse_size("10MB")]
     return options
 
 
+def _project(folder: Path, model: str) -> Project:
+    """What is measured: no suites, for the baseline has none."""
+    if model == "sales":
+        return copy_project(folder, SALES)
+    project = copy_project(folder)
+    shutil.rmtree(folder / "conf" / "expectations")
+    return project
+
+
 # --- the data
 
 
-def _batches(folder: Path, size: int) -> list[Batch]:
+def _batches(folder: Path, size: int, model: str) -> list[Batch]:
     """Twenty days, and then a day more with what comes late of the days before."""
     last = FIRST_DAY + timedelta(days=DAYS - 1)
-    past = list(_land_split(folder, uploads(_spec(size, FIRST_DAY, DAYS)), last))
-    more = list(_land_split(folder, uploads(_spec(round(size * INCREMENT), last + timedelta(days=1), 1)), last))
-    landed = {name: [n for told, n in past + more if told == name] for name in ("first build", "increment")}
+    made = _of_sales if model == "sales" else _of_all
+    landed: dict[str, list[int]] = {"first build": [], "increment": []}
+    for name, number in _land_split(folder, made(size, last + timedelta(days=1)), last):
+        landed[name].append(number)
     clocks = {"first build": last + timedelta(days=1), "increment": last + timedelta(days=9)}
     return [
         Batch(name, folder / name, _moment(clocks[name], 0), sum(sizes), len(sizes)) for name, sizes in landed.items()
     ]
+
+
+def _of_sales(size: int, next_day: date) -> Iterator[GeneratedUpload]:
+    yield from uploads(_spec(size, FIRST_DAY, DAYS))
+    yield from uploads(_spec(round(size * INCREMENT), next_day, 1))
+
+
+def _of_all(size: int, _: date) -> Iterator[GeneratedUpload]:
+    """Every dataset, in days of equal size: versions of a customer go on from day to day."""
+    days = DAYS + 1
+    spec = _spec(round(size * days / DAYS), FIRST_DAY, days)
+    yield from uploads(replace(spec, datasets=DATASETS, broken=0))
 
 
 def _spec(size: int, first_day: date, days: int) -> Spec:
@@ -109,7 +148,8 @@ def _land_split(folder: Path, made: Iterable[GeneratedUpload], last: date) -> It
     for upload in made:
         name = "first build" if upload.sent_on <= last else "increment"
         key = f"{upload.key}-again" if upload.kind == "repeat" else upload.key
-        land(folder / name, upload.dataset, upload.store, key, _moment(upload.sent_on, 12), upload.body)
+        land(folder / name, upload.dataset, upload.store, key, _moment(upload.sent_on, 12), upload.body,
+             FORMATS[upload.dataset][1])  # fmt: skip
         yield name, len(upload.body)
 
 
@@ -120,48 +160,49 @@ def _moment(day: date, hour: int) -> datetime:
 # --- the measurement
 
 
-def _measure(project: Project, folder: Path, size: int, repeat: int | None) -> list[dict[str, Any]]:
+def _measure(project: Project, folder: Path, size: int, options: argparse.Namespace) -> list[dict[str, Any]]:
     """The two rows of a size: its first build and its increment."""
     data = folder / f"data-{size}"
-    batches = _batches(data, size)
+    batches = _batches(data, size, options.model)
     runs: list[dict[str, Any]] = []
-    for number in range(repeat or (3 if size < 100_000_000 else 2)):
+    for number in range(options.repeat or (3 if size < 100_000_000 else 2)):
         lakes = {side: folder / f"lake-{size}-{number}-{side}" for side in SIDES}
         for batch in batches:
-            runs += _turn(project, batch, lakes, number)
-            _assert_equal(lakes)
+            runs += _turn(project, batch, lakes, number, options.model)
+            _assert_equal(lakes, GOLD[options.model])
         for lake in lakes.values():
             subprocess.run(["rm", "-rf", str(lake)], check=True)
     return [_row(size, batch, [run for run in runs if run["batch"] == batch.name]) for batch in batches]
 
 
-def _turn(project: Project, batch: Batch, lakes: dict[str, Path], number: int) -> list[dict[str, Any]]:
+def _turn(project: Project, batch: Batch, lakes: dict[str, Path], number: int, model: str) -> list[dict[str, Any]]:
     """Both sides once; which one begins alternates."""
     order = SIDES if number % 2 == 0 else tuple(reversed(SIDES))
     told = []
     for side in order:
         link_tree(batch.folder, lakes[side])
         os.sync()
-        told.append({"side": side, "batch": batch.name, **_run_side(side, project, lakes[side], batch)})
+        told.append({"side": side, "batch": batch.name, **_run_side(side, project, lakes[side], batch, model)})
         print(f"  {size_text(batch.bytes)} {batch.name}, {side}: build {told[-1]['build']:.1f} s", file=sys.stderr)
     return told
 
 
-def _run_side(side: str, project: Project, lake: Path, batch: Batch) -> dict[str, Any]:
+def _run_side(side: str, project: Project, lake: Path, batch: Batch, model: str) -> dict[str, Any]:
     """A side in a fresh process; `process` are the seconds from its start to its end."""
     script = ROOT / "bench" / "sides.py"
     jvm = "small" if batch.bytes <= SMALL_BYTES else "large"
-    arguments = [side, str(project.root), str(lake), batch.clock.isoformat(), jvm]
+    arguments = [side, str(project.root), str(lake), batch.clock.isoformat(), jvm, model]
     started = time.perf_counter()
     done = subprocess.run([sys.executable, str(script), *arguments], stdout=subprocess.PIPE, check=True, cwd=lake)
     return {**json.loads(done.stdout), "process": time.perf_counter() - started}
 
 
-def _assert_equal(lakes: dict[str, Path]) -> None:
+def _assert_equal(lakes: dict[str, Path], gold: dict[str, str]) -> None:
     """Both sides hold the same gold rows, and as many items."""
-    golds = {side: _gold(lakes[side] / GOLD[side]) for side in SIDES}
-    assert golds["hand"] == golds["headgate"], "the two sides' gold tables differ"
-    assert golds["hand"], "gold is empty"
+    for by_hand, by_headgate in gold.items():
+        hand, headgate = _gold(lakes["hand"] / by_hand), _gold(lakes["headgate"] / by_headgate)
+        assert hand == headgate, f"the two sides' {by_headgate} differ: {len(hand)} and {len(headgate)} rows"
+        assert hand, f"{by_headgate} is empty"
     items = {side: _open(lakes[side] / ITEMS[side]).count() for side in SIDES}
     assert items["hand"] == items["headgate"], items
 
@@ -209,7 +250,8 @@ def _print_parts(row: dict[str, Any]) -> None:
     print(f"\nHeadgate, {size_text(row['size'])}, {row['batch']}: where the {total:.1f} s of the build go")
     lines: list[list[Any]] = []
     for table, parts in own.items():
-        lines.append([table, "", *parts["all"], f"{parts['all'][0] / total:.0%}", *hand[table]["all"]])
+        by_hand = hand.get(table, {"all": [None, None]})["all"]
+        lines.append([table, "", *parts["all"], f"{parts['all'][0] / total:.0%}", *by_hand])
         inner = sorted((pair for pair in parts.items() if pair[0] != "all"), key=lambda pair: -pair[1][0])
         shown = [(name, spent) for name, spent in inner if spent[0] > total / 200]
         lines += [["", name, *spent, f"{spent[0] / total:.0%}", None, None] for name, spent in shown]

@@ -106,8 +106,11 @@ def instrument_headgate() -> Timers:
 
 
 def instrument_hand(module: ModuleType) -> Timers:
-    """Wraps the baseline's four steps."""
+    """Wraps the baseline's steps: those of `whole` tell their table, those of `hand` are known by name."""
     timers = Timers()
+    if hasattr(module, "make"):
+        timers.wrap(module, "make", lambda _, table, *__: table)
+        return timers
     for name, table in _BY_HAND.items():
         timers.wrap(module, name, lambda *_, table=table: table)
     return timers

@@ -12,7 +12,7 @@ import struct
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
@@ -32,14 +32,22 @@ _HOP = {"connection", "keep-alive", "transfer-encoding", "expect", "content-leng
 
 
 @contextmanager
-def misbehaving(endpoint: str, share: float, seed: int = 7) -> Iterator[tuple[str, Counter[str]]]:
-    """The address of a proxy to `endpoint` on this machine, and how many requests met which fault ("" is none)."""
+def misbehaving(
+    endpoint: str, share: float, seed: int = 7, *, faults: Mapping[str, int] = FAULTS,
+    among: Callable[[str, str], bool] = lambda method, path: True,
+) -> Iterator[tuple[str, Counter[str]]]:  # fmt: skip
+    """The address of a proxy to `endpoint` on this machine, and how many requests met which fault ("" is none).
+
+    `among` says of a request's method and path whether it may meet one; those that may not are not counted.
+    """
     drawn, met, turn = random.Random(seed), Counter[str](), threading.Lock()  # noqa: S311
 
-    def fault() -> str:
+    def fault(method: str, path: str) -> str:
+        if not among(method, path):
+            return ""
         with turn:
             hit = drawn.random() < share
-            kind = drawn.choices(list(FAULTS), list(FAULTS.values()))[0] if hit else ""
+            kind = drawn.choices(list(faults), list(faults.values()))[0] if hit else ""
             met[kind] += 1
             return kind
 
@@ -68,11 +76,11 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     upstream: str
 
-    def next_fault(self) -> str:
+    def next_fault(self, method: str, path: str) -> str:
         raise NotImplementedError
 
     def _serve(self) -> None:
-        fault, length = self.next_fault(), int(self.headers.get("Content-Length") or 0)
+        fault, length = self.next_fault(self.command, self.path), int(self.headers.get("Content-Length") or 0)
         if fault == "torn body" and length:
             self._tear(length)
             return

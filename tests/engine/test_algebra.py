@@ -11,7 +11,6 @@ import pytest
 from pyspark.sql import SparkSession
 
 from headgate.engine.run import Report
-from headgate.project import Project
 from tests.engine import club_model
 from tests.engine.club import (
     CITIES,
@@ -34,9 +33,8 @@ from tests.engine.club import (
     tables,
     visit,
 )
-from tests.engine.test_history import EVENTS
 from tests.engine.test_position import clean_up_log
-from tests.engine.world import NOON, World, write_project
+from tests.engine.world import NOON, World
 
 pytestmark = pytest.mark.long
 
@@ -410,65 +408,3 @@ def test_a_new_column_waits_where_nothing_is_affected(changed: World) -> None:
     reports = changed.run_well("gold.members")
     assert works(reports, HISTORY) == {HISTORY: ("increment", 0)}
     assert {row.get("more") for row in changed.rows(HISTORY)} == {None}
-
-
-# --- the public example of Lakeflow AUTO CDC for SCD type 1: docs.databricks.com/aws/en/ldp/cdc
-
-USERS = {
-    "conf/environments/local.yaml": "lake: lake\nengine: local\n",
-    "conf/datasets/users.yaml": """
-        apiVersion: v3.1.0
-        kind: DataContract
-        id: users
-        version: 1.0.0
-        team: {name: Tests}
-        schema:
-          - name: users
-            properties:
-              - {name: id, logicalType: integer, required: true, primaryKey: true}
-              - {name: name, logicalType: string}
-              - {name: city, logicalType: string}
-              - {name: operation, logicalType: string}
-              - {name: sequence, logicalType: integer}
-        customProperties:
-          - {property: headgate.format, value: jsonl}
-    """,
-    "jobs/silver/users.py": """
-        from headgate import SOURCE, Changes, Merge, table
-
-        @table(
-            "silver.users",
-            reads={"uploads": Changes("bronze.users")},
-            writes=Merge(["id"], sequence_by="sequence", delete_when="operation = 'DELETE'"),
-        )
-        def users(uploads):
-            '''One row per user.'''
-            return uploads.select("id", "name", "city", "operation", "sequence", SOURCE)
-    """,
-}
-PUBLISHED = [(124, "Raul", "Oaxaca"), (125, "Mercedes", "Guadalajara"), (126, "Lily", "Cancun")]
-
-
-@pytest.fixture(scope="module")
-def users(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    return write_project(tmp_path_factory.mktemp("users"), USERS)
-
-
-@pytest.mark.parametrize(
-    "batches",
-    [
-        [[0, 1, 2, 3, 4, 5, 6, 7]],
-        [[4, 5], [6, 7], [0, 1, 2, 3]],  # the newest first
-        [[7, 0, 5], [3, 1, 6, 2], [4]],
-    ],
-)
-def test_autocdc_example_comes_out_as_published(
-    spark: SparkSession, users: Project, tmp_path: Path, batches: list[list[int]]
-) -> None:
-    world = World(spark, users, tmp_path / "lake")
-    names = ("id", "name", "city", "operation", "sequence")
-    for number, batch in enumerate(batches):
-        events = [dict(zip(names, EVENTS[event], strict=True)) for event in batch]
-        world.records("users", events, key=str(number), at=NOON - timedelta(minutes=number))
-        world.run_well()
-    assert sorted((row["id"], row["name"], row["city"]) for row in world.rows("silver.users")) == PUBLISHED
