@@ -10,13 +10,16 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import obstore
 from obstore.exceptions import NotFoundError
 from obstore.store import ObjectStore
 
 from headgate.environment import Environment, table_path
+
+if TYPE_CHECKING:
+    from headgate.query import Query
 
 #: Operations that leave every row as it was.
 HOUSEKEEPING = frozenset(
@@ -177,23 +180,20 @@ class Ledger:
     def uploads(self, table: str, days: Iterable[str]) -> set[str]:
         """The ids of the uploads that a bronze table has taken in under `days` (`yyyy-mm-dd`)."""
         wanted = ", ".join(f"DATE '{day}'" for day in sorted(days))
-        found = _query(self.open(table), f"SELECT upload FROM t WHERE _state = 'receipt' AND dt IN ({wanted})")
-        return set(found["upload"].to_pylist())
+        query = f"SELECT upload FROM t WHERE _state = 'receipt' AND dt IN ({wanted})"
+        return set(_query(self.open(table)).table(query)["upload"].to_pylist())
 
     def receipts(self, table: str, version: int) -> list[dict[str, Any]]:
         """The uploads that a bronze table held at a version: upload, store, dt, records."""
-        import pyarrow as pa
-
         columns = "upload, store, dt, receipt['records'] AS records"
-        delta = self.open(table, version)
-        return pa.table(_query(delta, f"SELECT {columns} FROM t WHERE _state = 'receipt' ORDER BY upload")).to_pylist()
+        query = f"SELECT {columns} FROM t WHERE _state = 'receipt' ORDER BY upload"
+        return list(_query(self.open(table, version)).rows(query))
 
     def received(self, table: str) -> dict[str, int]:
         """The `records` by all receipts of a table that rejects records, and how many of them are `rejected`."""
         rejected = "sum(_receipt['rejected'] + _receipt['unparsable']) AS rejected"
         query = f"SELECT sum(_receipt['records']) AS records, {rejected} FROM t WHERE _state = 'receipt'"
-        found = _query(self.open(table), query)
-        return {name: found[name].to_pylist()[0] or 0 for name in ("records", "rejected")}
+        return {name: count or 0 for name, count in _query(self.open(table)).row(query).items()}
 
     def live_rows(self, table: str, version: int) -> int:
         """How many live rows a version holds, by the statistics of its files."""
@@ -239,12 +239,12 @@ class Ledger:
         return ""
 
 
-def _query(delta: Any, sql: str) -> Any:
-    """The answer of an SQL query over one table, `t`, in columns."""
+def _query(delta: Any) -> Query:
+    """A table as `t` in SQL."""
     # Not to_pyarrow_table: that imports pandas, which takes longer than the rest of a plan.
-    from deltalake import QueryBuilder
+    from headgate.query import Query
 
-    return QueryBuilder().register("t", delta).execute(sql).read_all()
+    return Query(t=delta)
 
 
 def _is_stale_copy(commit: Commit) -> bool:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from headgate.errors import UsageError
 from headgate.graph import Graph, Node
 from headgate.ledger import Ledger
-from headgate.reconcile.query import Query
+from headgate.query import Query
 
 #: What names the view of a table's rejected records: `quarantine.silver.sales`.
 PREFIX = "quarantine."

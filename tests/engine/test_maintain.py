@@ -7,12 +7,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from headgate import retention
+from headgate import results, retention
 from headgate.engine.maintain import Done, maintain
 from headgate.engine.run import Report
+from headgate.quality import Result
+from headgate.results import Failed
 from headgate.retention import bound_of, upkeep_of
 from tests.engine import model
-from tests.engine.world import World, sale
+from tests.engine.world import NOON, World, sale
 
 pytestmark = pytest.mark.long
 
@@ -63,6 +65,20 @@ def test_runs_go_on_from_the_position_after_maintenance_that_removed_files_and_l
     crowded.upload([sale(1, revised=6, total="16.00")], key="fourth")
     assert works(crowded.run_well()) == {"increment"}
     assert crowded.tables() == model.tables(crowded.sent)
+
+
+def test_what_suites_found_is_compacted_and_goes_on_to_be_recorded(crowded: World) -> None:
+    def record(run: str) -> int:
+        result = Result("a", "expect_x", ("id",), "row", "critical", False, 10, 1).as_dict()
+        return results.record(crowded.environment, [SILVER], [Failed(SILVER, run, NOON, [result])])
+
+    assert [record(run) for run in ("one", "two", "three")] == [1, 1, 1]
+    done = maintained(crowded, results.TABLE, cluster=True)
+    assert (done.files_before, done.files_after) == (3, 1)
+    assert record("four") == 1
+    assert {row["run"] for row in results.newest(crowded.planner().ledger, None).to_pylist()} == {
+        "one", "two", "three", "four"
+    }  # fmt: skip
 
 
 def test_what_a_dependent_has_not_read_yet_is_kept(crowded: World) -> None:

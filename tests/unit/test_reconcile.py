@@ -22,10 +22,10 @@ from headgate.graph import Graph, Node
 from headgate.landing import Upload, hash_of_key
 from headgate.plan import declaration
 from headgate.project import Project
+from headgate.query import Query, passes
 from headgate.reconcile import Check, Finding, Level, Reconciler, landing, records, slices
 from headgate.reconcile.checks import BEHIND, UNREADABLE
 from headgate.reconcile.finding import Kind
-from headgate.reconcile.query import Query, passes
 from headgate.table import Affected, Append, Changes, History, Merge, Read, Replace, Snapshot, Write
 
 NOW = datetime(2026, 3, 10, 12, 30, tzinfo=UTC)
@@ -527,7 +527,7 @@ def test_a_table_whose_source_was_made_anew_is_not_checked(lake: Lake) -> None:
 
 
 def test_values_in_several_passes_are_each_in_one(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("headgate.reconcile.query.PASS_VALUES", 2)
+    monkeypatch.setattr("headgate.query.PASS_VALUES", 2)
     lake.write()
     parts = list(passes(("_key", "day"), 7))
     query = Query(held=DeltaTable(lake.uri(SILVER)))

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import click
 
+from headgate import results
 from headgate.cli.options import Target, print_json, target_options
 from headgate.cli.output import print_table, progress
 from headgate.cli.selection import selected, selection_options
@@ -27,10 +28,13 @@ def command(
 ) -> None:
     """Compact small files, and remove files and logs that neither dependents nor time travel need.
 
-    No row changes: it is no work for the tables that read a maintained one.
+    No row changes: it is no work for the tables that read a maintained one. Without --select quality.results is
+    maintained too.
     """
     graph, ledger, now = load_graph(target.project), Ledger(target.environment), datetime.now(UTC)
-    names = [name for name in selected(target.environment, graph, selectors, exclude) if ledger.open(name) is not None]
+    names = selected(target.environment, graph, selectors, exclude)
+    names += [] if selectors else [results.TABLE]
+    names = [name for name in names if ledger.open(name) is not None]
     if dry_run:
         _show_plan(target, ledger, graph, names, now)
         return

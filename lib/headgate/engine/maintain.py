@@ -74,7 +74,8 @@ def _compact(session: SparkSession, ledger: Ledger, graph: Graph, head: Head, cl
 
 def _keys(graph: Graph, table: str) -> list[str]:
     """The columns by which rows are looked up, where they are not folders already. Merge looks by `_key`."""
-    writes = graph.node(table).writes
+    node = graph.nodes.get(table)  # quality.results is none of the graph
+    writes = node.writes if node else None
     if isinstance(writes, Merge):
         return ["_key"]
     by = slices_of(writes) if writes else ()

@@ -18,8 +18,8 @@ from obstore.store import ObjectStore
 
 from headgate.landing import Upload, head_of, list_below, parse_path, parse_upload_id
 from headgate.plan import Planner
+from headgate.query import Query
 from headgate.reconcile.finding import Check, Kind, Level, Tally
-from headgate.reconcile.query import Query
 
 NAME = "landing and bronze"
 

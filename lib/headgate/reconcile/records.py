@@ -15,9 +15,9 @@ import pyarrow.compute as pc
 from headgate.graph import Node
 from headgate.landing import parse_upload_id
 from headgate.ledger import Ledger
+from headgate.query import Query, passes
 from headgate.reconcile.finding import Check, Finding, Kind, Level, NotChecked, Tally
 from headgate.reconcile.position import sources_as_read
-from headgate.reconcile.query import Query, passes
 from headgate.table import Append
 
 NAME = "bronze and records"

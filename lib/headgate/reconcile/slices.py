@@ -11,9 +11,9 @@ from typing import Any
 
 from headgate.graph import Node
 from headgate.ledger import Ledger
+from headgate.query import Query, live, passes, quoted
 from headgate.reconcile.finding import Check, Kind, Level, NotChecked, Tally
 from headgate.reconcile.position import sources_as_read
-from headgate.reconcile.query import Query, live, passes, quoted
 from headgate.table import Affected, slices_of, unique_keys
 
 NAME = "sources and slices"
