@@ -219,7 +219,8 @@ class Chaos:
         """Run after run; most are killed in the middle, while there are kills left for them."""
         drawn = random.Random(f"{self.options.seed}/runs/{number}")  # noqa: S311
         while self.left(*Kind) or (self.waiting and not self.over):
-            doomed = self.left(Kind.RUN) > 0 and drawn.random() < DOOMED
+            # Once all is sent none is spared: a run that finds nothing to do is over before it is killed.
+            doomed = self.left(Kind.RUN) > 0 and (not self.waiting or drawn.random() < DOOMED)
             life = drawn.uniform(*LIFE) if doomed else None
             ended = self.processes.run(life, until=lambda: self.over)
             self.told.runs[ended] += 1
