@@ -42,7 +42,8 @@ test-cluster: $(READY) ## Spark on a cluster of processes, whose workers and dri
 
 # What holds on a folder has to hold on S3: these run in make test, and the same on each server.
 S3_TESTS := tests/s3 tests/engine/test_resume.py tests/engine/test_race.py tests/engine/test_order.py \
-  tests/engine/test_slices.py tests/engine/test_gate.py tests/engine/test_maintain.py tests/engine/test_rollback.py
+  tests/engine/test_slices.py tests/engine/test_gate.py tests/engine/test_maintain.py tests/engine/test_rollback.py \
+  tests/engine/test_position.py
 
 LAKES := versitygw moto
 

@@ -149,7 +149,8 @@ def write_results(
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n")
     print(f"\n{facts['cores']} cores, {facts['memory_gb']} GB, load {facts['load'][0]} -> {facts['load'][1]}")
-    print_table(["aim", "value", "wanted", ""], [[a.name, _shown(a.value), a.aim, _verdict(a)] for a in aims])
+    if aims:
+        print_table(["aim", "value", "wanted", ""], [[a.name, _shown(a.value), a.aim, _verdict(a)] for a in aims])
 
 
 def _verdict(aim: Aim) -> str:

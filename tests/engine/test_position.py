@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
+import obstore
 import pyarrow as pa
 import pytest
-from deltalake import DeltaTable, write_deltalake
+from deltalake import write_deltalake
 from pyspark.sql import SparkSession
 
+from headgate.environment import table_path
 from tests.engine import model
 from tests.engine.world import World, sale
 
@@ -21,20 +22,20 @@ THIRD = [sale(3, day=5, revised=1, total="31.00"), sale(5, day=3, revised=1, ite
 
 def clean_up_log(world: World, table: str) -> None:
     """What Delta's own clean-up does once a checkpoint is there: the commits before it go."""
-    delta = DeltaTable(world.path(table))
-    delta.create_checkpoint()
-    for commit in (Path(world.path(table)) / "_delta_log").glob("*.json"):
-        if int(commit.stem) < delta.version():
-            commit.unlink()
+    world.planner().ledger.open(table).create_checkpoint()
+    older = [f"{table_path(table)}/_delta_log/{version:020}.json" for version in world.logs(table)[:-1]]
+    obstore.delete(world.environment.object_store(), older)
 
 
 @pytest.fixture
 def vacuumed_at_once(spark: SparkSession) -> Iterator[None]:
-    """VACUUM may take away all that the newest version does not need."""
-    check = "spark.databricks.delta.retentionDurationCheck.enabled"
-    spark.conf.set(check, "false")
+    """VACUUM may take away all that the newest version does not need, and is in the log wherever the lake is."""
+    settings = {"retentionDurationCheck.enabled": "false", "vacuum.logging.enabled": "true"}
+    for name, value in settings.items():
+        spark.conf.set(f"spark.databricks.delta.{name}", value)
     yield
-    spark.conf.unset(check)
+    for name in settings:
+        spark.conf.unset(f"spark.databricks.delta.{name}")
 
 
 def set_property(world: World, table: str) -> None:
@@ -104,7 +105,8 @@ def test_a_restore_between_plan_and_commit_voids_the_position(grown: World) -> N
 
 def test_a_delta_table_of_others_in_the_way_is_refused_and_left_as_it_is(world: World) -> None:
     world.upload([sale(1)], key="first")
-    write_deltalake(world.path(SILVER), pa.table({"theirs": [1]}))
+    options = world.planner().ledger.storage_options
+    write_deltalake(world.path(SILVER), pa.table({"theirs": [1]}), storage_options=options)
     report = world.run()[SILVER]
     assert report.status == "failed"
     assert "a Delta table that Headgate did not write" in report.reason

@@ -43,6 +43,8 @@ def maintain(
     """Compacts a table where that pays (all of it, sorted by its keys, with `cluster`), and removes what can go."""
     session = session.newSession()
     session.conf.set("spark.databricks.delta.retentionDurationCheck.enabled", "false")
+    # On S3 Delta leaves it out by default, because its own LogStore could lose another's commit there: ours cannot.
+    session.conf.set("spark.databricks.delta.vacuum.logging.enabled", "true")
     skipped = ""
     if upkeep.crowded or cluster:
         skipped = _compact(session, ledger, graph, upkeep.head, cluster)
