@@ -376,6 +376,9 @@ def _check_kwargs(document: Document, trail: Trail) -> Iterator[Problem]:
     mostly = kwargs.get("mostly", 1)
     if not 0 <= mostly <= 1:
         yield document.problem((*trail, "mostly"), f"{mostly} is no share", "give a number from 0 to 1, such as 0.95")
+    if kwargs.get("column_index") == 0:
+        what = "0 is no place to GX: the column would pass anywhere"
+        yield document.problem((*trail, "column_index"), what, "use expect_table_columns_to_match_ordered_list")
     yield from _check_quantiles(document, (*trail, "quantile_ranges"))
     yield from _check_condition(document, (*trail, "row_condition"))
 

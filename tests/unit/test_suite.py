@@ -182,6 +182,7 @@ def test_json_that_is_no_yaml_is_read_as_json(project):
         (one("expect_table_row_count_to_be_between", max_value="9"), '"9" is not a whole number or null'),
         (one("expect_table_columns_to_match_set", exact_match=False), "has no `column_set`"),
         (one("expect_table_columns_to_match_ordered_list", column_list=None), "column_list: nothing is not a list"),
+        (one("expect_column_to_exist", column="a", column_index=0), "column_index: 0 is no place to GX"),
         (one("expect_column_kl_divergence_to_be_less_than", column="a"), "has no `partition_object` and `threshold`"),
         (
             one(
