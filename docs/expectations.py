@@ -39,7 +39,15 @@ _BATCH = {
     "expect_column_values_to_match_json_schema": "raises on text that is no JSON: reject that by "
     "expect_column_values_to_be_json_parseable",
 }
+#: What GX takes as optional, though nothing fails without it.
+_NEEDED = {"column_list", "column_set", "type_list", "partition_object", "threshold"}
+#: Where GX takes times as bounds of what is always a number.
+_NUMBERS = {
+    f"expect_{what}_to_be_between"
+    for what in ("column_mean", "column_median", "column_sum", "table_column_count", "table_row_count")
+}
 _TYPE_ONLY = "GX looks at the column's type alone on Spark, and ignores this"
+_UNUSED = "GX does nothing with it: give a threshold"
 _DROPPED = "GX drops it for this expectation: it would judge every row"
 _SAMPLES: dict[str, Any] = {
     "column": "a", "column_A": "a", "column_B": "b", "column_list": ["a", "b"], "value_set": [1],
@@ -88,7 +96,9 @@ def _entry(name: str, kind: Any) -> dict[str, Any]:
     kwargs = {field: _schema(value.outer_type_) for field, value in fields.items() if field not in ignored}
     for field, value in fields.items():
         if field in kwargs and value.allow_none:
-            kwargs[field] = _or_null(kwargs[field])
+            kwargs[field] = _without(kwargs[field], "null") if field in _NEEDED else _or_null(kwargs[field])
+    for bound in ("min_value", "max_value") if name in _NUMBERS else ():
+        kwargs[bound] = _without(kwargs[bound], "string")
     if "condition_parser" in kwargs:
         kwargs["condition_parser"]["enum"].remove("pandas")
     if kwargs.get("ignore_row_if") == {"type": "string"}:
@@ -96,7 +106,7 @@ def _entry(name: str, kind: Any) -> dict[str, Any]:
     entry = {
         "kind": "row" if _looks_at_its_own_row(name, kind, needed) else "batch",
         "columns": [field for field in kwargs if re.match("column(_A|_B|_list)?$", field) and "table" not in name],
-        "required": [field for field, value in fields.items() if value.required],
+        "required": [field for field, value in fields.items() if value.required or field in _NEEDED],
         "kwargs": kwargs,
     }
     if _BATCH.get(name):
@@ -151,7 +161,7 @@ def _ignored(kind: Any, needed: set[str], fields: dict[str, Any]) -> dict[str, s
     from great_expectations.expectations.registry import _registered_metrics
 
     if not getattr(kind, "map_metric", None):
-        return {}
+        return {bound: _UNUSED for bound in ("min_value", "max_value") if bound in fields and "threshold" in fields}
     condition = f"{kind.map_metric}.condition"
     if condition not in needed:
         return {name: _TYPE_ONLY for name in ("mostly", "row_condition", "condition_parser") if name in fields}
@@ -192,6 +202,12 @@ def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
         return {"enum": [*(value for value in schema["enum"] if value is not None), None]}
     kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
     return {**schema, "type": [*(kind for kind in kinds if kind != "null"), "null"]}
+
+
+def _without(schema: dict[str, Any], kind: str) -> dict[str, Any]:
+    kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    kept = [one for one in kinds if one != kind]
+    return {**schema, "type": kept[0] if len(kept) == 1 else kept}
 
 
 # --- the files

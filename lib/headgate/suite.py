@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
+from math import isfinite
 from pathlib import Path
 from string import Formatter
 from typing import Any
@@ -252,7 +253,7 @@ def _number(value: Any) -> Any:
 def _read(path: Path, table: str, file: str, tables: Collection[str]) -> Suite:
     """The suite at `path`. Raises Invalid with every problem of the file."""
     document = _load(path, file)
-    _raise(check(document, _schema_of(document.value), _explain))
+    _raise(_check_form(document))
     found = _expectations(document)
     problems = [*_check_name(document, table), *_check_expectations(document), *_check_twice(document, found)]
     _raise([*problems, *(problem for one in found for problem in _check_query(one, tables))])
@@ -269,7 +270,7 @@ def _load(path: Path, file: str) -> Document:
     """The JSON file at `path`, and the places of what is in it: those are read as YAML, of which JSON is a part."""
     try:
         text = path.read_text()
-        value = json.loads(text, parse_constant=_no_number)
+        value = json.loads(text)
     except OSError as error:
         raise Invalid([Problem(Place(file), "", f"cannot be read: {error.strerror}")]) from error
     except json.JSONDecodeError as error:
@@ -278,10 +279,6 @@ def _load(path: Path, file: str) -> Document:
         raise Invalid([Problem(Place(file), "", f"not JSON: {error}")]) from error
     # YAML knows neither tabs between values nor all escapes of JSON.
     return Document(file, value, parse_document(_ESCAPE.sub("__", text.replace("\t", " ")), file).places)
-
-
-def _no_number(name: str) -> None:
-    raise ValueError(f"{name} is no number")
 
 
 @cache
@@ -341,23 +338,57 @@ def _check_expectations(document: Document) -> Iterator[Problem]:
             yield from _check_meaning(document, trail, entry["kind"])
 
 
+def _check_form(document: Document) -> list[Problem]:
+    """Values that no key takes, and what the schema says of the others."""
+    values = [*_check_numbers(document), *_check_parameters(document)]
+    told = {problem.trail for problem in values}
+    by_schema = check(document, _schema_of(document.value), _explain)
+    return [*values, *(problem for problem in by_schema if problem.trail not in told)]
+
+
+def _check_numbers(document: Document) -> Iterator[Problem]:
+    """Python reads NaN, Infinity and 1e999, and JSON has none of them."""
+    for trail in document.places:
+        value = document.at(trail)
+        if isinstance(value, float) and not isfinite(value):
+            yield document.problem(trail, f"{json.dumps(value)} is no number", "give a finite one")
+
+
+def _check_parameters(document: Document) -> Iterator[Problem]:
+    for trail in document.places:
+        if trail[-1:] == ("$PARAMETER",) and trail[2:3] == ("kwargs",):
+            what = "is a suite parameter, and nobody gives it a value"
+            yield document.problem(trail[:-1], what, "write the value")
+
+
 def _check_kwargs(document: Document, trail: Trail) -> Iterator[Problem]:
     kwargs = document.at(trail)
-    for name, value in kwargs.items():
-        if isinstance(value, dict) and "$PARAMETER" in value:
-            what = "is a suite parameter, and nobody gives it a value"
-            yield document.problem((*trail, name), what, "write the value")
     least, most, kind = kwargs.get("min_value"), kwargs.get("max_value"), document.at(trail[:-1])["type"]
     if kind.endswith("_between") and "min_value" in _known()[kind]["kwargs"] and least is None and most is None:
         yield document.problem(trail, "has neither min_value nor max_value: nothing would fail", "give one, or both")
+    for name, value in (("min_value", least), ("max_value", most)):
+        if isinstance(value, str) and not _is_time(value):
+            what = f"{json.dumps(value, ensure_ascii=False)} is no date and no time"
+            yield document.problem((*trail, name), what, 'give a number, or a date or time such as "2026-01-31"')
     if _inverted(least, most):
         what = f"min_value {json.dumps(least)} is more than max_value {json.dumps(most)}: no value is between"
         yield document.problem((*trail, "min_value"), what, "give them the other way round")
     mostly = kwargs.get("mostly", 1)
     if not 0 <= mostly <= 1:
         yield document.problem((*trail, "mostly"), f"{mostly} is no share", "give a number from 0 to 1, such as 0.95")
+    if kwargs.get("column_index") == 0:
+        what = "0 is no place to GX: the column would pass anywhere"
+        yield document.problem((*trail, "column_index"), what, "use expect_table_columns_to_match_ordered_list")
     yield from _check_quantiles(document, (*trail, "quantile_ranges"))
     yield from _check_condition(document, (*trail, "row_condition"))
+
+
+def _is_time(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _inverted(least: Any, most: Any) -> bool:
@@ -409,7 +440,7 @@ def _check_condition(document: Document, trail: Trail) -> Iterator[Problem]:
         if not condition.strip():
             yield document.problem(trail, "is empty", "remove it, or write a condition")
         return
-    if not isinstance(condition, dict) or "$PARAMETER" in condition:
+    if not isinstance(condition, dict):
         return
     kind = condition.get("type")
     if kind in ("and", "or"):

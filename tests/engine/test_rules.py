@@ -222,6 +222,22 @@ def test_a_batch_expectation_that_cannot_be_judged_is_named_among_others(sales, 
         judge_batch(suite, sales, {})
 
 
+@pytest.mark.parametrize(
+    ("beside", "said"),
+    [
+        ({"internal_weight_holdout": 0.1}, "Internal weight holdout cannot be used"),  # by GX's validation
+        ({"partition_object": {}}, "Invalid partition_object"),  # by what it asks of a frame
+        ({"tail_weight_holdout": 2}, r"tail_weight_holdout: ensure this value is less than or equal to 1\n"),
+    ],
+)
+def test_whatever_gx_raises_of_a_batch_expectation_names_it(sales, suite_of, beside, said):
+    shares = {"values": ["a", "b", "c"], "weights": [0.25, 0.5, 0.25]}
+    kwargs = {"column": "store", "partition_object": shares, "threshold": 0.1, **beside}
+    with pytest.raises(SuiteError, match=rf"less_than\(store\).*{said}") as caught:
+        judge_batch(suite_of(one("expect_column_kl_divergence_to_be_less_than", **kwargs)), sales, {})
+    assert "conf/expectations/silver/sales.json:1" in str(caught.value)
+
+
 def test_gx_takes_no_field_of_a_struct_for_some_aggregates(sales, suite_of):
     suite = suite_of(one("expect_column_mean_to_be_between", column="of.quantity", min_value=0))
     with pytest.raises(SuiteError, match="cannot be judged"):
@@ -242,6 +258,13 @@ def test_results_say_what_was_judged_what_failed_and_what_was_seen(sales, suite_
     assert (unique.kind, unique.severity, unique.columns) == ("batch", "critical", ("quantity",))
     assert (count.success, count.judged, count.unexpected, count.observed) == (False, None, None, "5")
     assert (total.success, total.observed) == (True, "7.0")
+
+
+def test_two_expectations_on_one_column_have_their_own_quantiles(sales, suite_of):
+    quantiles = "expect_column_quantile_values_to_be_between"
+    ranges = [{"quantiles": [at], "value_ranges": [[value, value]]} for at, value in ((0.0, -2), (1.0, 7))]
+    suite = suite_of(*(one(quantiles, column="quantity", quantile_ranges=range_) for range_ in ranges))
+    assert [found.success for found in judge_batch(suite, sales, {})] == [True, True]
 
 
 def test_a_suite_without_batch_expectations_opens_no_frame(sales, suite_of, monkeypatch):

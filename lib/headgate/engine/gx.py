@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -85,7 +86,7 @@ class GxFrame:
         Raises SuiteError where GX cannot judge one.
         """
         asked = [_as_gx(expectation) for expectation in expectations]
-        needed = [self._needed(one, _COUNTS) for one in asked]
+        needed = [self._needed(*both, _COUNTS) for both in zip(expectations, asked, strict=True)]
         metrics = self._resolved(list(zip(expectations, (list(need.values()) for need in needed), strict=True)))
         judged = zip(expectations, asked, needed, strict=True)
         return [self._found(expectation, one, need, metrics) for expectation, one, need in judged]
@@ -93,22 +94,30 @@ class GxFrame:
     def _found(self, expectation: Expectation, asked: Any, needed: dict[str, Any], metrics: dict[Any, Any]) -> Found:
         values = {name: metrics[metric.id] for name, metric in needed.items()}
         shown = _ROWS_SHOWN if expectation.type == QUERY else _SHOWN
-        verdict = asked._build_evr(asked._validate(values, copy.deepcopy(shown), self._engine))
+        with _refusing(expectation):
+            verdict = asked._build_evr(asked._validate(values, copy.deepcopy(shown), self._engine))
         result = dict(verdict.result or {})
         return Found(bool(verdict.success), result, self._examples(expectation, asked, result))
 
     def _examples(self, expectation: Expectation, asked: Any, result: dict[str, Any]) -> list[Any]:
         """Some values that failed. Those of a map expectation cost a job: they are looked for where one failed."""
         listed = result.get("partial_unexpected_list") or result.get("details", {}).get("unexpected_rows")
-        metric = self._needed(asked, _SHOWN).get(f"{getattr(asked, 'map_metric', None)}.unexpected_values")
+        metric = self._needed(expectation, asked, _SHOWN).get(f"{getattr(asked, 'map_metric', None)}.unexpected_values")
         if not listed and metric is not None and result.get("unexpected_count"):
             listed = self._resolved([(expectation, [metric])])[metric.id]
         return list(listed or [])[:MOST_EXAMPLES]
 
-    def _needed(self, asked: Any, shown: dict[str, Any]) -> dict[str, Any]:
+    def _needed(self, expectation: Expectation, asked: Any, shown: dict[str, Any]) -> dict[str, Any]:
         """The metrics that an expectation is judged by, by name."""
-        needed = asked.get_validation_dependencies(self._engine, copy.deepcopy(shown))
-        return dict(needed.metric_configurations)
+        from great_expectations.validator.metric_configuration import MetricConfiguration
+
+        with _refusing(expectation):
+            needed = asked.get_validation_dependencies(self._engine, copy.deepcopy(shown)).metric_configurations
+        # Made anew, as GX gives quantiles to a metric that has its id: two expectations would share the first's values.
+        return {
+            name: MetricConfiguration(metric.metric_name, metric.metric_domain_kwargs, metric.metric_value_kwargs)
+            for name, metric in needed.items()
+        }
 
     def _resolved(self, needed: list[tuple[Expectation, list[Any]]]) -> dict[Any, Any]:
         """The values of metrics, by their id. Raises SuiteError that names the expectation whose metrics have none."""
@@ -138,6 +147,15 @@ class GxFrame:
         return F.coalesce(F.expr(self._engine.condition_to_filter_clause(condition)), F.lit(False))
 
 
+@contextmanager
+def _refusing(expectation: Expectation) -> Iterator[None]:
+    """Whatever GX's own code of an expectation raises is a SuiteError."""
+    try:
+        yield
+    except Exception as error:
+        raise refused(expectation, error) from error
+
+
 def refused(expectation: Expectation, error: Exception) -> SuiteError:
     """What to say of an expectation that GX or Spark cannot judge."""
     told = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
@@ -154,7 +172,9 @@ def _as_gx(expectation: Expectation) -> Any:
     try:
         return ExpectationConfiguration(expectation.type, copy.deepcopy(dict(expectation.kwargs))).to_domain_obj()
     except ValidationError as error:
-        told = "; ".join(str(one["msg"]) for one in error.errors())
+        # Of a kwarg of several types there is one for each type.
+        first = {str(one["loc"][0]): str(one["msg"]) for one in reversed(error.errors())}
+        told = "; ".join(said if name == "__root__" else f"{name}: {said}" for name, said in first.items())
         raise SuiteError(f"{expectation.name}: {told}", where=expectation.place, fix="correct its kwargs") from error
     except GreatExpectationsError as error:
         raise refused(expectation, error) from error
