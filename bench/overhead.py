@@ -25,6 +25,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import pyarrow as pa
 from common import (
     ROOT,
     SALES,
@@ -148,8 +149,8 @@ def _land_split(folder: Path, made: Iterable[GeneratedUpload], last: date) -> It
     for upload in made:
         name = "first build" if upload.sent_on <= last else "increment"
         key = f"{upload.key}-again" if upload.kind == "repeat" else upload.key
-        land(folder / name, upload.dataset, upload.store, key, _moment(upload.sent_on, 12), upload.body,
-             FORMATS[upload.dataset][1])  # fmt: skip
+        at, suffix = _moment(upload.sent_on, 12), FORMATS[upload.dataset][1]
+        land(folder / name, upload.dataset, upload.store, key, at, upload.body, suffix)
         yield name, len(upload.body)
 
 
@@ -201,15 +202,18 @@ def _assert_equal(lakes: dict[str, Path], gold: dict[str, str]) -> None:
     """Both sides hold the same gold rows, and as many items."""
     for by_hand, by_headgate in gold.items():
         hand, headgate = _gold(lakes["hand"] / by_hand), _gold(lakes["headgate"] / by_headgate)
-        assert hand == headgate, f"the two sides' {by_headgate} differ: {len(hand)} and {len(headgate)} rows"
-        assert hand, f"{by_headgate} is empty"
+        told = f"the two sides' {by_headgate} differ: {len(hand)} and {len(headgate)} rows"
+        assert hand.cast(headgate.schema).equals(headgate), told
+        assert len(hand), f"{by_headgate} is empty"
     items = {side: _open(lakes[side] / ITEMS[side]).count() for side in SIDES}
     assert items["hand"] == items["headgate"], items
 
 
-def _gold(path: Path) -> list[str]:
-    rows = _open(path).to_pyarrow_table().to_pylist()
-    return sorted(str(sorted((name, value) for name, value in row.items() if name[0] != "_")) for row in rows)
+def _gold(path: Path) -> pa.Table:
+    """A table's business columns, its rows in the order of all of them."""
+    table = _open(path).to_pyarrow_dataset().to_table()
+    names = sorted(name for name in table.column_names if not name.startswith("_"))
+    return table.select(names).sort_by([(name, "ascending") for name in names])
 
 
 def _open(path: Path) -> Any:

@@ -33,6 +33,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """What tests recorded as `tried`, in whichever process they ran; and where the lakes were."""
+    for report in terminalreporter.getreports(""):  # of the teardowns, where a test tells it
+        for name, value in report.user_properties:
+            if name == "tried":
+                terminalreporter.write_line(f"{report.nodeid.rpartition('::')[2]}: {value}")
     counts = (f"{len(terminalreporter.getreports(what))} {what}" for what in ("passed", "failed", "skipped"))
     if config.getoption("--lake") != "folder":
         terminalreporter.write_line(f"lake {config.getoption('--lake')}: {', '.join(counts)}")

@@ -110,19 +110,22 @@ EVERYTHING: tuple[bool, list[Step]] = (True, [
 
 @dataclass
 class Tried:
-    """What the file has tried, told at its end."""
+    """What was tried."""
 
     histories: int = 0
     steps: Counter[str] = field(default_factory=Counter)
 
+    def __str__(self) -> str:
+        told = ", ".join(f"{count} {name}" for name, count in sorted(self.steps.items()))
+        return f"{self.histories} histories, {self.steps.total()} steps: {told}"
 
-@pytest.fixture(scope="module")
-def tried(request: pytest.FixtureRequest) -> Iterator[Tried]:
+
+@pytest.fixture
+def tried(record_property: Callable[[str, object], None]) -> Iterator[Tried]:
+    """What a test tried, told when all tests have ended."""
     found = Tried()
     yield found
-    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
-    told = ", ".join(f"{count} {name}" for name, count in sorted(found.steps.items()))
-    reporter.write_line(f"\n{found.histories} histories, {found.steps.total()} steps: {told}")
+    record_property("tried", str(found))
 
 
 @pytest.fixture(scope="module")
