@@ -16,93 +16,87 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
+from headgate.engine.reads import live
 from tests.engine.test_history import EVENTS, PUBLISHED
 from tests.engine.world import NOON, World, write_project
 
 pytestmark = pytest.mark.long
 
 CURRENT = [(124, "Raul", "Oaxaca"), (125, "Mercedes", "Guadalajara"), (126, "Lily", "Cancun")]
-HISTORIES = {"gold.history": PUBLISHED[None], "gold.names": PUBLISHED["name",]}
+#: The tables of SCD type 2, and the columns whose changes they track.
+HISTORIES = {"history": None, "names": ["name"]}
 
-USERS = {
+GOLD = """
+    from headgate import Affected, History, table
+
+    @table(
+        "gold.{name}",
+        reads={{"versions": Affected("silver.versions", by=["order", "id"])}},
+        writes=History(
+            ["order", "id"], sequence_by="sequence", track={track}, delete_when="operation = 'DELETE'"
+        ),
+    )
+    def {name}(versions):
+        '''One row per user and time in which nothing that is tracked changed: SCD type 2.'''
+        return versions.select("order", "id", "name", "city", "operation", "sequence")
+"""
+
+CONTRACT = """
+    apiVersion: v3.1.0
+    kind: DataContract
+    id: {name}
+    version: 1.0.0
+    team: {{name: Tests}}
+    schema:
+      - name: {name}
+        properties:
+          - {{name: order, logicalType: integer, required: true, primaryKey: true}}
+          - {{name: id, logicalType: integer, required: true, primaryKey: true, primaryKeyPosition: 2}}
+          - {{name: name, logicalType: string}}
+          - {{name: city, logicalType: string}}
+          - {{name: operation, logicalType: string}}
+          - {{name: sequence, logicalType: integer, required: true}}
+    customProperties:
+      - {{property: headgate.format, value: jsonl}}
+"""
+SILVER = """
+    from headgate import SOURCE, Changes, Merge, table
+
+    @table("silver.{name}", reads={{"uploads": Changes("bronze.{name}")}}, writes={writes})
+    def {name}(uploads):
+        '''One row per user as it is now, or per event.'''
+        return uploads.select("order", "id", "name", "city", "operation", "sequence", SOURCE)
+"""
+#: What is sent is sent to both: SCD type 1, and every version for SCD type 2.
+MERGES = {
+    "users": """Merge(["order", "id"], sequence_by="sequence", delete_when="operation = 'DELETE'")""",
+    "versions": """Merge(["order", "id", "sequence"])""",
+}
+PROJECT = {
     "conf/environments/local.yaml": "lake: lake\nengine: local\n",
-    "conf/datasets/users.yaml": """
-        apiVersion: v3.1.0
-        kind: DataContract
-        id: users
-        version: 1.0.0
-        team: {name: Tests}
-        schema:
-          - name: users
-            properties:
-              - {name: order, logicalType: integer, required: true, primaryKey: true}
-              - {name: id, logicalType: integer, required: true, primaryKey: true, primaryKeyPosition: 2}
-              - {name: name, logicalType: string}
-              - {name: city, logicalType: string}
-              - {name: operation, logicalType: string}
-              - {name: sequence, logicalType: integer, required: true}
-        customProperties:
-          - {property: headgate.format, value: jsonl}
-    """,
-    "jobs/silver/users.py": """
-        from headgate import SOURCE, Changes, Merge, table
-
-        DELETED = "operation = 'DELETE'"
-        COLUMNS = ("order", "id", "name", "city", "operation", "sequence", SOURCE)
-
-        @table(
-            "silver.users",
-            reads={"uploads": Changes("bronze.users")},
-            writes=Merge(["order", "id"], sequence_by="sequence", delete_when=DELETED),
-        )
-        def users(uploads):
-            '''One row per user, as it is now: SCD type 1.'''
-            return uploads.select(*COLUMNS)
-
-        @table(
-            "silver.versions",
-            reads={"uploads": Changes("bronze.users")},
-            writes=Merge(["order", "id", "sequence"]),
-        )
-        def versions(uploads):
-            '''One row per event.'''
-            return uploads.select(*COLUMNS)
-    """,
-    "jobs/gold/history.py": """
-        from headgate import Affected, History, table
-
-        KEYS = ["order", "id"]
-        READS = {"versions": Affected("silver.versions", by=KEYS)}
-        HOW = {"keys": KEYS, "sequence_by": "sequence", "delete_when": "operation = 'DELETE'"}
-
-        @table("gold.history", reads=READS, writes=History(**HOW))
-        def history(versions):
-            '''One row per user and time in which nothing changed: SCD type 2.'''
-            return versions.drop("_source")
-
-        @table("gold.names", reads=READS, writes=History(**HOW, track=["name"]))
-        def names(versions):
-            '''One row per user and time in which its name was the same.'''
-            return versions.drop("_source")
-    """,
+    **{f"conf/datasets/{name}.yaml": CONTRACT.format(name=name) for name in MERGES},
+    **{f"jobs/silver/{name}.py": SILVER.format(name=name, writes=writes) for name, writes in MERGES.items()},
+    **{f"jobs/gold/{name}.py": GOLD.format(name=name, track=track) for name, track in HISTORIES.items()},
 }
 
 
 def test_every_order_and_batching_of_the_events_gives_the_published_tables(
     spark: SparkSession, tmp_path: Path
 ) -> None:
-    world = World(spark, write_project(tmp_path / "users", USERS), tmp_path / "lake")
+    world = World(spark, write_project(tmp_path / "project", PROJECT), tmp_path / "lake")
     uploads: list[list[dict[str, Any]]] = [[] for _ in EVENTS]
     for number, order in enumerate(permutations(EVENTS)):
         for event, batch in zip(order, batching(number, len(EVENTS)), strict=True):
             uploads[batch].append({"order": number, **dict(zip(NAMES, event, strict=True))})
     for number, events in enumerate(uploads):
-        world.records("users", events, key=str(number), at=NOON + timedelta(minutes=number))
+        for dataset in MERGES:
+            world.records(dataset, events, key=str(number), at=NOON + timedelta(minutes=number))
         world.run_well()
     assert tables_by_order(world, "silver.users", ("id", "name", "city")) == {tuple(CURRENT): 40_320}
-    for table, published in HISTORIES.items():
+    for name, track in HISTORIES.items():
+        published = tuple(PUBLISHED[tuple(track) if track else None])
         columns = ("id", "name", "city", "valid_from", "valid_to")
-        assert tables_by_order(world, table, columns) == {tuple(published): 40_320}, table
+        assert tables_by_order(world, f"gold.{name}", columns) == {published: 40_320}, name
 
 
 NAMES = ("id", "name", "city", "operation", "sequence")
@@ -118,7 +112,7 @@ def batching(number: int, events: int) -> Iterator[int]:
 
 def tables_by_order(world: World, table: str, columns: Sequence[str]) -> dict[tuple[Any, ...], int]:
     """How many orders have which rows."""
-    rows = world.spark.read.format("delta").load(world.path(table)).filter("_state = 'live'")
+    rows = live(world.spark.read.format("delta").load(world.path(table)))
     by_order = rows.groupBy("order").agg(F.sort_array(F.collect_list(F.struct(*columns))).alias("rows"))
     distinct = by_order.groupBy("rows").count().collect()
     return {tuple(sorted(map(tuple, found["rows"]))): found["count"] for found in distinct}
