@@ -103,6 +103,7 @@ def test_every_version_within_promised_time_travel_is_kept(crowded: World) -> No
     assert all(crowded.holds(file) for files in before for file in files)
 
 
+@pytest.mark.s3
 def test_a_run_that_commits_while_a_table_is_compacted_wins(crowded: World) -> None:
     """The copy of a position that another commit overtook does not count."""
     ledger = crowded.planner().ledger
