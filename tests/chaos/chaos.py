@@ -160,7 +160,8 @@ class Chaos:
 
     def left(self, *kinds: Kind) -> int:
         """How many kills of these kinds are still to be done; none when the time is over."""
-        wanted = sum(self.kinds[kind] for kind in kinds) - sum(self.told.kills[kind] for kind in kinds)
+        # Of two runs at a time both may be killed where one more was wanted.
+        wanted = sum(max(0, self.kinds[kind] - self.told.kills[kind]) for kind in kinds)
         return 0 if self.over else wanted
 
     # --- stores
