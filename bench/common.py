@@ -130,17 +130,12 @@ def cpu_seconds() -> float:
     return sum(_seen_ticks.values()) / os.sysconf("SC_CLK_TCK")
 
 
-def write_results(
-    name: str, rows: Sequence[Mapping[str, Any]], aims: Sequence[Aim], before: Mapping[str, Any], script: str = ""
-) -> None:
-    """Writes bench/results/<name>.json and prints the aims. `before` are the machine's facts at the start.
-
-    `script` is the benchmark that made them, where it is not of that name.
-    """
+def write_results(name: str, rows: Sequence[Mapping[str, Any]], aims: Sequence[Aim], before: Mapping[str, Any]) -> None:
+    """Writes bench/results/<name>.json and prints the aims. `before` are the machine's facts at the start."""
     facts = {**before, "load": [before["load"], round(os.getloadavg()[0], 2)]}
     arguments = f' ARGS="{shlex.join(sys.argv[1:])}"' if sys.argv[1:] else ""
     content = {
-        "command": f"make bench NAME={script or name}{arguments}",
+        "command": f"make bench NAME={Path(sys.argv[0]).stem}{arguments}",
         "measured_at": f"{datetime.now(UTC):%Y-%m-%dT%H:%MZ}",
         "machine": facts,
         "rows": list(rows),

@@ -8,11 +8,13 @@ a trace, no row knows where it came from, and a crash between two commits is nob
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from delta.tables import DeltaTable
-from pyspark.sql import DataFrame, SparkSession, Window
+from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 # `total` has room for digits that it should not have: from_json would round them in silence.
@@ -26,22 +28,38 @@ RECORD = """
     _corrupt string
 """
 REQUIRED = ("transaction_id", "revised_at", "store_id", "sold_at", "currency", "total", "items")
-TABLES = ("bronze", "transactions", "items", "gold")
+TABLES = ("bronze", "transactions", "items")
+GOLD = "gold_of"  # the folder of the gold tables, so that each stands where its name says
 MONEY = "decimal(12,2)"
+T = TypeVar("T")
 
 
 def build(spark: SparkSession, lake: Path) -> None:
     """Takes in what was landed since the last time."""
+    sales = build_silver(spark, lake)
+    gold = str(lake / GOLD / "daily_store_sales")
+    make("gold.daily_store_sales", lambda: overwrite(daily_sales(spark.read.format("delta").load(sales)), gold))
+
+
+def build_silver(spark: SparkSession, lake: Path) -> str:
+    """Sales and their items, from bronze; gives where the sales are."""
     tables = {name: str(lake / name) for name in TABLES}
-    batch = load_bronze(spark, new_files(spark, lake, tables["bronze"]), tables["bronze"])
-    touched = write_sales(spark, batch, tables["transactions"])
-    write_items(spark, touched, tables)
-    write_gold(spark, tables)
+    bronze = tables["bronze"]
+    landing = lake / "landing" / "transactions"
+    batch = make("bronze.transactions", lambda: load_bronze(spark, new_files(spark, landing, bronze), bronze))
+    touched = make("silver.transactions", lambda: write_sales(spark, batch, tables["transactions"]))
+    make("silver.transaction_items", lambda: write_items(spark, touched, tables))
+    return tables["transactions"]
 
 
-def new_files(spark: SparkSession, lake: Path, bronze: str) -> list[str]:
-    """The landed files that bronze does not have."""
-    landed = {str(path) for path in (lake / "landing" / "transactions").rglob("*.jsonl")}
+def make(table: str, step: Callable[[], T]) -> T:
+    """Runs a step. That it is a function of its own lets its time be taken by the table's name."""
+    return step()
+
+
+def new_files(spark: SparkSession, landing: Path, bronze: str) -> list[str]:
+    """The files landed in a dataset's folder that its bronze does not have."""
+    landed = {str(path) for path in landing.rglob("*.*")}
     if DeltaTable.isDeltaTable(spark, bronze):
         known = spark.read.format("delta").load(bronze).select("file").distinct().collect()
         landed -= {row["file"] for row in known}
@@ -51,11 +69,15 @@ def new_files(spark: SparkSession, lake: Path, bronze: str) -> list[str]:
 def load_bronze(spark: SparkSession, files: list[str], bronze: str) -> DataFrame:
     """Appends each line as it is; gives the rows of this load."""
     load = f"{datetime.now(UTC):%Y%m%d%H%M%S%f}"
-    file = F.regexp_replace("_metadata.file_path", "^file:/*", "/")
     lines = spark.read.text(files).where("value <> ''")
-    rows = lines.select(F.col("value").alias("raw"), file.alias("file"), F.lit(load).alias("load"))
+    rows = lines.select(F.col("value").alias("raw"), file_path(), F.lit(load).alias("load"))
     rows.write.format("delta").mode("append").save(bronze)
     return spark.read.format("delta").load(bronze).where(F.col("load") == load)
+
+
+def file_path() -> Column:
+    """The file that a row was read from."""
+    return F.regexp_replace("_metadata.file_path", "^file:/*", "/").alias("file")
 
 
 def clean(bronze: DataFrame) -> DataFrame:
@@ -66,8 +88,13 @@ def clean(bronze: DataFrame) -> DataFrame:
     whole = parsed.select("record.*").where("_corrupt IS NULL").drop("_corrupt").dropna(subset=list(REQUIRED))
     exact = whole.where(F.col("total") == F.col("total").try_cast(MONEY))
     typed = exact.withColumns({"total": F.col("total").cast(MONEY), "sale_date": F.to_date("sold_at")})
-    newest_first = Window.partitionBy("transaction_id").orderBy(F.col("revised_at").desc())
-    return typed.withColumn("rank", F.row_number().over(newest_first)).where("rank = 1").drop("rank")
+    return newest(typed, ("transaction_id",), ("revised_at",))
+
+
+def newest(rows: DataFrame, keys: tuple[str, ...], order: tuple[str, ...]) -> DataFrame:
+    """One row a key: the greatest in an order."""
+    newest_first = Window.partitionBy(*keys).orderBy(*(F.col(name).desc() for name in order))
+    return rows.withColumn("rank", F.row_number().over(newest_first)).where("rank = 1").drop("rank")
 
 
 def write_sales(spark: SparkSession, batch: DataFrame, path: str) -> DataFrame | None:
@@ -114,14 +141,17 @@ def save(rows: DataFrame, mode: str, path: str) -> None:
     rows.repartition("sale_date").write.format("delta").mode(mode).partitionBy("sale_date").save(path)
 
 
-def write_gold(spark: SparkSession, tables: dict[str, str]) -> None:
+def daily_sales(sales: DataFrame) -> DataFrame:
     """Daily sales by store, from all of silver: a correction may have moved a sale to another day."""
-    sales = spark.read.format("delta").load(tables["transactions"])
-    daily = sales.groupBy("sale_date", "store_id", "currency").agg(
+    return sales.groupBy("sale_date", "store_id", "currency").agg(
         F.count("*").alias("transactions"),
         F.sum(F.size("items")).alias("items"),
         F.sum("total").cast("decimal(18,2)").alias("revenue"),
         F.min("sold_at").alias("first_sale_at"),
         F.max("sold_at").alias("last_sale_at"),
     )
-    daily.write.format("delta").mode("overwrite").partitionBy("sale_date").save(tables["gold"])
+
+
+def overwrite(daily: DataFrame, path: str) -> None:
+    """Few rows a day: they need not be brought together."""
+    daily.write.format("delta").mode("overwrite").partitionBy("sale_date").save(path)

@@ -45,18 +45,11 @@ from sides import MODELS
 
 from headgate.generate import GeneratedUpload, Spec, uploads
 from headgate.generate.spec import DATASETS, FORMATS
+from headgate.graph import load_graph
 from headgate.project import Project
 
 SIDES = ("hand", "headgate")
 MEASURES = ("session", "build", "cpu", "process")
-#: What has to be equal in the end: where it stands by hand, and in Headgate's lake.
-GOLD = {
-    "sales": {"gold": "gold/daily_store_sales"},
-    "whole": {f"gold_of/{name}": f"gold/{name}" for name in (
-        "customer_value", "daily_store_sales", "dim_customers", "dim_products", "dim_stores", "fct_orders", "fct_sales",
-        "product_performance",
-    )},
-}  # fmt: skip
 ITEMS = {"hand": "items", "headgate": "silver/transaction_items"}
 FIRST_DAY, DAYS = date(2026, 3, 1), 20
 INCREMENT = 0.02
@@ -90,7 +83,7 @@ def main() -> None:
     if options.model == "sales":
         write_results("overhead", rows, _aims(rows), facts)
     else:
-        write_results("overhead-whole", rows, [], facts, script="overhead")
+        write_results("overhead-whole", rows, [], facts)
 
 
 def _options() -> argparse.Namespace:
@@ -165,12 +158,13 @@ def _measure(project: Project, folder: Path, size: int, options: argparse.Namesp
     """The two rows of a size: its first build and its increment."""
     data = folder / f"data-{size}"
     batches = _batches(data, size, options.model)
+    gold = [name.removeprefix("gold.") for name in load_graph(project).nodes if name.startswith("gold.")]
     runs: list[dict[str, Any]] = []
     for number in range(options.repeat or (3 if size < 100_000_000 else 2)):
         lakes = {side: folder / f"lake-{size}-{number}-{side}" for side in SIDES}
         for batch in batches:
             runs += _turn(project, batch, lakes, number, options.model)
-            _assert_equal(lakes, GOLD[options.model])
+            _assert_equal(lakes, gold)
         for lake in lakes.values():
             subprocess.run(["rm", "-rf", str(lake)], check=True)
     return [_row(size, batch, [run for run in runs if run["batch"] == batch.name]) for batch in batches]
@@ -198,13 +192,13 @@ def _run_side(side: str, project: Project, lake: Path, batch: Batch, model: str)
     return {**json.loads(done.stdout), "process": time.perf_counter() - started}
 
 
-def _assert_equal(lakes: dict[str, Path], gold: dict[str, str]) -> None:
+def _assert_equal(lakes: dict[str, Path], gold: list[str]) -> None:
     """Both sides hold the same gold rows, and as many items."""
-    for by_hand, by_headgate in gold.items():
-        hand, headgate = _gold(lakes["hand"] / by_hand), _gold(lakes["headgate"] / by_headgate)
-        told = f"the two sides' {by_headgate} differ: {len(hand)} and {len(headgate)} rows"
+    for name in gold:
+        hand, headgate = _gold(lakes["hand"] / "gold_of" / name), _gold(lakes["headgate"] / "gold" / name)
+        told = f"the two sides' {name} differ: {len(hand)} and {len(headgate)} rows"
         assert hand.cast(headgate.schema).equals(headgate), told
-        assert len(hand), f"{by_headgate} is empty"
+        assert len(hand), f"{name} is empty"
     items = {side: _open(lakes[side] / ITEMS[side]).count() for side in SIDES}
     assert items["hand"] == items["headgate"], items
 

@@ -42,7 +42,7 @@ def by_hand(project: Project, lake: Path, clock: datetime, small: bool, model: s
     from headgate.engine.session import start_session
 
     baseline = importlib.import_module(MODELS[model][0])
-    timers = instrument_hand(baseline)
+    timers = instrument_hand()
     started = time.perf_counter()
     session = start_session(environment_on(project, lake), small=small)
     ready, cpu = time.perf_counter(), cpu_seconds()

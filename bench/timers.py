@@ -10,7 +10,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType, ModuleType
+from types import FrameType
 from typing import Any
 
 from common import cpu_seconds
@@ -41,14 +41,6 @@ _WRAPPED = (
     (Committer, "append", "commit: append"),
     (Committer, "replace_where", "commit: replace where"),
 )
-# The baseline's functions, by the table of Headgate's that each makes.
-_BY_HAND = {
-    "new_files": "bronze.transactions",
-    "load_bronze": "bronze.transactions",
-    "write_sales": "silver.transactions",
-    "write_items": "silver.transaction_items",
-    "write_gold": "gold.daily_store_sales",
-}
 
 
 class Timers:
@@ -105,14 +97,12 @@ def instrument_headgate() -> Timers:
     return timers
 
 
-def instrument_hand(module: ModuleType) -> Timers:
-    """Wraps the baseline's steps: those of `whole` tell their table, those of `hand` are known by name."""
+def instrument_hand() -> Timers:
+    """Wraps the step that makes a table by hand."""
+    import hand
+
     timers = Timers()
-    if hasattr(module, "make"):
-        timers.wrap(module, "make", lambda _, table, *__: table)
-        return timers
-    for name, table in _BY_HAND.items():
-        timers.wrap(module, name, lambda *_, table=table: table)
+    timers.wrap(hand, "make", lambda _, table, *__: table)
     return timers
 
 

@@ -6,28 +6,26 @@ first day. It trusts its files: that a line is broken is looked for in sales onl
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
 import hand
 from delta.tables import DeltaTable
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-T = TypeVar("T")
 STORE_DAY = ["sale_date", "store_id", "currency"]
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """How a dataset's files are read, and what makes a row of it one."""
+    """How a dataset's files are read, what makes a row of it one, and which of two is the newer."""
 
     format: str
     schema: str
     keys: tuple[str, ...]
     options: dict[str, str] = field(default_factory=dict)
+    order: tuple[str, ...] = ("received_at",)
 
 
 _CSV = {"header": "true", "multiLine": "true", "escape": '"'}
@@ -65,6 +63,7 @@ DATASETS = {
         "product_id string, store_id string, customer_id string, quantity int, amount decimal(12,2), "
         "currency string, reason string",
         ("return_id",),
+        order=("revised_at", "received_at"),
     ),
 }
 
@@ -72,19 +71,10 @@ DATASETS = {
 def build(spark: SparkSession, lake: Path) -> None:
     """Takes in what was landed since the last time, in every dataset, and makes gold anew."""
     for name, dataset in DATASETS.items():
-        make(f"silver.{name}", lambda name=name, dataset=dataset: load(spark, lake, name, dataset))
-    tables = {name: str(lake / name) for name in hand.TABLES}
-    files = hand.new_files(spark, lake, tables["bronze"])
-    batch = make("bronze.transactions", lambda: hand.load_bronze(spark, files, tables["bronze"]))
-    touched = make("silver.transactions", lambda: hand.write_sales(spark, batch, tables["transactions"]))
-    make("silver.transaction_items", lambda: hand.write_items(spark, touched, tables))
+        hand.make(f"silver.{name}", lambda name=name, dataset=dataset: load(spark, lake, name, dataset))
+    hand.build_silver(spark, lake)
     for name, rows in GOLD.items():
-        make(f"gold.{name}", lambda name=name, rows=rows: write_gold(rows(Lake(spark, lake)), lake, name))
-
-
-def make(table: str, step: Callable[[], T]) -> T:
-    """Runs a step. That it is a function of its own lets its time be taken by the table's name."""
-    return step()
+        hand.make(f"gold.{name}", lambda name=name, rows=rows: write_gold(rows(Lake(spark, lake)), lake, name))
 
 
 # --- the small datasets
@@ -93,24 +83,15 @@ def make(table: str, step: Callable[[], T]) -> T:
 def load(spark: SparkSession, lake: Path, name: str, dataset: Dataset) -> None:
     """Appends the new files' rows to bronze as they are, and merges the newest of each key into silver."""
     bronze, silver = str(lake / "bronze_of" / name), str(lake / "silver_of" / name)
-    files = {str(path) for path in (lake / "landing" / name).rglob("*.*")}
-    if DeltaTable.isDeltaTable(spark, bronze):
-        files -= {row["file"] for row in spark.read.format("delta").load(bronze).select("file").distinct().collect()}
+    files = hand.new_files(spark, lake / "landing" / name, bronze)
     if not files:
         return
-    raw = spark.read.format(dataset.format).schema(dataset.schema).options(**dataset.options).load(sorted(files))
-    file = F.regexp_replace("_metadata.file_path", "^file:/*", "/").alias("file")
-    rows = raw.select("*", file, F.col("_metadata.file_modification_time").alias("received_at")).localCheckpoint()
+    raw = spark.read.format(dataset.format).schema(dataset.schema).options(**dataset.options).load(files)
+    received_at = F.col("_metadata.file_modification_time").alias("received_at")
+    rows = raw.select("*", hand.file_path(), received_at).localCheckpoint()
     rows.write.format("delta").mode("append").save(bronze)
-    merge(spark, newest(rows.dropna(subset=list(dataset.keys)), dataset), silver, dataset)
-
-
-def newest(rows: DataFrame, dataset: Dataset) -> DataFrame:
-    """One row a key: the last revised, of those the last received."""
-    order = [F.col("revised_at").desc()] if "revised_at" not in dataset.keys and "revised_at" in rows.columns else []
-    order += [F.col("received_at").desc(), F.col("file").desc()]
-    ranked = rows.withColumn("rank", F.row_number().over(Window.partitionBy(*dataset.keys).orderBy(*order)))
-    return ranked.where("rank = 1").drop("rank")
+    known = rows.dropna(subset=list(dataset.keys))
+    merge(spark, hand.newest(known, dataset.keys, (*dataset.order, "file")), silver, dataset)
 
 
 def merge(spark: SparkSession, rows: DataFrame, path: str, dataset: Dataset) -> None:
@@ -119,10 +100,9 @@ def merge(spark: SparkSession, rows: DataFrame, path: str, dataset: Dataset) -> 
         rows.write.format("delta").save(path)
         return
     same = " AND ".join(f"t.{key} = s.{key}" for key in dataset.keys)
-    revised = "revised_at" not in dataset.keys and "revised_at" in rows.columns
-    order = "(s.revised_at, s.received_at) >= (t.revised_at, t.received_at)" if revised else None
+    theirs, ours = (", ".join(f"{side}.{name}" for name in dataset.order) for side in "st")
     into = DeltaTable.forPath(spark, path).alias("t").merge(rows.alias("s"), same)
-    into.whenMatchedUpdateAll(order or "s.received_at >= t.received_at").whenNotMatchedInsertAll().execute()
+    into.whenMatchedUpdateAll(f"({theirs}) >= ({ours})").whenNotMatchedInsertAll().execute()
 
 
 # --- gold
@@ -141,10 +121,11 @@ class Lake:
 
 def write_gold(rows: DataFrame, lake: Path, name: str) -> None:
     """The whole table anew; by day where it has one."""
-    writer = rows.write.format("delta").mode("overwrite")
+    path = str(lake / hand.GOLD / name)
     if "sale_date" in rows.columns:
-        writer = rows.repartition("sale_date").write.format("delta").mode("overwrite").partitionBy("sale_date")
-    writer.save(str(lake / "gold_of" / name))
+        hand.save(rows, "overwrite", path)
+    else:
+        rows.write.format("delta").mode("overwrite").save(path)
 
 
 def dim_customers(lake: Lake) -> DataFrame:
@@ -195,14 +176,7 @@ def fct_sales(lake: Lake) -> DataFrame:
 
 
 def daily_store_sales(lake: Lake) -> DataFrame:
-    sales, money = lake.read("transactions"), "decimal(18,2)"
-    sold = sales.groupBy(STORE_DAY).agg(
-        F.count("*").alias("transactions"),
-        F.sum(F.size("items")).alias("items"),
-        F.sum("total").cast(money).alias("revenue"),
-        F.min("sold_at").alias("first_sale_at"),
-        F.max("sold_at").alias("last_sale_at"),
-    )
+    sold, money = hand.daily_sales(lake.read("transactions")), "decimal(18,2)"
     returns = lake.read("silver_of", "returns").withColumn("sale_date", F.to_date("returned_at"))
     returned = returns.groupBy(STORE_DAY).agg(F.sum("amount").cast(money).alias("returned"))
     days = sold.join(returned, STORE_DAY, "full").fillna(0)
@@ -211,18 +185,18 @@ def daily_store_sales(lake: Lake) -> DataFrame:
 
 def product_performance(lake: Lake) -> DataFrame:
     names = ("name", "category", "brand")
-    return named(totals(lake, "product_id", "sold_on"), lake.read("gold_of", "dim_products"), "product_id", names)
+    return named(totals(lake, "product_id", "sold_on"), lake.read(hand.GOLD, "dim_products"), "product_id", names)
 
 
 def customer_value(lake: Lake) -> DataFrame:
     bought = totals(lake, "customer_id", "bought_on").where("customer_id IS NOT NULL")
-    return named(bought, lake.read("gold_of", "dim_customers"), "customer_id", ("city", "tier"))
+    return named(bought, lake.read(hand.GOLD, "dim_customers"), "customer_id", ("city", "tier"))
 
 
 def totals(lake: Lake, key: str, when: str) -> DataFrame:
     """Sales by a column and currency."""
     return (
-        lake.read("gold_of", "fct_sales")
+        lake.read(hand.GOLD, "fct_sales")
         .groupBy(key, "currency")
         .agg(
             F.countDistinct("transaction_id").alias("transactions"),

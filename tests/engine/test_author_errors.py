@@ -16,24 +16,15 @@ from pyspark.sql import SparkSession
 
 from headgate.engine.run import Report
 from headgate.project import Project
+from tests.contracts import json_lines
 from tests.engine.world import World, sale
 
-CONTRACT = """\
-apiVersion: v3.1.0
-kind: DataContract
-id: {name}
-version: 1.0.0
-team: {{name: Tests}}
-schema:
-  - name: {name}
-    properties:
-      - {{name: id, logicalType: string, required: true, primaryKey: true}}
-      - {{name: code, logicalType: string}}
-      - {{name: day, logicalType: string}}
-      - {{name: parts, logicalType: array, items: {{logicalType: string}}}}
-customProperties:
-  - {{property: headgate.format, value: jsonl}}
-"""
+PROPERTIES = (
+    "name: id, logicalType: string, required: true, primaryKey: true",
+    "name: code, logicalType: string",
+    "name: day, logicalType: string",
+    "name: parts, logicalType: array, items: {logicalType: string}",
+)
 MODULE = '''\
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -108,7 +99,7 @@ def write_project(sales_project: Project, root: Path) -> Project:
         shutil.copytree(sales_project.root / folder, root / folder)
     project = Project(root)
     for name, (writes, body) in MERGES.items():
-        (project.datasets / f"{name}.yaml").write_text(CONTRACT.format(name=name))
+        (project.datasets / f"{name}.yaml").write_text(json_lines(name, *PROPERTIES))
         write_module(project, f"silver.{name}", f'Changes("bronze.{name}")', writes, body)
     by_day = 'Replace(by=["sale_date"], partition_by=["sale_date"])'
     for name, body in REPLACES.items():

@@ -17,14 +17,16 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from headgate.engine.reads import live
+from tests.contracts import json_lines
 from tests.engine.test_history import EVENTS, PUBLISHED
 from tests.engine.world import NOON, World, write_project
 
 pytestmark = pytest.mark.long
 
+NAMES = ("id", "name", "city", "operation", "sequence")  # of an event's parts
 CURRENT = [(124, "Raul", "Oaxaca"), (125, "Mercedes", "Guadalajara"), (126, "Lily", "Cancun")]
 #: The tables of SCD type 2, and the columns whose changes they track.
-HISTORIES = {"history": None, "names": ["name"]}
+HISTORIES = {"history": None, "names": ("name",)}
 
 GOLD = """
     from headgate import Affected, History, table
@@ -41,24 +43,14 @@ GOLD = """
         return versions.select("order", "id", "name", "city", "operation", "sequence")
 """
 
-CONTRACT = """
-    apiVersion: v3.1.0
-    kind: DataContract
-    id: {name}
-    version: 1.0.0
-    team: {{name: Tests}}
-    schema:
-      - name: {name}
-        properties:
-          - {{name: order, logicalType: integer, required: true, primaryKey: true}}
-          - {{name: id, logicalType: integer, required: true, primaryKey: true, primaryKeyPosition: 2}}
-          - {{name: name, logicalType: string}}
-          - {{name: city, logicalType: string}}
-          - {{name: operation, logicalType: string}}
-          - {{name: sequence, logicalType: integer, required: true}}
-    customProperties:
-      - {{property: headgate.format, value: jsonl}}
-"""
+PROPERTIES = (
+    "name: order, logicalType: integer, required: true, primaryKey: true",
+    "name: id, logicalType: integer, required: true, primaryKey: true, primaryKeyPosition: 2",
+    "name: name, logicalType: string",
+    "name: city, logicalType: string",
+    "name: operation, logicalType: string",
+    "name: sequence, logicalType: integer, required: true",
+)
 SILVER = """
     from headgate import SOURCE, Changes, Merge, table
 
@@ -74,7 +66,7 @@ MERGES = {
 }
 PROJECT = {
     "conf/environments/local.yaml": "lake: lake\nengine: local\n",
-    **{f"conf/datasets/{name}.yaml": CONTRACT.format(name=name) for name in MERGES},
+    **{f"conf/datasets/{name}.yaml": json_lines(name, *PROPERTIES) for name in MERGES},
     **{f"jobs/silver/{name}.py": SILVER.format(name=name, writes=writes) for name, writes in MERGES.items()},
     **{f"jobs/gold/{name}.py": GOLD.format(name=name, track=track) for name, track in HISTORIES.items()},
 }
@@ -94,12 +86,8 @@ def test_every_order_and_batching_of_the_events_gives_the_published_tables(
         world.run_well()
     assert tables_by_order(world, "silver.users", ("id", "name", "city")) == {tuple(CURRENT): 40_320}
     for name, track in HISTORIES.items():
-        published = tuple(PUBLISHED[tuple(track) if track else None])
         columns = ("id", "name", "city", "valid_from", "valid_to")
-        assert tables_by_order(world, f"gold.{name}", columns) == {published: 40_320}, name
-
-
-NAMES = ("id", "name", "city", "operation", "sequence")
+        assert tables_by_order(world, f"gold.{name}", columns) == {tuple(PUBLISHED[track]): 40_320}, name
 
 
 def batching(number: int, events: int) -> Iterator[int]:

@@ -19,6 +19,7 @@ from ingest_api.body import read_body
 from ingest_api.land import land
 from ingest_api.storage import Storage, impatient
 from tests.chaos.proxy import misbehaving
+from tests.contracts import json_lines
 from tests.engine.world import write_project
 from tests.processes import environ
 from tests.s3.lakes import OnS3
@@ -28,20 +29,9 @@ from tests.s3.servers import Server
 PARTS = "spark: {spark.hadoop.fs.s3a.multipart.size: 5M, spark.hadoop.fs.s3a.multipart.threshold: 5M}"
 NOTES = {
     "conf/environments/local.yaml": f"lake: lake\nengine: local\n{PARTS}\n",
-    "conf/datasets/notes.yaml": """
-        apiVersion: v3.1.0
-        kind: DataContract
-        id: notes
-        version: 1.0.0
-        team: {name: Tests}
-        schema:
-          - name: notes
-            properties:
-              - {name: id, logicalType: integer, required: true, primaryKey: true}
-              - {name: text, logicalType: string}
-        customProperties:
-          - {property: headgate.format, value: jsonl}
-    """,
+    "conf/datasets/notes.yaml": json_lines(
+        "notes", "name: id, logicalType: integer, required: true, primaryKey: true", "name: text, logicalType: string"
+    ),
     "jobs/silver/notes.py": """
         from headgate import SOURCE, Changes, Merge, table
 

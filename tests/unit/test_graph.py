@@ -11,20 +11,9 @@ import pytest
 from headgate.errors import TableDefinitionError, UsageError
 from headgate.graph import Graph, load_graph
 from headgate.project import Project
+from tests.contracts import json_lines
 
-CONTRACT = """\
-apiVersion: v3.1.0
-kind: DataContract
-id: {name}
-version: 1.0.0
-team: {{name: Tests}}
-schema:
-  - name: {name}
-    properties:
-      - {{name: id, logicalType: string, required: true, primaryKey: true}}
-customProperties:
-  - {{property: headgate.format, value: jsonl}}
-"""
+ID = "name: id, logicalType: string, required: true, primaryKey: true"
 MODULE = '''\
 from headgate import Affected, Append, Changes, History, Merge, Replace, Snapshot, table
 
@@ -48,7 +37,7 @@ class Made:
             folder.mkdir(parents=True)
 
     def dataset(self, name: str) -> None:
-        (self.project.datasets / f"{name}.yaml").write_text(CONTRACT.format(name=name))
+        (self.project.datasets / f"{name}.yaml").write_text(json_lines(name, ID))
 
     def merged(self, name: str, source: str, tags: tuple[str, ...] = ()) -> None:
         self.module(name, f'Changes("{source}")', 'Merge(keys=["id"])', tags)

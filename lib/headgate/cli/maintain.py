@@ -33,7 +33,8 @@ def command(
     """
     graph, ledger, now = load_graph(target.project), Ledger(target.environment), datetime.now(UTC)
     names = selected(target.environment, graph, selectors, exclude)
-    names += [] if selectors else [results.TABLE]
+    if not selectors:
+        names.append(results.TABLE)
     names = [name for name in names if ledger.open(name) is not None]
     if dry_run:
         _show_plan(target, ledger, graph, names, now)
