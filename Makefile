@@ -6,7 +6,7 @@ UV := $(shell [ -z "$(NO_UV)" ] && command -v uv 2>/dev/null)
 REQUIREMENTS := requirements.txt requirements-dev.txt constraints.txt setup.py
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test test-long test-cluster test-s3 chaos logstore lint lock bench clean
+.PHONY: help setup demo test test-long test-cluster test-s3 chaos jar lint lock bench clean
 
 help: ## Show this.
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,8 +59,8 @@ chaos: $(READY) ## Uploads, runs and 200 kills at once, on versitygw and a clust
 	@$(BIN)/python -m headgate.engine.jars s3
 	@$(BIN)/python -m tests.chaos.chaos $(ARGS)
 
-logstore: $(READY) ## Build the LogStore for S3 from its Java source, into the package.
-	@PYTHONPATH=. $(BIN)/python -m bin.build_logstore
+jar: $(READY) ## Build Headgate's own jar from its Java sources, into the package.
+	@PYTHONPATH=. $(BIN)/python -m bin.build_jar
 
 .venv-check/.ready: requirements-check.txt constraints.txt
 	@bin/check-machine "$(PYTHON)"

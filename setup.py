@@ -22,7 +22,7 @@ setup(
     python_requires=">=3.11,<3.12",
     package_dir={"headgate": "lib/headgate", "ingest_api": "ingest_api"},
     packages=["headgate", *(f"headgate.{p}" for p in find_packages("lib/headgate")), "ingest_api"],
-    package_data={"headgate": ["engine/*.properties", "engine/logstore/*", "*.json", "templates/project/**/*"]},
+    package_data={"headgate": ["engine/*.properties", "engine/jvm/*", "*.json", "templates/project/**/*"]},
     install_requires=CORE,
     extras_require={
         "spark": ["pyspark", "delta-spark", "orjson"],

@@ -12,8 +12,8 @@ import pytest
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
-from bin.build_logstore import build, javac
-from headgate.engine.s3 import JAR
+from bin.build_jar import build, javac
+from headgate.engine.jars import HEADGATE
 from tests.s3.servers import BUCKET, faulty_moto
 
 EXISTS = "java.nio.file.FileAlreadyExistsException"
@@ -122,12 +122,12 @@ def test_what_the_store_denies_is_no_file_that_exists(faulty: Log, faults: dict[
     assert faulty.write("1.json", "ours") == "java.nio.file.AccessDeniedException"
 
 
-def test_the_jars_bytes_are_those_that_the_source_builds(tmp_path: Path) -> None:
+def test_the_jars_bytes_are_those_that_the_sources_build(tmp_path: Path) -> None:
     if not shutil.which("javac"):
-        pytest.skip("there is no javac; the digest of the source in the jar is tested in tests/unit")
-    with zipfile.ZipFile(JAR) as jar:
+        pytest.skip("there is no javac; the digest of the sources in the jar is tested in tests/unit")
+    with zipfile.ZipFile(HEADGATE) as jar:
         built_by = jar.read("META-INF/MANIFEST.MF").decode().partition("Built-By: javac ")[2].strip()
     if javac() != built_by:
-        pytest.skip(f"javac is {javac()}, the jar was built by {built_by}; the source's digest is tested in tests/unit")
+        pytest.skip(f"javac is {javac()}, the jar was built by {built_by}; the sources' digest is tested in tests/unit")
     build(tmp_path / "again.jar")
-    assert (tmp_path / "again.jar").read_bytes() == JAR.read_bytes()
+    assert (tmp_path / "again.jar").read_bytes() == HEADGATE.read_bytes()

@@ -15,7 +15,7 @@ from pathlib import Path
 import obstore
 import pytest
 
-from bin.build_logstore import compile_java
+from bin.build_jar import compile_java
 from headgate.engine.s3 import LOG_STORE, s3_settings
 from headgate.engine.session import class_path
 from headgate.environment import Environment, load_environment
@@ -104,7 +104,7 @@ def racing(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not shutil.which("javac"):
         pytest.skip("there is no javac to build the racer with")
     folder = tmp_path_factory.mktemp("race")
-    compile_java(Path(__file__).with_name("Race.java"), folder)
+    compile_java([Path(__file__).with_name("Race.java")], folder)
     return folder
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import os
-import zipfile
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,7 +10,7 @@ import pytest
 
 from headgate import s3
 from headgate.engine.lock import writing
-from headgate.engine.s3 import JAR, LOG_STORE, require_log_store, s3_settings
+from headgate.engine.s3 import LOG_STORE, require_log_store, s3_settings
 from headgate.environment import Environment, Receiver
 from headgate.errors import EnvironmentConfigError, StorageError
 from tests.s3.servers import answering
@@ -117,12 +114,3 @@ def test_another_log_store_is_refused(name):
     require_log_store({name: LOG_STORE, "spark.delta.logRetention": "1"}, "s3.yaml")
     with pytest.raises(EnvironmentConfigError, match=name):
         require_log_store({name: "io.delta.storage.S3SingleDriverLogStore"}, "s3.yaml")
-
-
-def test_the_log_stores_jar_was_built_from_the_source_beside_it():
-    source = JAR.with_name("ConditionalLogStore.java").read_bytes()
-    with zipfile.ZipFile(JAR) as jar:
-        manifest = jar.read("META-INF/MANIFEST.MF").decode()
-        assert "headgate/ConditionalLogStore.class" in jar.namelist()
-    digest = base64.b64encode(hashlib.sha256(source).digest()).decode()
-    assert f"Source-SHA-256: {digest}\r\n" in manifest, "run make logstore"

@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 
 from headgate.engine import gate
 from headgate.engine.commit import began
-from headgate.engine.function import may_multiply
+from headgate.engine.function import is_row_by_row, may_multiply
 from headgate.engine.inputs import snapshots
 from headgate.engine.marks import Marks
 from headgate.engine.outcome import Job
@@ -112,7 +112,7 @@ def judge(
     """Everything that is known of the batch before its commit.
 
     `place` gives the function's rows `_key`, `_source` and `_state`; `verdicts` judges what no rule rejects.
-    Records and rows are computed once each, and whole: an error on a row comes here, not in the middle of a write.
+    Records are computed once, and so are rows, unless each is but a record in other columns, and no suite counts them.
     """
     beside = snapshots(job)
     shape = job.function.check(job.session, {feed.parameter: feed.nothing, **beside})
@@ -121,7 +121,9 @@ def judge(
     records = feed.records()
     accepted = records.filter("_rejected IS NULL").drop("_rejected")
     marks = gate.marks_of(job, shape)
-    placed = job.stages.stage(marks.on(place(job.function(**{feed.parameter: accepted}, **beside))))
+    placed = marks.on(place(job.function(**{feed.parameter: accepted}, **beside)))
+    if job.suite or not is_row_by_row(shape):
+        placed = job.stages.stage(placed)
     if one_row_a_record and (feed.bronze is None or may_multiply(shape)):  # an `Append` table has many rows a record
         gate.require_one_row_a_record(placed, job.node)
     rows, refused = _divided(marks, placed, one_row_a_record=one_row_a_record)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn, cast
 
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
+from pyspark.errors.exceptions.captured import UnknownException, convert_exception
 from pyspark.sql import DataFrame, SparkSession
 
 from headgate.errors import HeadgateError, TableError, suggestion
@@ -40,6 +42,9 @@ _UNREPEATABLE = {
 }  # fmt: skip
 #: Plan nodes that can give more than one row for a record.
 _MULTIPLYING = {"Generate", "Join", "Union", "Expand", "LateralJoin", "AsOfJoin"}
+#: Plan nodes that make a row of one row; and expressions in them that Spark does not know.
+_ROW_BY_ROW = {"Project", "Filter", "SubqueryAlias", "LocalRelation", "LogicalRDD"}
+_FOREIGN = {"PythonUDF", "ScalaUDF", "ScalaAggregator"}
 
 
 class AuthoredFunction:
@@ -80,6 +85,7 @@ class AuthoredFunction:
         """Raises `error` as one message with the author's file and line."""
         if isinstance(error, HeadgateError):
             raise error
+        error = _of_a_row(error)
         where = author_line(error, self._project) or self._failing_line(error) or self.where
         raise TableError(cause_of(error), where=where, fix=_advice(error)) from error
 
@@ -133,8 +139,12 @@ def named_columns(writes: Write) -> list[str]:
 
 def plan_classes(rows: DataFrame) -> set[str]:
     """The simple names of the classes in a frame's analysed plan: its nodes and expressions."""
-    text = rows._jdf.queryExecution().analyzed().toJSON()
-    return {name.rpartition(".")[2] for name in re.findall(r'"class":"([\w.$]+)"', text)}
+    return {name.rpartition(".")[2] for name in re.findall(r'"class":"([\w.$]+)"', _plan(rows))}
+
+
+def _plan(rows: DataFrame) -> str:
+    """A frame's analysed plan: a JSON array of its nodes, their expressions inside them."""
+    return str(cast(Any, rows)._jdf.queryExecution().analyzed().toJSON())
 
 
 def unrepeatable(rows: DataFrame) -> list[str]:
@@ -147,13 +157,31 @@ def may_multiply(rows: DataFrame) -> bool:
     return bool(plan_classes(rows) & _MULTIPLYING)
 
 
+def is_row_by_row(rows: DataFrame) -> bool:
+    """Whether each row is made of one row, by expressions of Spark's own: it costs little to do that again."""
+    nodes = {node["class"].rpartition(".")[2] for node in json.loads(_plan(rows))}
+    return nodes <= _ROW_BY_ROW and not plan_classes(rows) & _FOREIGN
+
+
+def _of_a_row(error: BaseException) -> BaseException:
+    """The error on a row that a failed write, or another job, has at its root: it knows the author's line."""
+    if not isinstance(error, Py4JJavaError):
+        return error
+    found = convert_exception(_root(error))
+    return error if isinstance(found, UnknownException) else found
+
+
+def _root(error: Py4JJavaError) -> Any:
+    cause = error.java_exception
+    while cause.getCause() is not None:
+        cause = cause.getCause()
+    return cause
+
+
 def cause_of(error: BaseException) -> str:
     """One line that says what failed: Spark's deep traces folded to their cause."""
     if isinstance(error, Py4JJavaError):
-        cause = error.java_exception
-        while cause.getCause() is not None:
-            cause = cause.getCause()
-        return _first_line(str(cause.toString()))
+        return _first_line(str(_root(error).toString()))
     if isinstance(error, PySparkException):
         return _first_line(str(error.getMessage() or error)) or f"{type(error).__name__} {error.getCondition() or ''}"
     return f"{type(error).__name__}: {_first_line(str(error))}"

@@ -17,6 +17,8 @@ from headgate.java import find_java
 
 DELTA = "io.delta:delta-spark_4.1_2.13:4.2.0"
 S3A = "org.apache.hadoop:hadoop-aws:3.4.2"
+#: Headgate's own: what reads records, and the LogStore for S3. `make jar` builds it from the sources beside it.
+HEADGATE = Path(__file__).parent / "jvm" / "headgate.jar"
 
 
 def jars_folder() -> Path:

@@ -1,19 +1,17 @@
 """Spark on a lake of an S3 API: Hadoop's S3A where AWS's variables say, and a LogStore that loses no commit.
 
 Delta's own LogStore for S3 asks whether a commit's file is there and then writes it: of two processes that commit at
-the same moment, one is lost. `logstore/ConditionalLogStore.java` puts the file on the condition that there is none.
+the same moment, one is lost. `jvm/ConditionalLogStore.java` puts the file on the condition that there is none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from headgate.errors import EnvironmentConfigError
 from headgate.s3 import endpoint
 
 LOG_STORE = "headgate.ConditionalLogStore"
-JAR = Path(__file__).parent / "logstore" / "conditional-logstore.jar"
 
 _LOG_STORES = "spark.delta.logStore."
 _SETTINGS = {

@@ -9,7 +9,7 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from headgate.engine import s3
-from headgate.engine.jars import ensure_jars, ensure_s3_jars
+from headgate.engine.jars import HEADGATE, ensure_jars, ensure_s3_jars
 from headgate.engine.quiet import without_banner
 from headgate.engine.staging import forget_staged, keep_staged
 from headgate.engine.workers import cluster_settings, require_master, watch_master
@@ -100,9 +100,9 @@ def stop_session(session: SparkSession) -> None:
 
 def class_path(environment: Environment) -> str:
     """What Java finds beside Spark's own jars. S3's are fetched where the lake is there. Raises SetupError."""
-    parts = [f"{ensure_jars()}/*"]
+    parts = [f"{ensure_jars()}/*", str(HEADGATE)]
     if not environment.is_folder:
-        parts += [f"{ensure_s3_jars()}/*", str(s3.JAR)]
+        parts.append(f"{ensure_s3_jars()}/*")
     return os.pathsep.join(parts)
 
 

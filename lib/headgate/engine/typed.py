@@ -1,18 +1,14 @@
 """Bronze records as typed rows by their contract, each whole record accepted, or rejected with every reason.
 
-Two ways lead to one meaning. The *reference* reads a record as a variant and casts each scalar from its
-text, so that it can say of each field what is wrong; it is exact, and slow. The *fast* way lets
-`from_json` read numbers at a width that loses nothing. Whatever it is not sure of is a suspect, and
-only suspects take the reference. (`from_json` alone rounds 12.345 to decimal(12,2) in silence, and
-reads long decimals through a double.)
+`jvm/RecordReader.java` reads a record: it knows what Spark's `from_json` does not tell.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import reduce
+from typing import Any, cast
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from headgate.contract import Contract, Field
@@ -22,227 +18,39 @@ REJECTED = f"struct<raw: string, raw_encoding: string, reasons: array<{REASON}>>
 SOURCE_FIELDS = ("upload", "received", "record")
 UNPARSABLE = "unparsable"
 
-_CORRUPT = "_corrupt_record"
 SHOWN = 200  # characters of a value that a reason repeats
-_CONTAINERS = ("struct", "array")
-_READ_AS_IS = ("string", "bigint", "double", "boolean")  # types that `from_json` reads exactly, or not at all
-_MOST_DIGITS = 38  # of a Spark decimal
-# `from_json` drops the thousands separators of a decimal in a string: with English ones "1,50" would be 150.
-_PARSING = {"columnNameOfCorruptRecord": _CORRUPT, "locale": "de-CH"}
-_DAYS = "0001-01-01", "9999-12-31"
-# What a number of more than 38 digits looks like as text: it went through a double, which lost digits.
-_LOST_DIGITS = r"\.\d{15,}E\d\d"
 
 
 def typed(bronze: DataFrame, contract: Contract) -> DataFrame:
     """One row per bronze record: the contract's columns, `_source`, and `_rejected` (null where accepted)."""
-    read = bronze.select(
-        F.struct(*SOURCE_FIELDS).alias("_source"), "raw", "raw_encoding", "problem",
-        _parsed(contract).alias("fast"),
-    )  # fmt: skip
-    suspect = F.col("problem").isNotNull() | _suspect_record(contract)
-    marked = read.withColumn("suspect", suspect).withColumn("text", F.when(F.col("suspect"), _text(contract)))
-    judged = marked.withColumn("reasons", F.when(F.col("suspect"), _record_reasons(contract)))
-    rejected = F.size("reasons") > 0
-    return judged.select(
-        *(_value(field, contract).alias(field.name) for field in contract.fields),
+    source = F.struct(*SOURCE_FIELDS).alias("_source")
+    read = bronze.select(source, "raw", "raw_encoding", _read(bronze.sparkSession, contract).alias("read"))
+    body = F.struct("raw", "raw_encoding", F.col("read.reasons").alias("reasons")).cast(REJECTED)
+    return read.select(
+        *(F.col("read.values")[field.name].alias(field.name) for field in contract.fields),
         "_source",
-        F.when(rejected, F.struct("raw", "raw_encoding", "reasons")).cast(REJECTED).alias("_rejected"),
+        F.when(F.col("read.reasons").isNotNull(), body).alias("_rejected"),
     )
 
 
 def typed_schema(contract: Contract) -> str:
     """The schema of accepted records, in Spark's DDL."""
-    columns = [f"`{field.name}` {type_of(field)}" for field in contract.fields]
-    return ", ".join([*columns, "_source struct<upload: string, received: timestamp, record: bigint>"])
+    return f"{_columns(contract.fields)}, _source struct<upload: string, received: timestamp, record: bigint>"
 
 
-def type_of(field: Field) -> str:
-    """The field's type in Spark's DDL."""
+def type_of(field: Field, *, required: str = "") -> str:
+    """The field's type in Spark's DDL; `required` stands after the types of required fields inside it."""
     if field.type == "struct":
-        return f"struct<{', '.join(f'`{child.name}`: {type_of(child)}' for child in field.fields)}>"
+        return f"struct<{_columns(field.fields, required=required)}>"
     if field.type == "array":
-        return f"array<{type_of(_item(field))}>"
+        return f"array<{type_of(_item(field), required=required)}>"
     return f"decimal({field.precision},{field.scale})" if field.type == "decimal" else field.type
 
 
-def _value(field: Field, contract: Contract) -> Column:
-    """The typed value: of a suspect by the reference, of any other record by the fast way."""
-    fast = F.col("fast")[field.name].try_cast(type_of(field))
-    return F.when(F.col("suspect"), _reference(F.col("text")[field.name], field)).otherwise(fast)
-
-
-# --- the fast way
-
-
-def _parsed(contract: Contract) -> Column:
-    """The record read by `from_json`; null where bronze found that it is none."""
-    columns = ", ".join(f"`{field.name}` {_fast_type(field, contract)}" for field in contract.fields)
-    read = F.from_json("raw", f"{columns}, {_CORRUPT} string", _PARSING)
-    return F.when(F.col("problem").isNull(), read)
-
-
-def _fast_type(field: Field, contract: Contract) -> str:
-    if contract.format == "csv":
-        return "string"
-    if field.type == "struct":
-        return f"struct<{', '.join(f'`{child.name}`: {_fast_type(child, contract)}' for child in field.fields)}>"
-    if field.type == "array":
-        return f"array<{_fast_type(_item(field), contract)}>"
-    wider = {"date": "string", "timestamp": "string", "int": "bigint", "decimal": _wide(field)}
-    return wider.get(field.type, field.type)
-
-
-def _wide(field: Field) -> str:
-    """A decimal with room for at least nine decimals that the contract does not allow, so that they are seen."""
-    whole_digits = field.precision - field.scale
-    return f"decimal({_MOST_DIGITS},{min(_MOST_DIGITS, max(_MOST_DIGITS - whole_digits, field.scale + 9))})"
-
-
-def _suspect_record(contract: Contract) -> Column:
-    """Whether the fast way is not sure of the record: never null."""
-    record = F.col("fast")
-    read_as_is = _READ_AS_IS if contract.format != "csv" else ("string",)
-    doubts = [record[_CORRUPT].isNotNull()] + [_suspect(record[f.name], f, read_as_is) for f in contract.fields]
-    if contract.evolution == "strict" and contract.format != "csv":
-        doubts.append(F.size(_unknown_names(contract)) > 0)
-    return _any(doubts)
-
-
-def _suspect(value: Column, field: Field, read_as_is: tuple[str, ...]) -> Column:
-    doubts = [value.isNull()] if field.required else []
-    if field.type == "struct":
-        children = _any(_suspect(value[child.name], child, read_as_is) for child in field.fields)
-        doubts.append(value.isNotNull() & children)
-    elif field.type == "array":
-        item = _item(field)
-        odd = F.exists(value, lambda element: element.isNull() | _suspect(element, item, read_as_is))
-        doubts.append(F.coalesce(odd, F.lit(False)))
-    elif field.type not in read_as_is:
-        doubts.append(_does_not_fit(value, field))
-    return _any(doubts)
-
-
-def _does_not_fit(value: Column, field: Field) -> Column:
-    """Whether a value is there that the field's type cannot hold as it is: never null."""
-    cast = value.try_cast(type_of(field))
-    if field.type in ("date", "timestamp"):
-        # A time without a date would be one of today, and a spreadsheet's 46082 a year.
-        dated = value.try_cast("date").between(*(F.lit(day).cast("date") for day in _DAYS))
-        return value.isNotNull() & (cast.isNull() | ~F.coalesce(dated, F.lit(False)))
-    if field.type != "decimal":
-        return value.isNotNull() & cast.isNull()
-    same = cast.try_cast(_wide(field)) == value.try_cast(_wide(field))
-    plain = value.cast("string").rlike(rf"^\s*[+-]?\d+(\.\d{{0,{field.scale}}}0*)?\s*$")  # too long for the wide type
-    return value.isNotNull() & (cast.isNull() | ~F.coalesce(same, plain))
-
-
-# --- the reference
-
-
-def _text(contract: Contract) -> Column:
-    """The record with each scalar as text and each container as a variant; null where it is no record."""
-    record = Field(name="", type="struct", required=True, fields=contract.fields)
-    return F.when(F.col("problem").isNull(), F.try_variant_get(F.try_parse_json("raw"), "$", _text_type(record)))
-
-
-def _text_type(field: Field) -> str:
-    if field.type == "struct":
-        return f"struct<{', '.join(f'`{c.name}`: {_inner_text_type(c)}' for c in field.fields)}>"
-    if field.type == "array":
-        return f"array<{_inner_text_type(_item(field))}>"
-    return "string"
-
-
-def _inner_text_type(field: Field) -> str:
-    return "variant" if field.type in _CONTAINERS else "string"
-
-
-def _opened(value: Column, field: Field) -> Column:
-    """A container's variant one level further: null where it is another kind of thing."""
-    return F.try_variant_get(value, "$", _text_type(field))
-
-
-def _reference(text: Column, field: Field) -> Column:
-    """The typed value from text; null where it does not fit (the reasons say so)."""
-    if field.type == "struct":
-        opened = _opened(text, field)
-        children = [_reference(opened[c.name], c).alias(c.name) for c in field.fields]
-        return F.when(opened.isNotNull(), F.struct(*children))
-    if field.type == "array":
-        item = _item(field)
-        return F.transform(_opened(text, field), lambda element: _reference(element, item))
-    return text.try_cast(type_of(field))
-
-
-def _record_reasons(contract: Contract) -> Column:
-    """Every reason why a record is rejected; empty where there is none."""
-    unparsable = F.array(_reason(F.lit(""), UNPARSABLE, F.col("problem")))
-    not_read = F.array(_reason(F.lit(""), UNPARSABLE, F.lit("not a JSON object")))
-    found = [_reasons(F.col("text")[field.name], field, F.lit(field.name)) for field in contract.fields]
-    if contract.evolution == "strict" and contract.format != "csv":
-        found.append(F.transform(_unknown_names(contract), lambda n: _reason(n, "unknown field", F.lit(None))))
-    return (
-        F.when(F.col("problem").isNotNull(), unparsable)
-        .when(F.col("text").isNull(), not_read)
-        .otherwise(F.concat(*found))
+def _columns(fields: Iterable[Field], *, required: str = "") -> str:
+    return ", ".join(
+        f"`{field.name}` {type_of(field, required=required)}{required if field.required else ''}" for field in fields
     )
-
-
-def _reasons(text: Column, field: Field, path: Column) -> Column:
-    """The reasons that one field gives, as an array. `path` is what a reason names, such as items[3].quantity."""
-    missing = _reason(path, "required", F.lit(None)) if field.required else F.lit(None).cast(REASON)
-    here = F.when(_is_null(text, field), missing).when(_is_wrong(text, field), _wrong(text, field, path))
-    own = F.filter(F.array(here), lambda reason: reason.isNotNull())
-    return F.concat(own, *_inner_reasons(text, field, path))
-
-
-def _inner_reasons(text: Column, field: Field, path: Column) -> list[Column]:
-    none = F.array().cast(f"array<{REASON}>")
-    if field.type == "struct":
-        opened = _opened(text, field)
-        inner = [_reasons(opened[c.name], c, F.concat(path, F.lit(f".{c.name}"))) for c in field.fields]
-        return [F.when(opened.isNotNull(), F.concat(*inner)).otherwise(none)]
-    if field.type == "array":
-        item = _item(field)
-        element = Field(**{**vars(item), "required": True})
-
-        def of_element(value: Column, index: Column) -> Column:
-            return _reasons(value, element, F.concat(path, F.lit("["), index.cast("string"), F.lit("]")))
-
-        return [F.coalesce(F.flatten(F.transform(_opened(text, field), of_element)), none)]
-    return []
-
-
-def _is_null(text: Column, field: Field) -> Column:
-    if field.type in _CONTAINERS:
-        return text.isNull() | F.coalesce(F.is_variant_null(text), F.lit(False))
-    return text.isNull()
-
-
-def _is_wrong(text: Column, field: Field) -> Column:
-    if field.type in _CONTAINERS:
-        return _opened(text, field).isNull()
-    if field.type == "string":
-        return F.lit(False)
-    lost = text.rlike(_LOST_DIGITS) if field.type == "decimal" else F.lit(False)
-    return _does_not_fit(text, field) | lost
-
-
-def _wrong(text: Column, field: Field, path: Column) -> Column:
-    shown = F.to_json(text) if field.type in _CONTAINERS else text
-    kind = {"struct": "object"}.get(field.type, "array" if field.type == "array" else type_of(field))
-    return _reason(path, f"type: {kind}", shown)
-
-
-def _reason(path: Column, rule: str, value: Column) -> Column:
-    shown = F.substring(value.cast("string"), 1, SHOWN)
-    return F.struct(path.alias("column"), F.lit(rule).alias("rule"), shown.alias("value")).cast(REASON)
-
-
-def _unknown_names(contract: Contract) -> Column:
-    known = F.array(*(F.lit(field.name) for field in contract.fields))
-    return F.array_except(F.coalesce(F.json_object_keys("raw"), F.array().cast("array<string>")), known)
 
 
 def _item(field: Field) -> Field:
@@ -251,5 +59,13 @@ def _item(field: Field) -> Field:
     return field.item
 
 
-def _any(conditions: Iterable[Column]) -> Column:
-    return reduce(lambda left, right: left | right, conditions, F.lit(False))
+def _read(session: SparkSession, contract: Contract) -> Column:
+    """A record as `values` and `reasons`, null where it is accepted."""
+    jvm: Any = session._jvm
+    ddl = jvm.org.apache.spark.sql.types.StructType.fromDDL
+    strict = contract.evolution == "strict" and contract.format != "csv"  # a CSV's header is the contract's
+    reader = jvm.headgate.RecordReader(ddl(_columns(contract.fields, required=" NOT NULL")), strict)
+    given = ddl(f"values struct<{_columns(contract.fields)}>, reasons array<{REASON}>")
+    name = f"read_{contract.dataset}"
+    cast(Any, session)._jsparkSession.udf().register(name, reader, given)
+    return F.call_udf(name, F.col("raw"), F.col("problem"))

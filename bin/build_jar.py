@@ -1,0 +1,71 @@
+"""Builds Headgate's jar from its Java sources: `make jar`. The same sources and javac give the same bytes."""
+
+import base64
+import hashlib
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyspark
+
+from headgate.engine.jars import HEADGATE, ensure_jars, ensure_s3_jars
+
+RELEASE = "17"
+_LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the first time that a zip can tell
+# What the sources are compiled against, and no other jar: with all of them it would take long.
+_SPARK = (
+    "hadoop-client-api-*", "scala-library-*", "jackson-core-2*", "kryo-shaded-*",
+    "spark-catalyst_*", "spark-sql-api_*", "spark-unsafe_*",
+)  # fmt: skip
+
+
+def build(jar: Path) -> None:
+    """Writes the jar. Its manifest names the sources by their digest, and the javac."""
+    with tempfile.TemporaryDirectory() as folder:
+        compile_java(sources(), Path(folder))
+        entries = {"META-INF/MANIFEST.MF": manifest().encode()}
+        entries |= {str(p.relative_to(folder)): p.read_bytes() for p in sorted(Path(folder).rglob("*.class"))}
+    with zipfile.ZipFile(jar, "w") as made:
+        for name, content in entries.items():
+            made.writestr(zipfile.ZipInfo(name, _LONG_AGO), content)
+
+
+def sources() -> list[Path]:
+    return sorted(HEADGATE.parent.glob("*.java"))
+
+
+def compile_java(files: Sequence[Path], folder: Path) -> None:
+    """Compiles sources that need Spark, Delta's storage and S3A."""
+    spark = Path(pyspark.__file__).parent / "jars"
+    found = [next(spark.glob(name)) for name in _SPARK]
+    found += [next(ensure_jars().glob("*_delta-storage-*")), next(ensure_s3_jars().glob("*_hadoop-aws-*"))]
+    # Annotations of Spark's own classes are in jars that are not needed here.
+    options = ["--release", RELEASE, "-Xlint:all,-path,-classfile", "-g:none", "-proc:none"]
+    path = os.pathsep.join(map(str, found))
+    subprocess.run(["javac", *options, "-cp", path, "-d", str(folder), *map(str, files)], check=True)
+
+
+def manifest() -> str:
+    # A line of a manifest holds 72 characters: a digest in hex would not fit.
+    digest = base64.b64encode(sources_digest()).decode()
+    return f"Manifest-Version: 1.0\r\nSource-SHA-256: {digest}\r\nBuilt-By: javac {javac()}\r\n\r\n"
+
+
+def sources_digest() -> bytes:
+    return hashlib.sha256(b"".join(source.read_bytes() for source in sources())).digest()
+
+
+def javac() -> str:
+    """The javac's version, such as 17.0.15."""
+    told = subprocess.run(["javac", "-version"], capture_output=True, text=True, check=True)
+    return re.sub(r"^javac ", "", (told.stdout + told.stderr).strip())
+
+
+if __name__ == "__main__":
+    build(HEADGATE)
+    sys.stdout.write(f"{HEADGATE}: {HEADGATE.stat().st_size} bytes\n")
