@@ -273,7 +273,8 @@ def _digest(project: Project) -> str:
     """A hash over every file that the graph depends on, and over the framework's own declarations."""
     digest = hashlib.sha256(f"{_MANIFEST_FORMAT}\n".encode())
     modules = (
-        "graph.py", "table.py", "contract.py", "table_contract.py", "odcs.py", "suite.py", "expectations.json",
+        "graph.py", "table.py", "contract.py", "table_contract.py", "odcs.py", "suite.py", "suite_document.py",
+        "suite_kwargs.py", "expectation.py", "expectations.json",
     )  # fmt: skip
     own = [Path(__file__).with_name(name) for name in modules]
     for path in [*own, *sorted(project.jobs.rglob("*.py")), *_contract_files(project), *suite_files(project)]:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
+from headgate.expectation import SEVERITIES
 from headgate.ledger import Commit, Ledger
-from headgate.suite import SEVERITIES
 
 #: So many batches are told, and so many commits are looked through for them.
 BATCHES, _COMMITS = 6, 40

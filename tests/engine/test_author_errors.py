@@ -65,6 +65,7 @@ REPLACES = {
     "elsewhere": 'rows.select("store_id")',
     "doubled": 'rows.select("sale_date", "total", F.lit(1).alias("TOTAL"))',
     "sourced": 'rows.withColumn("_source", F.lit(1))',
+    "counted": 'rows.select("sale_date", F.col("transaction_id").cast("int").alias("n"))',
 }
 #: What the report of a failed table says: which line of its module, and a part of what and of fix.
 SAID: dict[str, tuple[str, str, str]] = {
@@ -85,6 +86,7 @@ SAID: dict[str, tuple[str, str, str]] = {
     "gold.elsewhere": (DECLARED, "names 'sale_date', which the function does not return", ""),
     "gold.doubled": (DECLARED, "two columns have the same name", ""),
     "gold.sourced": (DECLARED, "_source does not belong into this table", "drop it"),
+    "gold.counted": ("rows.select", "cannot be cast", "declare the column's type in the contract"),  # in its write
 }
 
 

@@ -23,7 +23,8 @@ from headgate.engine.profile import proposed
 from headgate.engine.rules import judge_batch
 from headgate.errors import UsageError
 from headgate.results import TABLE, newest
-from headgate.suite import load_suites, normalised
+from headgate.suite import load_suites
+from headgate.suite_document import normalised
 from tests.engine.world import World, expect, expectation, sale
 from tests.unit.lake import Lake
 

@@ -21,7 +21,8 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from headgate.engine.rules import judge_batch, rules_of
 from headgate.project import Project
 from headgate.quality import Result
-from headgate.suite import Suite, _known, load_suites
+from headgate.suite import Suite, load_suites
+from headgate.suite_document import known
 
 pytestmark = pytest.mark.long
 
@@ -236,7 +237,7 @@ def _named(cases: list[Asked], prefix: str) -> list[dict[str, Any]]:
 FILE = {"name": "silver.cases", "expectations": _named(ROW_CASES, "row ") + _named(BATCH_CASES, "batch ")}
 NAMES = [expectation["meta"]["headgate"]["name"] for expectation in FILE["expectations"]]
 #: The first case of each type: what frames that have little to compare are judged by.
-FIRST = [names[0] for names in ([n for n in NAMES if n.endswith(f" {k}")] for k in _known()) if names]
+FIRST = [names[0] for names in ([n for n in NAMES if n.endswith(f" {k}")] for k in known()) if names]
 CASES = [("mixed", name) for name in NAMES] + [(frame, name) for frame in ("empty", "nulls") for name in FIRST]
 
 
@@ -366,7 +367,7 @@ def test_gx_and_the_gate_find_the_same(by_gx, by_us, frame, name):
 
 
 def test_every_expectation_that_is_accepted_is_compared():
-    accepted = {kind: {name for name, entry in _known().items() if entry["kind"] == kind} for kind in ("row", "batch")}
+    accepted = {kind: {name for name, entry in known().items() if entry["kind"] == kind} for kind in ("row", "batch")}
     assert {kind for kind, _ in ROW_CASES} == accepted["row"]
     assert {kind for kind, _ in BATCH_CASES} == accepted["batch"]
 

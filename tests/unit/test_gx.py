@@ -9,7 +9,8 @@ import pytest
 
 from docs import expectations
 from headgate.project import Project
-from headgate.suite import load_suites, normalised
+from headgate.suite import load_suites
+from headgate.suite_document import normalised
 
 ROOT = Path(__file__).parents[2]
 SUITE = {

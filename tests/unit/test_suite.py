@@ -9,7 +9,8 @@ import pytest
 from headgate.errors import SuiteError
 from headgate.project import Project
 from headgate.quality import Result
-from headgate.suite import Suite, load_suites, normalised, require_columns
+from headgate.suite import Suite, load_suites, require_columns
+from headgate.suite_document import normalised
 
 ROOT = Path(__file__).parents[2]
 BETWEEN = "expect_column_values_to_be_between"

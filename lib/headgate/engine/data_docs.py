@@ -16,7 +16,8 @@ from typing import Any
 
 from headgate.ledger import Commit, Ledger
 from headgate.quality import Result
-from headgate.suite import Suite, normalised
+from headgate.suite import Suite
+from headgate.suite_document import normalised
 from headgate.trend import BATCHES, judged
 
 

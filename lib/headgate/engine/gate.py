@@ -20,10 +20,11 @@ from headgate.engine.marks import Marks
 from headgate.engine.outcome import Job
 from headgate.engine.rules import Rule, judge_batch, rules_of
 from headgate.errors import BatchRefused
+from headgate.expectation import Expectation
 from headgate.graph import Node
 from headgate.plan import Kind
 from headgate.quality import MOST_EXAMPLES, Result
-from headgate.suite import Expectation, Suite, require_columns
+from headgate.suite import Suite, require_columns
 from headgate.table import Append, Merge
 
 

@@ -18,8 +18,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from headgate.errors import SuiteError
+from headgate.expectation import QUERY, Expectation
 from headgate.quality import MOST_EXAMPLES
-from headgate.suite import QUERY, Expectation
 
 _JUDGE_NULLS = ("column_values.null", "column_values.nonnull")  # every other one leaves rows without a value out
 _COUNTS = {"result_format": {"result_format": "BOOLEAN_ONLY"}}
@@ -160,7 +160,7 @@ def refused(expectation: Expectation, error: Exception) -> SuiteError:
     """What to say of an expectation that GX or Spark cannot judge."""
     told = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
     what = f"{expectation.name} cannot be judged: {told}"
-    return SuiteError(what, where=expectation.place, fix="compare its kwargs with the types of its columns")
+    return SuiteError(what, where=str(expectation.place), fix="compare its kwargs with the types of its columns")
 
 
 def _as_gx(expectation: Expectation) -> Any:
@@ -175,7 +175,8 @@ def _as_gx(expectation: Expectation) -> Any:
         # Of a kwarg of several types there is one for each type.
         first = {str(one["loc"][0]): str(one["msg"]) for one in reversed(error.errors())}
         told = "; ".join(said if name == "__root__" else f"{name}: {said}" for name, said in first.items())
-        raise SuiteError(f"{expectation.name}: {told}", where=expectation.place, fix="correct its kwargs") from error
+        what, where = f"{expectation.name}: {told}", str(expectation.place)
+        raise SuiteError(what, where=where, fix="correct its kwargs") from error
     except GreatExpectationsError as error:
         raise refused(expectation, error) from error
 

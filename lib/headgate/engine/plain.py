@@ -15,8 +15,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from headgate.engine.gx import Found, refused
+from headgate.expectation import QUERY, Expectation
 from headgate.quality import MOST_EXAMPLES
-from headgate.suite import QUERY, Expectation
 
 #: The view in which a query finds the batch.
 BATCH_VIEW = "_headgate_batch"

@@ -20,7 +20,7 @@ from pyspark.sql.types import BooleanType, DataType, DateType, NumericType, Stri
 
 from headgate.errors import UsageError
 from headgate.graph import Node
-from headgate.suite import normalised
+from headgate.suite_document import normalised
 from headgate.table import History, Merge
 
 #: A column has a set of values where there are at most so many, and each stands in so many rows on average.

@@ -26,8 +26,9 @@ from pyspark.sql.types import StringType
 from headgate.engine.function import plan_classes, unrepeatable
 from headgate.engine.gx import Condition, Found, GxFrame, import_gx, refused
 from headgate.engine.plain import BATCH_VIEW, plain_judge
+from headgate.expectation import QUERY, Expectation
 from headgate.quality import Result
-from headgate.suite import QUERY, Expectation, Suite
+from headgate.suite import Suite
 
 _CACHE_FORMAT = 1
 _OF_TEXT = ("expect_column_values_to_match_strftime_format",)  # on another type GX fails in the middle of the data

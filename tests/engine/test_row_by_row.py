@@ -1,0 +1,42 @@
+"""Which functions give each record other columns, and nothing more: their rows are computed where they are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession, Window
+from pyspark.sql import functions as F
+
+from headgate.engine.function import is_row_by_row
+
+ROW_BY_ROW: dict[str, Callable[[DataFrame], DataFrame]] = {
+    "as it is": lambda rows: rows,
+    "other columns": lambda rows: rows.select("id", F.upper("name").alias("name"), F.to_date("day").alias("day")),
+    "fewer rows": lambda rows: rows.filter("id > 1").withColumn("n", F.size("parts")).where(F.col("n") > 0),
+    "an array rewritten": lambda rows: rows.select(F.transform("parts", lambda part: part + 1).alias("parts")),
+}
+NOT: dict[str, Callable[[DataFrame], DataFrame]] = {
+    "groups": lambda rows: rows.groupBy("name").count(),
+    "the newest": lambda rows: rows.withColumn("n", F.row_number().over(Window.partitionBy("name").orderBy("id"))),
+    "a join": lambda rows: rows.join(rows.select("id"), "id"),
+    "exploded": lambda rows: rows.select("id", F.explode("parts")),
+    "each once": lambda rows: rows.distinct(),
+    "a few": lambda rows: rows.limit(3),
+    "Python of the author's": lambda rows: rows.select(F.udf(lambda name: name, "string")("name")),
+}
+
+
+@pytest.fixture(scope="module")
+def rows(spark: SparkSession) -> DataFrame:
+    return spark.createDataFrame([], "id int, name string, day string, parts array<int>")
+
+
+@pytest.mark.parametrize("name", ROW_BY_ROW)
+def test_what_looks_at_one_row_is_told_as_such(rows, name):
+    assert is_row_by_row(ROW_BY_ROW[name](rows))
+
+
+@pytest.mark.parametrize("name", NOT)
+def test_what_looks_further_or_costs_more_is_not(rows, name):
+    assert not is_row_by_row(NOT[name](rows))
