@@ -56,7 +56,7 @@ def test_an_expectation_has_what_its_file_says_and_defaults_for_the_rest(project
     assert (found.type, dict(found.kwargs)) == (BETWEEN, {"column": "quantity", "min_value": 0, "mostly": 0.9})
     assert (found.kind, found.severity, found.scope, found.on_failure) == ("row", "critical", "batch", "quarantine")
     assert (found.columns, found.mostly) == (("quantity",), 0.9)
-    assert found.place == "conf/expectations/silver/sales.json:4"
+    assert str(found.place) == "conf/expectations/silver/sales.json:4"
 
 
 def test_an_expectation_is_called_by_its_type_and_columns(project):
@@ -125,7 +125,7 @@ def test_json_that_is_no_yaml_is_read_as_json(project):
     )
     (found,) = load_suites(project)["silver.sales"].rows
     assert found.kwargs["regex"] == '😀/"\\d'
-    assert found.place.endswith(":2")
+    assert str(found.place).endswith(":2")
 
 
 # --- what is refused
