@@ -223,6 +223,14 @@ def test_an_unknown_field_passes_where_the_contract_takes_added_columns(spark, t
     assert found["values"]["text"] == "x"
 
 
+def test_each_frame_is_read_by_its_own_contract(spark, tmp_path, things):
+    bronze = frame(spark, ['{"text":"x","extra":1}'])
+    lenient = contract(tmp_path, "jsonl", COLUMNS, "add_columns")
+    by_strict, by_lenient = typed(bronze, things), typed(bronze, lenient)
+    assert "rejected" in judged(by_strict, things)[0]
+    assert "values" in judged(by_lenient, lenient)[0]
+
+
 # --- any record
 
 

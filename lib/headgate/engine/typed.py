@@ -19,6 +19,7 @@ SOURCE_FIELDS = ("upload", "received", "record")
 UNPARSABLE = "unparsable"
 
 SHOWN = 200  # characters of a value that a reason repeats
+_READER = "headgate_read_record"
 
 
 def typed(bronze: DataFrame, contract: Contract) -> DataFrame:
@@ -66,6 +67,6 @@ def _read(session: SparkSession, contract: Contract) -> Column:
     strict = contract.evolution == "strict" and contract.format != "csv"  # a CSV's header is the contract's
     reader = jvm.headgate.RecordReader(ddl(_columns(contract.fields, required=" NOT NULL")), strict)
     given = ddl(f"values struct<{_columns(contract.fields)}>, reasons array<{REASON}>")
-    name = f"read_{contract.dataset}"
-    cast(Any, session)._jsparkSession.udf().register(name, reader, given)
-    return F.call_udf(name, F.col("raw"), F.col("problem"))
+    # A name is looked up when a frame is made: one for every contract does.
+    cast(Any, session)._jsparkSession.udf().register(_READER, reader, given)
+    return F.call_udf(_READER, F.col("raw"), F.col("problem"))
