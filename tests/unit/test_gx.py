@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -98,3 +100,20 @@ def test_what_gx_saves_is_normalised_to_what_was_there(project):
     assert path.read_text() != text
     assert load_suites(project)["silver.sales"].hash == before.hash
     assert normalised(path.read_text()) == text
+
+
+def test_who_needs_gx_while_another_thread_imports_it_waits_for_all_of_it():
+    """In a process of its own: this one may have GX already."""
+    script = """if True:
+        import sys, threading
+        from headgate.engine.gx import import_gx
+
+        threading.Thread(target=import_gx).start()
+        while "great_expectations.execution_engine" not in sys.modules:
+            pass
+        import_gx()
+        from great_expectations.expectations.registry import _registered_metrics
+
+        sys.exit("column_values.between.condition" not in _registered_metrics)
+    """
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

@@ -45,7 +45,10 @@ class Found:
 
 
 def import_gx() -> None:
-    """Imports GX: some ten seconds of work, which whoever needs it next then has not to wait for."""
+    """Imports GX: some ten seconds of work, which whoever needs it next then has not to wait for.
+
+    Where another thread is at it, waits until it is done: a part of GX that is there already knows no metric yet.
+    """
     import great_expectations  # noqa: F401
 
 
@@ -53,6 +56,7 @@ class GxFrame:
     """A frame, opened by GX's Spark engine. GX persists nothing: who opens a frame to validate it has staged it."""
 
     def __init__(self, frame: DataFrame) -> None:
+        import_gx()
         from great_expectations.execution_engine import SparkDFExecutionEngine
 
         logging.getLogger("great_expectations").setLevel(logging.ERROR)  # its warnings hold values of records
