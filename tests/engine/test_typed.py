@@ -289,7 +289,9 @@ def record_of(good: dict[str, st.SearchStrategy], *needed: str) -> st.SearchStra
         {name: good[name] for name in needed}, optional={name: good[name] for name in good if name not in needed}
     )
     names = st.sampled_from(sorted(good))
-    odds = {name: wordlike if name in ("text", "name", "flag") else anything | as_text for name in good}
+    odds = {name: wordlike if name in ("text", "name") else anything | as_text for name in good}
+    if "flag" in good:
+        odds["flag"] = wordlike | as_text | times  # a number with a fraction is none: the reference drops its zeros
     odd = names.flatmap(lambda name: st.tuples(st.just(name), odds[name]))
     again = st.one_of(odd, names.flatmap(lambda name: st.tuples(st.just(name), good[name])))
     plain = fitting.map(lambda found: tuple(found.items()))

@@ -139,7 +139,11 @@ def named_columns(writes: Write) -> list[str]:
 
 def plan_classes(rows: DataFrame) -> set[str]:
     """The simple names of the classes in a frame's analysed plan: its nodes and expressions."""
-    return {name.rpartition(".")[2] for name in re.findall(r'"class":"([\w.$]+)"', _plan(rows))}
+    return _classes(_plan(rows))
+
+
+def _classes(plan: str) -> set[str]:
+    return {name.rpartition(".")[2] for name in re.findall(r'"class":"([\w.$]+)"', plan)}
 
 
 def _plan(rows: DataFrame) -> str:
@@ -159,8 +163,9 @@ def may_multiply(rows: DataFrame) -> bool:
 
 def is_row_by_row(rows: DataFrame) -> bool:
     """Whether each row is made of one row, by expressions of Spark's own: it costs little to do that again."""
-    nodes = {node["class"].rpartition(".")[2] for node in json.loads(_plan(rows))}
-    return nodes <= _ROW_BY_ROW and not plan_classes(rows) & _FOREIGN
+    plan = _plan(rows)
+    nodes = {node["class"].rpartition(".")[2] for node in json.loads(plan)}
+    return nodes <= _ROW_BY_ROW and not _classes(plan) & _FOREIGN
 
 
 def _of_a_row(error: BaseException) -> BaseException:
