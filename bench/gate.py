@@ -1,7 +1,8 @@
 """The quality gate on 5 million rows, 12 and 20 expectations, against a plain copy and against GX's own validation.
 
 Three sides read the same rows and write one Delta table: a plain scan and write; the gate (marked and staged once,
-counted, split, written), with its cache of conditions cold and warm; and GX's own validation at its fastest
+counted, split, written), with its cache of conditions cold and warm, and that of a table that is replaced whole, whose
+expectations only warn (written, judged in its files, committed); and GX's own validation at its fastest
 (BOOLEAN_ONLY, nothing persisted), then a split by hand. Each in a fresh process, in turns; the time begins when the
 session has written its first, small table, and holds the import of GX where a side needs it. 1 % of the rows fail;
 then all, for the memory. Two expectations of each suite judge the batch: the number of rows, and that ids are unique,
@@ -25,6 +26,7 @@ from gate_sides import BY_BATCH, BY_ROW, TABLE
 
 SIZES = (12, 20)
 ROWS_ONLY = f"{SIZES[0]}-rows"
+WARNING = f"{SIZES[0]}-warning"
 MOST_OF_PLAIN, LEAST_OF_GX, MOST_MEMORY = 1.5, 5, 1.1
 FEW, ALL = 1, 100  # percent of the rows that fail
 
@@ -41,9 +43,11 @@ def main() -> None:
             by_row = [one[:2] for one in BY_ROW[: size - len(BY_BATCH)]]
             _make_project(folder / f"project-{size}", [*by_row, *BY_BATCH])
         _make_project(folder / f"project-{ROWS_ONLY}", [one[:2] for one in BY_ROW[: SIZES[0]]])
+        by_row = [one[:2] for one in BY_ROW[: SIZES[0] - len(BY_BATCH)]]
+        _make_project(folder / f"project-{WARNING}", [*by_row, *BY_BATCH], severity="warning")
         for share in (FEW, ALL):
             _side(folder, "prepare", options.rows, SIZES[0], share)
-        for suite in (SIZES[1], ROWS_ONLY):
+        for suite in (SIZES[1], ROWS_ONLY, WARNING):
             _side(folder, "warm", options.rows, suite, FEW)
         told: dict[str, list[dict[str, Any]]] = {}
         for turn in range(options.repeat):
@@ -65,6 +69,7 @@ def _turn(folder: Path, rows: int) -> Iterator[tuple[str, dict[str, Any]]]:
         yield f"gate {size}", _side(folder, "gate", rows, size, FEW)
         yield f"GX {size}, then split", _side(folder, "gx", rows, size, FEW)
     yield f"gate {SIZES[0]}, of rows only", _side(folder, "gate", rows, ROWS_ONLY, FEW)
+    yield f"gate {SIZES[0]}, of a replaced table", _side(folder, "replaced", rows, WARNING, FEW)
     yield f"gate {SIZES[0]}, all fail", _side(folder, "gate", rows, SIZES[0], ALL)
 
 
@@ -76,13 +81,13 @@ def _side(folder: Path, side: str, rows: int, suite: int | str, share: int) -> d
     return json.loads(done.stdout) if done.stdout else {}
 
 
-def _make_project(folder: Path, asked: list[tuple[str, dict[str, Any]]]) -> None:
+def _make_project(folder: Path, asked: list[tuple[str, dict[str, Any]]], severity: str = "critical") -> None:
     """A project of one table and its suite."""
     suite = folder / "conf" / "expectations" / f"{TABLE.replace('.', '/')}.json"
     module = folder / "jobs" / f"{TABLE.replace('.', '/')}.py"
     for path in (suite, module, folder / "conf" / "environments" / "local.yaml"):
         path.parent.mkdir(parents=True)
-    expectations = [{"type": kind, "kwargs": kwargs} for kind, kwargs in asked]
+    expectations = [{"type": kind, "kwargs": kwargs, "severity": severity} for kind, kwargs in asked]
     suite.write_text(json.dumps({"name": TABLE, "expectations": expectations}))
     module.touch()
     (folder / "conf" / "environments" / "local.yaml").write_text("lake: lake\n")

@@ -19,8 +19,8 @@ RELEASE = "17"
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the first time that a zip can tell
 # What the sources are compiled against, and no other jar: with all of them it would take long.
 _SPARK = (
-    "hadoop-client-api-*", "scala-library-*", "jackson-core-2*", "kryo-shaded-*",
-    "spark-catalyst_*", "spark-sql-api_*", "spark-unsafe_*",
+    "hadoop-client-api-*", "jackson-annotations-*", "jackson-core-2*", "kryo-shaded-*", "scala-library-*",
+    "spark-catalyst_*", "spark-common-utils_*", "spark-core_*", "spark-sql-api_*", "spark-sql_*", "spark-unsafe_*",
 )  # fmt: skip
 
 
@@ -40,10 +40,11 @@ def sources() -> list[Path]:
 
 
 def compile_java(files: Sequence[Path], folder: Path) -> None:
-    """Compiles sources that need Spark, Delta's storage and S3A."""
+    """Compiles sources that need Spark, Delta and S3A."""
     spark = Path(pyspark.__file__).parent / "jars"
     found = [next(spark.glob(name)) for name in _SPARK]
-    found += [next(ensure_jars().glob("*_delta-storage-*")), next(ensure_s3_jars().glob("*_hadoop-aws-*"))]
+    found += [next(ensure_jars().glob(name)) for name in ("*_delta-spark_*", "*_delta-storage-*")]
+    found.append(next(ensure_s3_jars().glob("*_hadoop-aws-*")))
     # Annotations of Spark's own classes are in jars that are not needed here.
     options = ["--release", RELEASE, "-Xlint:all,-path,-classfile", "-g:none", "-proc:none"]
     path = os.pathsep.join(map(str, found))

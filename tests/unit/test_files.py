@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from obstore.store import LocalStore
 
 from headgate.engine.files import Files, NewFile
+from headgate.engine.statistics import PREFIX, statistics
 
 SCHEMA = pa.schema([("name", pa.string()), ("at", pa.timestamp("us", tz="UTC")), ("number", pa.int64())])
 NOON = datetime(2026, 3, 2, 12, 0, 0, 5999, UTC)
@@ -59,3 +62,32 @@ def test_a_column_with_a_value_too_long_for_statistics_has_no_bounds(tmp_path: P
     told = written(tmp_path, ("2026-03-02", row_group), ("2026-03-02", batch(("a", NOON, 2))))[0]
     statistics = json.loads(told.statistics)
     assert (statistics["minValues"].keys(), statistics["maxValues"]["number"]) == ({"at", "number"}, 2)
+
+
+def told_of(tmp_path: Path, **columns: pa.Array) -> dict[str, Any]:
+    """What the statistics of a file of these columns say."""
+    pq.write_table(pa.table(columns), tmp_path / "file.parquet")
+    return json.loads(statistics(pq.read_metadata(tmp_path / "file.parquet")))
+
+
+def test_the_bounds_of_a_long_text_are_cut_and_still_hold(tmp_path: Path) -> None:
+    longest = "é" * PREFIX
+    told = told_of(tmp_path, short=[longest], long=[longest + "z"], beyond=[longest + "\U0010ffffz"])
+    assert told["minValues"] == {"short": longest, "long": longest}
+    assert told["maxValues"] == {"short": longest, "long": longest + "\U0010ffff"}
+    assert told["nullCount"] == {"short": 0, "long": 0, "beyond": 0}
+
+
+def test_what_has_no_certain_order_has_no_bounds(tmp_path: Path) -> None:
+    told = told_of(
+        tmp_path, rate=[1.0, float("nan")], flag=[True, False], bytes=[b"a", b"b"], parts=[{"a": 1}, {"a": 2}],
+        local=pa.array([NOON.replace(tzinfo=None)] * 2, pa.timestamp("us")), number=[1, 2],
+    )  # fmt: skip
+    assert (told["minValues"], told["maxValues"]) == ({"number": 1}, {"number": 2})
+
+
+def test_a_decimal_is_told_to_its_last_digit(tmp_path: Path) -> None:
+    exact = Decimal("12345678901234567890.123456789012345678")
+    pq.write_table(pa.table({"amount": pa.array([exact, -exact])}), tmp_path / "file.parquet")
+    told = json.loads(statistics(pq.read_metadata(tmp_path / "file.parquet")), parse_float=Decimal)
+    assert (told["minValues"]["amount"], told["maxValues"]["amount"]) == (-exact, exact)

@@ -6,6 +6,8 @@ same however often the record is derived. `_state` is `live`, `rejected` (the qu
 
 from __future__ import annotations
 
+from typing import Any
+
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
@@ -19,7 +21,7 @@ def build_append(job: Job) -> Outcome:
     """Appends what is new. Raises BatchRefused, with the target untouched, where the gate refuses it."""
     batch = judge(job, read_feed(job), placed, all_inserted, one_row_a_record=False)
     rows = all_states(job, batch.rows, batch)
-    facts = {"counts": batch.counts, "changes_rows": changes_rows(batch.counts)}
+    facts: dict[str, Any] = {"counts": batch.counts, "changes_rows": changes_rows(batch.counts)}
     partition_by = ["_state", *job.writes_as(Append).partition_by]
     spread = rows.hint("rebalance", *partition_by)
     if job.work.whole:

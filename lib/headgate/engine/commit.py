@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,6 +24,7 @@ from pyspark.sql import DataFrame, SparkSession
 from headgate import __version__, faults
 from headgate.contract import Contract
 from headgate.engine.files import NewFile
+from headgate.engine.table_write import write_files
 from headgate.errors import LostRace
 from headgate.evolution import shape_of
 from headgate.graph import Node
@@ -45,6 +46,10 @@ TABLE_PROPERTIES = {
 }
 
 
+#: Looks at rows that are written and not committed. What it raises keeps them from being committed.
+Judge = Callable[[DataFrame], None]
+
+
 @dataclass(frozen=True)
 class Committer:
     """Commits one table's work. `session` is the table's own: MERGE takes its transaction from the session."""
@@ -61,16 +66,17 @@ class Committer:
     def uri(self) -> str:
         return self.work.head.uri
 
-    def append(self, rows: DataFrame, **facts: Any) -> Commit:
+    def append(self, rows: DataFrame, judge: Judge | None = None, **facts: Any) -> Commit:
         """Adds rows; an empty frame only moves the position."""
-        return self._write(rows, "append", _GAIN_COLUMNS, facts)
+        return self._write(rows, "append", _GAIN_COLUMNS, facts, judge=judge)
 
     def overwrite(
-        self, rows: DataFrame, partition_by: list[str], properties: Mapping[str, str], **facts: Any
-    ) -> Commit:
+        self, rows: DataFrame, partition_by: Sequence[str], properties: Mapping[str, str], judge: Judge | None = None,
+        **facts: Any,
+    ) -> Commit:  # fmt: skip
         """Makes the table, or replaces all of it, schema and partitions included."""
-        options = {"overwriteSchema": "true", **TABLE_PROPERTIES, **properties}
-        return self._write(rows, "overwrite", options, facts, partition_by)
+        made = {**TABLE_PROPERTIES, **properties}
+        return self._write(rows, "overwrite", {"overwriteSchema": "true"}, facts, partition_by, made, judge)
 
     def add_files(
         self, files: Sequence[NewFile], schema: pa.Schema, partition_by: list[str], properties: Mapping[str, str],
@@ -106,9 +112,9 @@ class Committer:
                 storage_options=self.ledger.storage_options,
             )  # fmt: skip
 
-    def replace_where(self, rows: DataFrame, predicate: str, **facts: Any) -> Commit:
+    def replace_where(self, rows: DataFrame, predicate: str, judge: Judge | None = None, **facts: Any) -> Commit:
         """Replaces the rows that meet `predicate`, nulls and emptied partitions included."""
-        return self._write(rows, "overwrite", {"replaceWhere": predicate, **_GAIN_COLUMNS}, facts)
+        return self._write(rows, "overwrite", {"replaceWhere": predicate, **_GAIN_COLUMNS}, facts, judge=judge)
 
     @contextmanager
     def merging(self, **facts: Any) -> Iterator[SparkSession]:
@@ -164,20 +170,24 @@ class Committer:
         return self.work.head.txn + 1
 
     def _write(
-        self,
-        rows: DataFrame,
-        mode: str,
-        options: Mapping[str, str],
-        facts: Mapping[str, Any],
-        partition_by: list[str] | None = None,
-    ) -> Commit:
-        writer = rows.write.format("delta").mode(mode).options(**options)
-        if partition_by:
-            writer = writer.partitionBy(*partition_by)
-        writer = writer.option("txnAppId", self.node.name).option("txnVersion", self._txn)
+        self, rows: DataFrame, mode: str, options: Mapping[str, str], facts: Mapping[str, Any],
+        partition_by: Sequence[str] = (), properties: Mapping[str, str] | None = None, judge: Judge | None = None,
+    ) -> Commit:  # fmt: skip
+        """Writes the rows, has them judged as they are written, and commits them. What is refused is removed."""
+        ours = {"txnAppId": self.node.name, "txnVersion": str(self._txn)}
+        with self._race_told():
+            written = write_files(rows, self.uri, mode, {**options, **ours}, properties or {}, partition_by)
+        if written is None:
+            return self.committed()
+        if judge:
+            try:
+                judge(written.rows)
+            except BaseException:
+                written.discard()
+                raise
         faults.point(f"before_commit:{self.node.name}")
         with self._race_told():
-            writer.option("userMetadata", self.metadata(facts)).save(self.uri)
+            written.commit(self.metadata(facts))
         faults.point(f"after_commit:{self.node.name}")
         return self.committed()
 

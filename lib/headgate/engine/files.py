@@ -7,18 +7,18 @@ back to the driver: its path, its size and its statistics.
 from __future__ import annotations
 
 import io
-import json
 import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import obstore
 import pyarrow as pa
 import pyarrow.parquet as pq
 from obstore.store import ObjectStore
+
+from headgate.engine.statistics import statistics
 
 _ROW_GROUP_BYTES = 8 * 2**20
 
@@ -68,16 +68,18 @@ class Files:
             sink, self._schema, compression="snappy", use_dictionary=self._repeating,
             write_statistics=self._indexed, store_schema=False, metadata_collector=told,
         )  # fmt: skip
-        return _File(path, partition, sink, writer, told)
+        return _File(path, partition, sink, writer, told, self._indexed)
 
 
 class _File:
     """One file in the making. Small batches are put together to row groups of a few MiB."""
 
     def __init__(
-        self, path: str, partition: Mapping[str, str], sink: _Sink, writer: pq.ParquetWriter, told: list[Any]
-    ) -> None:
+        self, path: str, partition: Mapping[str, str], sink: _Sink, writer: pq.ParquetWriter, told: list[Any],
+        indexed: Sequence[str],
+    ) -> None:  # fmt: skip
         self._path, self._partition, self._sink, self._writer, self._told = path, partition, sink, writer, told
+        self._indexed = indexed
         self._waiting: list[pa.RecordBatch] = []
         self._bytes = 0
 
@@ -94,7 +96,7 @@ class _File:
         metadata = self._told[0]
         return NewFile(
             self._path, self._sink.size, self._partition, round(time.time() * 1000), metadata.num_rows,
-            json.dumps(_statistics(metadata)),
+            statistics(metadata, self._indexed),
         )  # fmt: skip
 
     def _write(self) -> None:
@@ -126,27 +128,3 @@ class _Sink(io.RawIOBase):
         if not self.closed:
             self._writer.close()
         super().close()
-
-
-def _statistics(metadata: pq.FileMetaData) -> dict[str, Any]:
-    """Delta's statistics of a file: rows, and of each indexed column its least and greatest value and its nulls."""
-    groups = [metadata.row_group(n) for n in range(metadata.num_row_groups)]
-    found: dict[str, Any] = {"numRecords": metadata.num_rows, "minValues": {}, "maxValues": {}, "nullCount": {}}
-    for n in range(metadata.num_columns):
-        told = [group.column(n).statistics for group in groups]
-        if not all(told):
-            continue
-        name = metadata.schema.column(n).path
-        found["nullCount"][name] = sum(one.null_count for one in told)
-        bounded = [one for one in told if one.num_values]
-        if bounded and all(one.has_min_max for one in bounded):  # Parquet tells none of a very long value
-            found["minValues"][name] = _shown(min(one.min for one in bounded))
-            found["maxValues"][name] = _shown(max(one.max for one in bounded))
-    return found
-
-
-def _shown(value: Any) -> Any:
-    """A value as Delta's statistics have it: a time in UTC, in milliseconds."""
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{value.microsecond // 1000:03d}Z"
-    return value

@@ -15,6 +15,7 @@ from functools import reduce
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from headgate.engine.commit import Judge
 from headgate.engine.inputs import live_rows
 from headgate.engine.marks import Marks
 from headgate.engine.outcome import Job
@@ -68,6 +69,14 @@ def judge_rows(job: Job, rows: DataFrame, shape: DataFrame) -> DataFrame:
     passed = marks.off(marked)
     require_quality(job, marks, marked, passed)
     return passed
+
+
+def judge_of(job: Job, shape: DataFrame) -> Judge | None:
+    """What judges the rows of such a table in the files that are to be committed; None where it has no suite."""
+    if job.suite is None:
+        return None
+    marks = marks_of(job, shape)
+    return lambda rows: require_quality(job, marks, marks.on(rows), rows)
 
 
 def require_quality(job: Job, marks: Marks, marked: DataFrame, published: DataFrame | None) -> None:

@@ -122,7 +122,7 @@ def _within_keys(rows: DataFrame) -> Within:
 def _commit(job: Job, batch: Batch, within: Within) -> Commit:
     """The target's one commit: rows, tombstones, rejected records, receipts, position."""
     rows = all_states(job, winners(batch), batch)
-    facts = {"counts": batch.counts, "changes_rows": changes_rows(batch.counts)}
+    facts: dict[str, Any] = {"counts": batch.counts, "changes_rows": changes_rows(batch.counts)}
     partition_by = ["_state", *job.writes_as(Merge).partition_by]
     spread = rows.hint("rebalance", *partition_by)
     if job.work.whole:

@@ -13,6 +13,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from headgate.engine import gate
+from headgate.engine.commit import Judge
 from headgate.engine.history import require_no_ties, versions
 from headgate.engine.inputs import live_rows, snapshots
 from headgate.engine.outcome import Job, Outcome
@@ -51,12 +52,12 @@ def build_replace(job: Job) -> Outcome:
         require_no_ties(rows, job.node.writes, job.node)
     rows = _output(job, rows)
     if slices.values is None:
-        return _build_whole(job, gate.judge_rows(job, rows, shape) if job.suite else rows)
-    rows = gate.judge_rows(job, rows, shape)
-    gate.require_inside(_outside(rows, slices), slices.by, job.node)
+        return _build_whole(job, rows, gate.judge_of(job, shape))
     rows_in = sum(frame.count() for frame in slices.rows.values())
     if slices.exact and _is_by_partition(job):
-        return _replace_partitions(job, rows, slices, rows_in)
+        return _replace_partitions(job, rows, slices, gate.judge_of(job, shape), rows_in)
+    rows = gate.judge_rows(job, rows, shape)
+    gate.require_inside(_outside(rows, slices), slices.by, job.node)
     return _replace_by_difference(job, rows, slices, rows_in)
 
 
@@ -105,20 +106,25 @@ def _is_by_partition(job: Job) -> bool:
     return isinstance(writes, Replace) and writes.by_partition
 
 
-def _build_whole(job: Job, rows: DataFrame) -> Outcome:
+def _build_whole(job: Job, rows: DataFrame, judge: Judge | None) -> Outcome:
     """Every slice, in one overwriting commit."""
     partition_by = list(job.writes_as(Replace, History).partition_by)
     spread = rows.hint("rebalance", *partition_by)
     indexed = ",".join(indexed_columns(rows, partition_by))
-    commit = job.committer.overwrite(
-        spread, partition_by, {"delta.dataSkippingStatsColumns": indexed} if indexed else {}, changes_rows=True
-    )
+    properties = {"delta.dataSkippingStatsColumns": indexed} if indexed else {}
+    commit = job.committer.overwrite(spread, partition_by, properties, judge, changes_rows=True)
     return _outcome(job, commit, _rows_in_sources(job))
 
 
-def _replace_partitions(job: Job, rows: DataFrame, slices: Slices, rows_in: int) -> Outcome:
+def _replace_partitions(job: Job, rows: DataFrame, slices: Slices, judge: Judge | None, rows_in: int) -> Outcome:
+    def inside(written: DataFrame) -> None:
+        gate.require_inside(_outside(written, slices), slices.by, job.node)
+        if judge:
+            judge(written)
+
     spread = rows.hint("rebalance", *job.writes_as(Replace, History).partition_by)
-    return _outcome(job, job.committer.replace_where(spread, slices.within(""), changes_rows=True), rows_in)
+    commit = job.committer.replace_where(spread, slices.within(""), inside, changes_rows=True)
+    return _outcome(job, commit, rows_in)
 
 
 def _replace_by_difference(job: Job, rows: DataFrame, slices: Slices, rows_in: int) -> Outcome:

@@ -33,9 +33,13 @@ _SETTINGS = {
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "8",
     # The batch is materialised and pinned before a MERGE reads it.
     "spark.databricks.delta.merge.materializeSource": "none",
+    # Rows outside of the slices that are replaced are found in the files, before their commit (`replace`).
+    "spark.databricks.delta.replaceWhere.constraintCheck.enabled": "false",
     # A version older than a week can be read for as long as its files are there: only `maintain` removes them, and it
     # knows what dependents and promised time travel need.
     "spark.databricks.delta.vacuum.enforceTimeTravelWithinDeletedFileRetentionDuration": "false",
+    # Spark's own INT96 is deprecated, is larger, and has no statistics.
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     # Few open files a task replace the sort that a partitioned write would do.
     "spark.sql.maxConcurrentOutputFileWriters": "64",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "10000",

@@ -1,0 +1,88 @@
+"""Delta's statistics of a data file, from its Parquet footer.
+
+By them a reader skips files, so what is told must be true of every row, and what is not told costs time only: bounds
+of a text that would be long are cut so that they still hold, and a column whose order is in doubt has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import orjson
+import pyarrow.parquet as pq
+
+#: Of a longer text the bounds are its beginning.
+PREFIX = 64
+_GREATEST = "\U0010ffff"
+
+
+def statistics(footer: pq.FileMetaData, indexed: Container[str] | None = None) -> str:
+    """The number of rows, and each column's least and greatest value and its nulls, as JSON.
+
+    indexed: the columns, by their dotted paths; None for every column of the first level, and `_source.upload`.
+    """
+    groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
+    least, greatest, nulls = dict[str, Any](), dict[str, Any](), dict[str, Any]()
+    for number in range(footer.num_columns):
+        path = footer.schema.column(number).path
+        told = [group.column(number).statistics for group in groups]
+        if not (_is_indexed(path) if indexed is None else path in indexed) or not all(told):
+            continue
+        if all(one.has_null_count for one in told):
+            _put(nulls, path, sum(one.null_count for one in told))
+        if bounds := _bounds([one for one in told if one.num_values]):
+            _put(least, path, bounds[0])
+            _put(greatest, path, bounds[1])
+    rows = footer.num_rows
+    return orjson.dumps({"numRecords": rows, "minValues": least, "maxValues": greatest, "nullCount": nulls}).decode()
+
+
+def _is_indexed(path: str) -> bool:
+    return "." not in path or path == "_source.upload"
+
+
+def _put(tree: dict[str, Any], path: str, value: Any) -> None:
+    """Delta's statistics of a part of a struct are in an object of the struct's name."""
+    *structs, name = path.split(".")
+    for struct in structs:
+        tree = tree.setdefault(struct, {})
+    tree[name] = value
+
+
+def _bounds(told: Sequence[pq.Statistics]) -> tuple[Any, Any] | None:
+    """The least and the greatest value as Delta has them; None where there is none, or it cannot be told."""
+    if not told or not all(one.has_min_max for one in told):  # Parquet tells none of a very long value
+        return None
+    try:
+        values = [value for one in told for value in (one.min, one.max)]
+    except (ValueError, ArithmeticError, NotImplementedError):  # such as a year that Python does not have
+        return None
+    if any(_shown(value) is None for value in values):
+        return None
+    low, high = min(values), max(values)
+    if not isinstance(high, str):
+        return _shown(low), _shown(high)
+    bound = high if len(high) <= PREFIX else high[:PREFIX] + _GREATEST
+    return (low[:PREFIX], bound) if bound >= high else None
+
+
+def _shown(value: Any) -> Any:
+    """A value as Delta's statistics have it, a time in UTC and cut to milliseconds; None for what has no bounds.
+
+    A float has none: Parquet's writers leave a NaN out of them, and Spark has it above all others.
+    """
+    match value:
+        case bool() | bytes():
+            return None
+        case str() | int():
+            return value
+        case Decimal():
+            return orjson.Fragment(format(value, "f"))  # a float would round it
+        case datetime() if value.tzinfo:
+            return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        case date() if not isinstance(value, datetime):
+            return value.isoformat()
+    return None
