@@ -20,7 +20,8 @@ _LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the first time that a zip can tell
 # What the sources are compiled against, and no other jar: with all of them it would take long.
 _SPARK = (
     "hadoop-client-api-*", "jackson-annotations-*", "jackson-core-2*", "kryo-shaded-*", "scala-library-*",
-    "spark-catalyst_*", "spark-common-utils_*", "spark-core_*", "spark-sql-api_*", "spark-sql_*", "spark-unsafe_*",
+    "spark-catalyst_*", "spark-common-utils_*", "spark-common-utils-java_*", "spark-core_*", "spark-sql-api_*",
+    "spark-sql_*", "spark-unsafe_*",
 )  # fmt: skip
 
 

@@ -200,12 +200,12 @@ def test_in_a_table_without_records_a_failing_row_stops_the_batch(expecting) -> 
     world = expecting(revenue, table=GOLD)
     world.upload([sale(1), sale(2, day=2)], key="a")
     world.run_well()
-    before = world.version(GOLD), world.files(GOLD)
+    before = world.version(GOLD), world.objects(GOLD)
     world.upload([sale(3, day=2, total="500.00")], key="b")
     reports = world.run()
     assert (reports[SILVER].status, reports[GOLD].status) == ("done", "failed")
     assert "revenue=510.00" in reports[GOLD].error["what"]
-    assert (world.version(GOLD), world.files(GOLD)) == before
+    assert (world.version(GOLD), world.objects(GOLD)) == before  # the files that it was judged in are gone
     word = Acceptance("expect_column_values_to_be_between(revenue)", "ada", "a large sale")
     assert world.run(accepted=[word])[GOLD].status == "done"
     assert sorted(row["revenue"] for row in world.rows(GOLD)) == [10, 510]
@@ -216,7 +216,7 @@ def test_a_first_build_without_records_is_judged_as_well(expecting) -> None:
     world = expecting(expectation("expect_table_row_count_to_equal", value=9), table=GOLD)
     world.upload([sale(1)], key="a")
     assert world.run()[GOLD].status == "failed"
-    assert world.version(GOLD) == -1
+    assert (world.version(GOLD), world.objects(GOLD)) == (-1, set())
 
 
 @pytest.mark.long

@@ -67,17 +67,15 @@ def _unique(expectation: Expectation, rows: DataFrame) -> Found:
 def _all_differ(rows: DataFrame, names: Sequence[str], left_out: Column) -> Found | None:
     """What is found where no two rows have the same hash, as in most batches; None where two might be equal.
 
-    Hashes are numbers, which are sent and grouped in half the time that texts take.
+    Hashes are numbers, which are sent and compared in a part of the time that texts take.
     """
     hashed = rows.select(F.when(~left_out, F.xxhash64(*names)).alias("hash")).repartition("hash")
-    told = hashed.groupBy("hash").count().agg(
-        F.sum("count").alias("all"), F.sum(F.when(F.col("hash").isNull(), F.col("count"))).alias("missing"),
-        F.max(F.when(F.col("hash").isNotNull(), F.col("count"))).alias("most"),
-    ).collect()[0]  # fmt: skip
-    if (told["most"] or 0) > 1:
+    jvm: Any = rows.sparkSession._jvm
+    told = DataFrame(jvm.headgate.Repeats.of(hashed._jdf), rows.sparkSession).collect()
+    if any(part["repeats"] for part in told):
         return None
-    counts = {"element_count": told["all"] or 0, "missing_count": told["missing"] or 0, "unexpected_count": 0}
-    return Found(True, counts, [])
+    count, missing = (sum(part[name] for part in told) for name in ("all", "missing"))
+    return Found(True, {"element_count": count, "missing_count": missing, "unexpected_count": 0}, [])
 
 
 def _row_count(expectation: Expectation, rows: DataFrame) -> Found:
