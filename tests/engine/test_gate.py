@@ -71,11 +71,11 @@ def test_a_batch_whose_passing_share_is_too_small_changes_nothing_that_a_reader_
     world = expecting(at_most(mostly=0.7))
     world.upload(few("10.00", "20.00"), key="a")
     world.run_well()
-    before = world.versions(), world.files(SILVER), world.files(GOLD), world.rows(SILVER)
+    before = world.versions(), world.objects(SILVER), world.objects(GOLD), world.rows(SILVER)
     world.upload([sale(3, total="30.00"), sale(4, total="400.00")], key="b")
     reports = world.run()
     assert (reports[SILVER].status, reports[GOLD].status) == ("failed", "skipped")
-    after = world.versions(), world.files(SILVER), world.files(GOLD), world.rows(SILVER)
+    after = world.versions(), world.objects(SILVER), world.objects(GOLD), world.rows(SILVER)
     bronze = "bronze.transactions"
     assert {**after[0], bronze: 0} == {**before[0], bronze: 0}
     assert after[1:] == before[1:]

@@ -66,9 +66,9 @@ class Committer:
     def uri(self) -> str:
         return self.work.head.uri
 
-    def append(self, rows: DataFrame, judge: Judge | None = None, **facts: Any) -> Commit:
+    def append(self, rows: DataFrame, **facts: Any) -> Commit:
         """Adds rows; an empty frame only moves the position."""
-        return self._write(rows, "append", _GAIN_COLUMNS, facts, judge=judge)
+        return self._write(rows, "append", _GAIN_COLUMNS, facts)
 
     def overwrite(
         self, rows: DataFrame, partition_by: Sequence[str], properties: Mapping[str, str], judge: Judge | None = None,

@@ -65,7 +65,7 @@ def _read(session: SparkSession, contract: Contract) -> Column:
     jvm: Any = session._jvm
     ddl = jvm.org.apache.spark.sql.types.StructType.fromDDL
     strict = contract.evolution == "strict" and contract.format != "csv"  # a CSV's header is the contract's
-    reader = jvm.headgate.RecordReader(ddl(_columns(contract.fields, required=" NOT NULL")), strict)
+    reader = jvm.headgate.RecordReader(ddl(_columns(contract.fields, required=" NOT NULL")), strict, SHOWN)
     given = ddl(f"values struct<{_columns(contract.fields)}>, reasons array<{REASON}>")
     # A name is looked up when a frame is made: one for every contract does.
     cast(Any, session)._jsparkSession.udf().register(_READER, reader, given)

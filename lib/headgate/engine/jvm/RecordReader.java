@@ -23,8 +23,6 @@ import org.apache.spark.sql.types.StructType;
  */
 public final class RecordReader implements UDF2<String, String, Row> {
   private static final long serialVersionUID = 1;
-  /** Characters of a value that a reason repeats. */
-  private static final int SHOWN = 200;
 
   /** Bronze has bounded a record's bytes, and has found that it is JSON: how deep it goes does not matter here. */
   private static final JsonFactory JSON =
@@ -41,14 +39,17 @@ public final class RecordReader implements UDF2<String, String, Row> {
 
   private final Shape record;
   private final boolean strict;
+  private final int shown;
 
   /**
    * @param schema the contract's columns; what cannot be null is required
    * @param strict whether a field of the record that the contract does not name is a reason
+   * @param shown the characters of a value that a reason repeats
    */
-  public RecordReader(StructType schema, boolean strict) {
+  public RecordReader(StructType schema, boolean strict, int shown) {
     this.record = new Shape("", schema, true);
     this.strict = strict;
+    this.shown = shown;
   }
 
   /**
@@ -79,7 +80,7 @@ public final class RecordReader implements UDF2<String, String, Row> {
   }
 
   /** The value without what does not fit, which is told in `reasons`, in the order of the contract's fields. */
-  private static Object sound(Object value, Shape shape, String path, List<Row> reasons) {
+  private Object sound(Object value, Shape shape, String path, List<Row> reasons) {
     if (value == null) {
       if (shape.required) {
         reasons.add(reason(path, "required", null));
@@ -113,13 +114,13 @@ public final class RecordReader implements UDF2<String, String, Row> {
     return RowFactory.create(values, reasons.toArray());
   }
 
-  private static Row reason(String column, String rule, String value) {
+  private Row reason(String column, String rule, String value) {
     return RowFactory.create(column, rule, value == null ? null : shown(value));
   }
 
-  private static String shown(String value) {
-    boolean isLong = value.codePointCount(0, Math.min(value.length(), 2 * SHOWN)) > SHOWN;
-    return isLong ? value.substring(0, value.offsetByCodePoints(0, SHOWN)) : value;
+  private String shown(String value) {
+    boolean isLong = value.codePointCount(0, Math.min(value.length(), 2 * shown)) > shown;
+    return isLong ? value.substring(0, value.offsetByCodePoints(0, shown)) : value;
   }
 
   /** Stands where a value does not fit: what was sent. */
