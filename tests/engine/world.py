@@ -108,8 +108,9 @@ class World(Lake):
 
     def objects(self, table: str) -> set[str]:
         """Every data file in a table's folder, whether or not a version has it."""
-        found = (item["path"] for item in obstore.list(self.environment.object_store(), f"{table_path(table)}/").collect())
-        return {path for path in found if path.endswith(".parquet") and "/_delta_log/" not in path}
+        found = obstore.list(self.environment.object_store(), f"{table_path(table)}/").collect()
+        paths = (item["path"] for item in found)
+        return {path for path in paths if path.endswith(".parquet") and "/_delta_log/" not in path}
 
     def logs(self, table: str) -> list[int]:
         """The versions whose commits the log of a table still holds."""

@@ -6,7 +6,7 @@ holds each of them against GX; one with a row condition is left to GX.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
 from typing import Any
 
@@ -22,19 +22,25 @@ from headgate.quality import MOST_EXAMPLES
 BATCH_VIEW = "_headgate_batch"
 
 
-def plain_judge(expectation: Expectation) -> Callable[[DataFrame], Found] | None:
-    """Judges the rows of a batch; None where GX has to."""
-    judge = _JUDGES.get(expectation.type)
-    if judge is None or expectation.kwargs.get("row_condition") is not None:
-        return None
+def is_plain(expectation: Expectation) -> bool:
+    """Whether an expectation is judged here; GX has to where it is not."""
+    return expectation.type in (*_JUDGES, *_ROW_COUNTS) and expectation.kwargs.get("row_condition") is None
 
-    def judged(rows: DataFrame) -> Found:
+
+def judge_plain(expectations: Iterable[Expectation], rows: DataFrame) -> dict[str, Found]:
+    """What is found of the rows of a batch, by the expectation's name."""
+    found, count = dict[str, Found](), None
+    for expectation in sorted(expectations, key=lambda one: one.type in _ROW_COUNTS):  # others may count the rows too
         try:
-            return judge(expectation, rows)
+            if expectation.type in _ROW_COUNTS:
+                count = rows.count() if count is None else count
+                found[expectation.name] = _row_count(expectation, count)
+            else:
+                found[expectation.name] = _JUDGES[expectation.type](expectation, rows)
+                count = found[expectation.name].result.get("element_count", count)
         except PySparkException as error:
             raise refused(expectation, error) from error
-
-    return judged
+    return found
 
 
 def _unique(expectation: Expectation, rows: DataFrame) -> Found:
@@ -78,10 +84,9 @@ def _all_differ(rows: DataFrame, names: Sequence[str], left_out: Column) -> Foun
     return Found(True, {"element_count": count, "missing_count": missing, "unexpected_count": 0}, [])
 
 
-def _row_count(expectation: Expectation, rows: DataFrame) -> Found:
+def _row_count(expectation: Expectation, count: int) -> Found:
     kwargs = expectation.kwargs
     least, most = (kwargs.get(name, kwargs.get("value")) for name in ("min_value", "max_value"))
-    count = rows.count()
     low = least is None or (count > least if kwargs.get("strict_min") else count >= least)
     high = most is None or (count < most if kwargs.get("strict_max") else count <= most)
     return Found(low and high, {"observed_value": count}, [])
@@ -100,7 +105,6 @@ def _no_rows(expectation: Expectation, rows: DataFrame) -> Found:
 _JUDGES: dict[str, Callable[[Expectation, DataFrame], Found]] = {
     "expect_column_values_to_be_unique": _unique,
     "expect_compound_columns_to_be_unique": _unique,
-    "expect_table_row_count_to_be_between": _row_count,
-    "expect_table_row_count_to_equal": _row_count,
     QUERY: _no_rows,
 }
+_ROW_COUNTS = ("expect_table_row_count_to_be_between", "expect_table_row_count_to_equal")

@@ -25,7 +25,7 @@ from pyspark.sql.types import StringType
 
 from headgate.engine.function import plan_classes, unrepeatable
 from headgate.engine.gx import Condition, Found, GxFrame, import_gx, refused
-from headgate.engine.plain import BATCH_VIEW, plain_judge
+from headgate.engine.plain import BATCH_VIEW, is_plain, judge_plain
 from headgate.expectation import QUERY, Expectation
 from headgate.quality import Result
 from headgate.suite import Suite
@@ -104,10 +104,9 @@ def judge_batch(
     if not chosen:
         return []
     batch = rows.select(*(f"`{name}`" for name in rows.columns if not name.startswith("_")))
-    plain = {expectation.name: judge for expectation in chosen if (judge := plain_judge(expectation))}
-    by_gx = [expectation for expectation in chosen if expectation.name not in plain]
+    by_gx = [expectation for expectation in chosen if not is_plain(expectation)]
     with _viewed(rows.sparkSession, views):
-        found = {name: judge(batch) for name, judge in plain.items()}
+        found = judge_plain(filter(is_plain, chosen), batch)
         if by_gx:
             validated = GxFrame(batch).validate(by_gx)
             found |= {expectation.name: one for expectation, one in zip(by_gx, validated, strict=True)}
