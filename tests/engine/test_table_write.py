@@ -22,6 +22,7 @@ from headgate.engine.table_write import TableWrite, write_files
 
 SCHEMA = """text string, number bigint, small int, amount decimal(38, 10), day date, at timestamp, rate double,
     flag boolean, bytes binary, _source struct<upload: string, record: bigint>"""
+INDEXED = "delta.dataSkippingStatsColumns"
 COMPARED = ("text", "number", "small", "amount", "day", "at", "rate")
 
 texts = st.one_of(st.text(max_size=4), st.text("a\U0010ffffé", min_size=PREFIX - 1, max_size=PREFIX + 2))
@@ -40,9 +41,12 @@ def uri(tmp_path: Path) -> str:
     return str(tmp_path / "table")
 
 
-def begun(rows: DataFrame, uri: str, mode: str = "append", txn: int = 1, partition_by: tuple[str, ...] = ()) -> Any:
+def begun(
+    rows: DataFrame, uri: str, txn: int = 1, partition_by: tuple[str, ...] = (), indexed: str | None = None
+) -> Any:
     options = {"txnAppId": "table", "txnVersion": str(txn), "mergeSchema": "true"}
-    return write_files(rows, uri, mode, options, {"delta.enableChangeDataFeed": "true"}, partition_by)
+    made = {"delta.enableChangeDataFeed": "true", **({INDEXED: indexed} if indexed else {})}
+    return write_files(rows, uri, "append", options, made, partition_by)
 
 
 def committed(rows: DataFrame, uri: str, **asked: Any) -> TableWrite:
@@ -123,32 +127,37 @@ def added(uri: str) -> Iterator[dict[str, Any]]:
 
 
 def test_statistics_are_those_that_delta_would_have_taken(spark, uri, tmp_path):
-    columns = "text string, number bigint, amount decimal(38, 10), day date, at timestamp"
+    columns = "text string, number bigint, amount decimal(38, 10), day date, at timestamp, other string"
     exact, at = Decimal("12345678901234567890.0123456789"), datetime(2026, 1, 2, 3, 4, 5, 999999)
     rows = spark.createDataFrame(
         [
-            ("b", 2**62, exact, date(1, 2, 3), at, ("u",)),
-            ("a", None, Decimal("-0.5"), date(2026, 1, 1), at.replace(microsecond=1000), ("v",)),
+            ("b", 2**62, exact, date(1, 2, 3), at, "a", ("u",)),
+            ("a", None, Decimal("-0.5"), date(2026, 1, 1), at.replace(microsecond=1000), "b", ("v",)),
         ],
         f"{columns}, _source struct<upload: string>",
     )
     rows = rows.coalesce(1)
-    committed(rows, uri)
-    indexed = "text,number,amount,day,at,_source.upload"
-    rows.write.format("delta").option("delta.dataSkippingStatsColumns", indexed).save(f"{tmp_path}/other")
+    indexed = "number,`text`,amount,day,at,`_source`.upload"  # and not `other`
+    committed(rows, uri, indexed=indexed)
+    rows.write.format("delta").option(INDEXED, indexed).save(f"{tmp_path}/other")
     ours, theirs = (next(added(place))["add"]["stats"] for place in (uri, f"{tmp_path}/other"))
     assert json.loads(ours, parse_float=Decimal) == json.loads(theirs, parse_float=Decimal)
 
 
 @pytest.mark.long
 @settings(max_examples=15, phases=[Phase.explicit, Phase.generate])
-@given(st.lists(st.lists(rows_of_any_kind, min_size=1, max_size=4), min_size=1, max_size=3), st.randoms())
-@example([[(None,) * 10]], Random(1))  # noqa: S311
-def test_no_reader_skips_a_row_that_it_asked_for(spark, tmp_path_factory, files, random):
+@given(
+    st.lists(st.lists(rows_of_any_kind, min_size=1, max_size=4), min_size=1, max_size=3),
+    st.randoms(),
+    st.sampled_from([None, ",".join([*COMPARED, "_source.upload"])]),
+)
+@example([[(None,) * 10]], Random(1), None)  # noqa: S311
+def test_no_reader_skips_a_row_that_it_asked_for(spark, tmp_path_factory, files, random, indexed):
     """Delta skips files by statistics: a filter finds what it finds without them."""
     uri = str(tmp_path_factory.mktemp("statistics") / "table")
     for number, rows in enumerate(files):
-        committed(spark.createDataFrame(rows, SCHEMA).coalesce(1), uri, txn=number + 1)
+        frame = spark.createDataFrame(rows, SCHEMA).coalesce(1)
+        committed(frame, uri, txn=number + 1, indexed=indexed)
     rows = [row for file in files for row in file]
     table, plain = read(spark, uri), spark.createDataFrame(rows, SCHEMA)
     asked = list(conditions(plain, rows, random))

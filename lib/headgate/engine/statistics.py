@@ -22,14 +22,14 @@ _GREATEST = "\U0010ffff"
 def statistics(footer: pq.FileMetaData, indexed: Container[str] | None = None) -> str:
     """The number of rows, and each column's least and greatest value and its nulls, as JSON.
 
-    indexed: the columns, by their dotted paths; None for every column of the first level, and `_source.upload`.
+    indexed: the columns, by their dotted paths; None for every column of the first level.
     """
     groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
     least, greatest, nulls = dict[str, Any](), dict[str, Any](), dict[str, Any]()
     for number in range(footer.num_columns):
         path = footer.schema.column(number).path
         told = [group.column(number).statistics for group in groups]
-        if not (_is_indexed(path) if indexed is None else path in indexed) or not all(told):
+        if not ("." not in path if indexed is None else path in indexed) or not all(told):
             continue
         if all(one.has_null_count for one in told):
             _put(nulls, path, sum(one.null_count for one in told))
@@ -38,10 +38,6 @@ def statistics(footer: pq.FileMetaData, indexed: Container[str] | None = None) -
             _put(greatest, path, bounds[1])
     rows = footer.num_rows
     return orjson.dumps({"numRecords": rows, "minValues": least, "maxValues": greatest, "nullCount": nulls}).decode()
-
-
-def _is_indexed(path: str) -> bool:
-    return "." not in path or path == "_source.upload"
 
 
 def _put(tree: dict[str, Any], path: str, value: Any) -> None:

@@ -28,8 +28,9 @@ class TableWrite:
 
     def commit(self, metadata: str) -> None:
         """Shows the files. Raises what Delta raises where another commit came in between."""
-        footers = self._files.footers().items()
-        told = {path: statistics(pq.read_metadata(io.BytesIO(footer))) for path, footer in footers}
+        indexed, footers = self._files.indexed(), self._files.footers().items()
+        columns = None if indexed is None else frozenset(indexed)
+        told = {path: statistics(pq.read_metadata(io.BytesIO(footer)), columns) for path, footer in footers}
         self._files.commit(told, metadata)
 
     def discard(self) -> None:

@@ -20,6 +20,7 @@ import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SaveMode;
+import org.apache.spark.sql.catalyst.analysis.UnresolvedAttribute;
 import org.apache.spark.sql.classic.SparkSession;
 import org.apache.spark.sql.delta.DeltaConfigs;
 import org.apache.spark.sql.delta.DeltaLog;
@@ -33,6 +34,7 @@ import org.apache.spark.sql.delta.actions.Metadata;
 import org.apache.spark.sql.delta.actions.Protocol;
 import org.apache.spark.sql.delta.commands.DMLUtils.TaggedCommitData;
 import org.apache.spark.sql.delta.commands.WriteIntoDelta;
+import org.apache.spark.sql.delta.stats.StatisticsCollection;
 import scala.Option;
 import scala.collection.immutable.Seq;
 import scala.jdk.javaapi.CollectionConverters;
@@ -96,6 +98,14 @@ public final class TableWrite {
         session.conf().unset(COLLECT);
       }
     }
+  }
+
+  /** The columns that the table has statistics of, by their dotted paths; null where it does not say. */
+  public List<String> indexed() {
+    Option<Seq<UnresolvedAttribute>> names =
+        StatisticsCollection.configuredDeltaStatsColumnSpec(transaction.metadata()).deltaStatsColumnNamesOpt();
+    return names.isEmpty() ? null : CollectionConverters.asJava(names.get()).stream()
+        .map(name -> String.join(".", CollectionConverters.asJava(name.nameParts()))).toList();
   }
 
   /** The new files' footers: of each what a reader of Parquet looks at first. */
