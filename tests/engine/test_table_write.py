@@ -94,6 +94,13 @@ def test_a_commit_says_what_sparks_own_writer_says(spark, uri, tmp_path):
     assert DeltaTable(uri).transaction_version("table") == 1
 
 
+def test_a_commit_without_rows_adds_no_file(spark, uri):
+    committed(spark.range(3), uri)
+    committed(spark.range(0), uri, txn=2)
+    assert DeltaTable(uri).transaction_version("table") == 2
+    assert sum(1 for _ in added(uri)) == len(DeltaTable(uri, version=0).file_uris())
+
+
 def test_a_transaction_version_that_is_taken_writes_nothing(spark, uri):
     committed(spark.range(3), uri)
     before = data_files(uri)

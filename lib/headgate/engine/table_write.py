@@ -28,9 +28,11 @@ class TableWrite:
 
     def commit(self, metadata: str) -> None:
         """Shows the files. Raises what Delta raises where another commit came in between."""
-        indexed, footers = self._files.indexed(), self._files.footers().items()
+        indexed = self._files.indexed()
         columns = None if indexed is None else frozenset(indexed)
-        told = {path: statistics(pq.read_metadata(io.BytesIO(footer)), columns) for path, footer in footers}
+        footers = {path: pq.read_metadata(io.BytesIO(end)) for path, end in self._files.footers().items()}
+        # A task that was given no rows writes a file all the same: no version needs it.
+        told = {path: statistics(footer, columns) for path, footer in footers.items() if footer.num_rows}
         self._files.commit(told, metadata)
 
     def discard(self) -> None:

@@ -149,10 +149,13 @@ public final class TableWrite {
         write.deltaLog().createDataFrame(new Written(transaction), scalaSeq(added()), false, Option.empty()));
   }
 
-  /** Shows the files, with the statistics of each by its path, as the log has it. */
+  /** Shows the files that `statistics` has, by their paths as the log has them. */
   public void commit(Map<String, String> statistics, String userMetadata) {
-    List<Action> actions = actions().stream().map(action ->
-        action instanceof AddFile file ? withStatistics(file, statistics.get(file.path())) : action).toList();
+    List<Action> actions = actions().stream()
+        .filter(action -> !(action instanceof AddFile file) || statistics.containsKey(file.path()))
+        .map(action ->
+            action instanceof AddFile file ? withStatistics(file, statistics.get(file.path())) : action)
+        .toList();
     DeltaOptions options = write.options();
     DeltaOperations.Write operation = new DeltaOperations.Write(
         write.mode(), Option.apply(write.partitionColumns()), options.replaceWhere(), Option.apply(userMetadata),
