@@ -40,11 +40,9 @@ def main() -> None:
     facts = machine()
     with scratch_folder() as folder:
         for size in SIZES:
-            by_row = [one[:2] for one in BY_ROW[: size - len(BY_BATCH)]]
-            _make_project(folder / f"project-{size}", [*by_row, *BY_BATCH])
+            _make_project(folder / f"project-{size}", _mixed(size))
         _make_project(folder / f"project-{ROWS_ONLY}", [one[:2] for one in BY_ROW[: SIZES[0]]])
-        by_row = [one[:2] for one in BY_ROW[: SIZES[0] - len(BY_BATCH)]]
-        _make_project(folder / f"project-{WARNING}", [*by_row, *BY_BATCH], severity="warning")
+        _make_project(folder / f"project-{WARNING}", _mixed(SIZES[0]), severity="warning")
         for share in (FEW, ALL):
             _side(folder, "prepare", options.rows, SIZES[0], share)
         for suite in (SIZES[1], ROWS_ONLY, WARNING):
@@ -79,6 +77,11 @@ def _side(folder: Path, side: str, rows: int, suite: int | str, share: int) -> d
     arguments = [side, str(folder), str(rows), str(suite), str(share)]
     done = subprocess.run([sys.executable, str(script), *arguments], stdout=subprocess.PIPE, check=True, cwd=folder)
     return json.loads(done.stdout) if done.stdout else {}
+
+
+def _mixed(size: int) -> list[tuple[str, dict[str, Any]]]:
+    """So many expectations: those of a batch, and of a row."""
+    return [*(one[:2] for one in BY_ROW[: size - len(BY_BATCH)]), *BY_BATCH]
 
 
 def _make_project(folder: Path, asked: list[tuple[str, dict[str, Any]]], severity: str = "critical") -> None:

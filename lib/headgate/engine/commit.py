@@ -112,8 +112,11 @@ class Committer:
                 storage_options=self.ledger.storage_options,
             )  # fmt: skip
 
-    def replace_where(self, rows: DataFrame, predicate: str, judge: Judge | None = None, **facts: Any) -> Commit:
-        """Replaces the rows that meet `predicate`, nulls and emptied partitions included."""
+    def replace_where(self, rows: DataFrame, predicate: str, judge: Judge, **facts: Any) -> Commit:
+        """Replaces the rows that meet `predicate`, nulls and emptied partitions included.
+
+        `judge` has to refuse rows that do not meet it: Delta's own check is off (`session`).
+        """
         return self._write(rows, "overwrite", {"replaceWhere": predicate, **_GAIN_COLUMNS}, facts, judge=judge)
 
     @contextmanager

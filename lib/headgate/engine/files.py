@@ -68,18 +68,16 @@ class Files:
             sink, self._schema, compression="snappy", use_dictionary=self._repeating,
             write_statistics=self._indexed, store_schema=False, metadata_collector=told,
         )  # fmt: skip
-        return _File(path, partition, sink, writer, told, self._indexed)
+        return _File(path, partition, sink, writer, told)
 
 
 class _File:
     """One file in the making. Small batches are put together to row groups of a few MiB."""
 
     def __init__(
-        self, path: str, partition: Mapping[str, str], sink: _Sink, writer: pq.ParquetWriter, told: list[Any],
-        indexed: Sequence[str],
-    ) -> None:  # fmt: skip
+        self, path: str, partition: Mapping[str, str], sink: _Sink, writer: pq.ParquetWriter, told: list[Any]
+    ) -> None:
         self._path, self._partition, self._sink, self._writer, self._told = path, partition, sink, writer, told
-        self._indexed = indexed
         self._waiting: list[pa.RecordBatch] = []
         self._bytes = 0
 
@@ -96,7 +94,7 @@ class _File:
         metadata = self._told[0]
         return NewFile(
             self._path, self._sink.size, self._partition, round(time.time() * 1000), metadata.num_rows,
-            statistics(metadata, self._indexed),
+            statistics(metadata),
         )  # fmt: skip
 
     def _write(self) -> None:

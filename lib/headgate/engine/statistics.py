@@ -22,7 +22,8 @@ _GREATEST = "\U0010ffff"
 def statistics(footer: pq.FileMetaData, indexed: Container[str] | None = None) -> str:
     """The number of rows, and each column's least and greatest value and its nulls, as JSON.
 
-    indexed: the columns, by their dotted paths; None for every column of the first level.
+    indexed: the columns, by their dotted paths; None for every column of the first level
+    of which the footer tells some.
     """
     groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
     least, greatest, nulls = dict[str, Any](), dict[str, Any](), dict[str, Any]()
