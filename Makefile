@@ -25,7 +25,7 @@ $(READY): $(REQUIREMENTS)
 	  $(BIN)/python -m pip install -q --disable-pip-version-check -r requirements-dev.txt -c constraints.txt && \
 	  $(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e . ; \
 	fi
-	@$(BIN)/python -m headgate.engine.jars
+	@$(BIN)/python -m headgate.engine.runtime.jars
 	@touch $(READY)
 
 demo: $(READY) ## The main job, end to end, in a folder: uploads over HTTP become rows in gold.
@@ -49,14 +49,14 @@ LAKES := versitygw moto
 
 test-s3: $(READY) ## Spark, planner and receiver on S3 servers: versitygw, and moto with a lock. One: LAKES=moto.
 	@bin/ensure-versitygw $(BIN)
-	@$(BIN)/python -m headgate.engine.jars s3
+	@$(BIN)/python -m headgate.engine.runtime.jars s3
 	@for lake in $(LAKES); do \
 	  $(BIN)/python -m pytest -rs --lake $$lake -m 'not long or s3' $(if $(ARGS),$(ARGS),$(S3_TESTS)) || exit 1; \
 	done
 
 chaos: $(READY) ## Uploads, runs and 200 kills at once, on versitygw and a cluster. Shorter: ARGS="--kills 10 --uploads 300".
 	@bin/ensure-versitygw $(BIN)
-	@$(BIN)/python -m headgate.engine.jars s3
+	@$(BIN)/python -m headgate.engine.runtime.jars s3
 	@$(BIN)/python -m tests.chaos.chaos $(ARGS)
 
 jar: $(READY) ## Build Headgate's own jar from its Java sources, into the package.
@@ -75,6 +75,7 @@ jar: $(READY) ## Build Headgate's own jar from its Java sources, into the packag
 
 lint: $(READY) .venv-check/.ready ## Lint, format and types.
 	@.venv-check/bin/ruff check .
+	@.venv-check/bin/ruff format --check .
 	@.venv-check/bin/mypy --python-executable $(BIN)/python
 
 bench: $(READY) ## Run one benchmark: make bench NAME=overhead [ARGS="--size 10MB"].

@@ -19,10 +19,12 @@ setup(
     version="0.1.0",
     description="A Spark batch framework for EMR: uploads in, Delta tables out, nothing lost between.",
     license="Apache-2.0",
-    python_requires=">=3.11,<3.12",
+    python_requires=">=3.11,<3.14",
     package_dir={"headgate": "lib/headgate", "ingest_api": "ingest_api"},
     packages=["headgate", *(f"headgate.{p}" for p in find_packages("lib/headgate")), "ingest_api"],
-    package_data={"headgate": ["engine/*.properties", "engine/jvm/*", "*.json", "templates/project/**/*"]},
+    package_data={
+        "headgate": ["engine/runtime/*.properties", "engine/jvm/*", "suites/*.json", "templates/project/**/*"]
+    },
     install_requires=CORE,
     extras_require={
         "spark": ["pyspark", "delta-spark", "orjson"],

@@ -19,9 +19,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from headgate.environment import Environment, load_environment
+from headgate.contracts.environment import Environment, load_environment
 from headgate.java import find_java, java_version
-from headgate.landing import Upload, hash_of_key, whole_hour
+from headgate.lake.landing import Upload, hash_of_key, whole_hour
 from headgate.project import Project
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -20,13 +20,14 @@ from common import cpu_seconds, environment_on
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from headgate.engine import batch, gate
-from headgate.engine.session import start_session
-from headgate.engine.stage import stages
-from headgate.engine.table_write import TableWrite, write_files
-from headgate.plan import Kind
+from headgate.engine.delta.table_write import TableWrite, write_files
+from headgate.engine.gate import gate
+from headgate.engine.runtime.materialize import stages
+from headgate.engine.runtime.session import start_session
+from headgate.engine.write import batch
+from headgate.planning.plan import Kind
 from headgate.project import Project
-from headgate.suite import Suite, load_suites
+from headgate.suites.suite import Suite, load_suites
 from headgate.table import Merge, Replace, Write
 
 TABLE = "silver.sales"
@@ -194,9 +195,14 @@ def _job(project: Project, kept: Any, writes: Write | None = None) -> SimpleName
     writes = writes or Merge(keys=["sale_id"])
     node = SimpleNamespace(name=TABLE, writes=writes, sources=())
     return SimpleNamespace(
-        node=node, project=project, suite=_suite(project), stages=kept, accepted={},
-        work=SimpleNamespace(kind=Kind.INCREMENT), committer=SimpleNamespace(told={}),
-    )  # fmt: skip
+        node=node,
+        project=project,
+        suite=_suite(project),
+        stages=kept,
+        accepted={},
+        work=SimpleNamespace(kind=Kind.INCREMENT),
+        committer=SimpleNamespace(told={}),
+    )
 
 
 def _suite(project: Project) -> Suite:

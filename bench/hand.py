@@ -131,9 +131,15 @@ def items_of(sales: DataFrame) -> DataFrame:
     items = sales.select("transaction_id", "store_id", "sale_date", F.explode("items").alias("item"))
     discount = F.coalesce("item.discount", F.lit(0).cast(MONEY))
     return items.select(
-        "transaction_id", "store_id", "sale_date",
-        "item.line", "item.product_id", "item.quantity", "item.unit_price", discount.alias("discount"),
-    )  # fmt: skip
+        "transaction_id",
+        "store_id",
+        "sale_date",
+        "item.line",
+        "item.product_id",
+        "item.quantity",
+        "item.unit_price",
+        discount.alias("discount"),
+    )
 
 
 def save(rows: DataFrame, mode: str, path: str) -> None:

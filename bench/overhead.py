@@ -45,7 +45,7 @@ from sides import MODELS
 
 from headgate.generate import GeneratedUpload, Spec, uploads
 from headgate.generate.spec import DATASETS, FORMATS
-from headgate.graph import load_graph
+from headgate.planning.graph import load_graph
 from headgate.project import Project
 
 SIDES = ("hand", "headgate")

@@ -1,6 +1,6 @@
 """One side of `overhead` in a process of its own; prints its times as JSON.
 
-    sides.py SIDE PROJECT LAKE CLOCK JVM [MODEL]
+sides.py SIDE PROJECT LAKE CLOCK JVM [MODEL]
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def by_hand(project: Project, lake: Path, clock: datetime, small: bool, model: s
     """The baseline, with the session that Headgate has."""
     from timers import instrument_hand
 
-    from headgate.engine.session import start_session
+    from headgate.engine.runtime.session import start_session
 
     baseline = importlib.import_module(MODELS[model][0])
     timers = instrument_hand()
@@ -56,11 +56,11 @@ def by_headgate(project: Project, lake: Path, clock: datetime, small: bool, mode
     """What `headgate run` does; the planner's clock is the data's, which was landed in its own time."""
     from timers import instrument_headgate
 
-    from headgate.engine.lock import writing
-    from headgate.engine.run import Runner
-    from headgate.engine.session import start_session
-    from headgate.graph import load_graph
-    from headgate.plan import Planner
+    from headgate.engine.runtime.lock import writing
+    from headgate.engine.runtime.session import start_session
+    from headgate.engine.verbs.run import Runner
+    from headgate.planning.graph import load_graph
+    from headgate.planning.plan import Planner
 
     timers = instrument_headgate()
     # One table at a time, as by hand: the parts of two at once could not be told apart.

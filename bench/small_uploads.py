@@ -23,13 +23,13 @@ from common import (
 )
 from pyspark.sql import SparkSession
 
-from headgate.engine.lock import writing
-from headgate.engine.run import Runner
-from headgate.engine.session import start_session
-from headgate.environment import Environment
+from headgate.contracts.environment import Environment
+from headgate.engine.runtime.lock import writing
+from headgate.engine.runtime.session import start_session
+from headgate.engine.verbs.run import Runner
 from headgate.generate import Spec, uploads
-from headgate.graph import Graph, load_graph
-from headgate.plan import Planner
+from headgate.planning.graph import Graph, load_graph
+from headgate.planning.plan import Planner
 from headgate.project import Project
 
 STORES, HOURS = 20, 20
@@ -69,8 +69,9 @@ def _measure(project: Project, lake: Path, wanted: int) -> list[dict[str, Any]]:
 
 def _records(count: int) -> Iterator[tuple[str, bytes]]:
     """Store and line of sound sales."""
-    spec = Spec(stores=STORES, days=1, transactions=-(-count // STORES), uploads=1,
-                late=0, repeated=0, corrected=0, broken=0)  # fmt: skip
+    spec = Spec(
+        stores=STORES, days=1, transactions=-(-count // STORES), uploads=1, late=0, repeated=0, corrected=0, broken=0
+    )
     for upload in uploads(spec):
         for line in upload.body.splitlines():
             yield upload.store, line

@@ -15,12 +15,13 @@ from typing import Any
 
 from common import cpu_seconds
 
-from headgate.engine import batch, gate, merge, replace
-from headgate.engine.commit import Committer
-from headgate.engine.function import AuthoredFunction
-from headgate.engine.run import Runner
-from headgate.engine.stage import Stages
-from headgate.plan import Planner
+from headgate.engine.delta.commit import Committer
+from headgate.engine.gate import gate
+from headgate.engine.read.function import AuthoredFunction
+from headgate.engine.runtime.materialize import Stages
+from headgate.engine.verbs.run import Runner
+from headgate.engine.write import batch, merge, replace
+from headgate.planning.plan import Planner
 
 # What is wrapped, and what it is called; what a later Headgate no longer has is passed over.
 _WRAPPED = (

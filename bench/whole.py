@@ -219,7 +219,13 @@ def named(rows: DataFrame, dimension: DataFrame, key: str, names: tuple[str, ...
 GOLD = {
     make_rows.__name__: make_rows
     for make_rows in (
-        dim_customers, dim_products, dim_stores, fct_orders, fct_sales, daily_store_sales, product_performance,
+        dim_customers,
+        dim_products,
+        dim_stores,
+        fct_orders,
+        fct_sales,
+        daily_store_sales,
+        product_performance,
         customer_value,
     )
-}  # fmt: skip
+}

@@ -13,16 +13,25 @@ from pathlib import Path
 
 import pyspark
 
-from headgate.engine.jars import HEADGATE, ensure_jars, ensure_s3_jars
+from headgate.engine.runtime.jars import HEADGATE, ensure_jars, ensure_s3_jars
 
 RELEASE = "17"
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the first time that a zip can tell
 # What the sources are compiled against, and no other jar: with all of them it would take long.
 _SPARK = (
-    "hadoop-client-api-*", "jackson-annotations-*", "jackson-core-2*", "kryo-shaded-*", "scala-library-*",
-    "spark-catalyst_*", "spark-common-utils_*", "spark-common-utils-java_*", "spark-core_*", "spark-sql-api_*",
-    "spark-sql_*", "spark-unsafe_*",
-)  # fmt: skip
+    "hadoop-client-api-*",
+    "jackson-annotations-*",
+    "jackson-core-2*",
+    "kryo-shaded-*",
+    "scala-library-*",
+    "spark-catalyst_*",
+    "spark-common-utils_*",
+    "spark-common-utils-java_*",
+    "spark-core_*",
+    "spark-sql-api_*",
+    "spark-sql_*",
+    "spark-unsafe_*",
+)
 
 
 def build(jar: Path) -> None:

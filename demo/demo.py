@@ -31,8 +31,18 @@ _NEXT_DAY = ROOT / ".headgate" / "demo-day"
 
 def main() -> None:
     day = _business_day()
-    spec = Spec(seed=7, stores=3, first_day=day, days=1, transactions=150, uploads=4,
-                late=0.15, repeated=0.1, corrected=0.02, broken=0.01)  # fmt: skip
+    spec = Spec(
+        seed=7,
+        stores=3,
+        first_day=day,
+        days=1,
+        transactions=150,
+        uploads=4,
+        late=0.15,
+        repeated=0.1,
+        corrected=0.02,
+        broken=0.01,
+    )
     made = list(uploads(spec))
     late = [upload for upload in made if upload.kind == "late"]
     with _receiver() as url:

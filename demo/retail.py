@@ -22,12 +22,12 @@ from decimal import Decimal
 from pathlib import Path
 
 from headgate.cli.output import print_table
-from headgate.environment import load_environment
-from headgate.graph import load_graph
-from headgate.ledger import Ledger
+from headgate.contracts.environment import load_environment
+from headgate.ledger.ledger import Ledger
+from headgate.planning.graph import load_graph
 from headgate.project import Project
-from headgate.quarantine import rejected
-from headgate.rows import live_rows
+from headgate.views.quarantine import rejected
+from headgate.views.rows import live_rows
 
 PROJECT = Path(__file__).with_name("retail")
 HEADGATE = str(Path(sys.executable).with_name("headgate"))

@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
-from headgate.graph import Graph, Node, load_graph
+from headgate.planning.graph import Graph, Node, load_graph
 from headgate.project import Project
 
 ROOT = Path(__file__).parents[1]

@@ -10,10 +10,10 @@ from flask import Flask, Response
 from obstore.store import ObjectStore
 from werkzeug.exceptions import HTTPException
 
-from headgate.contract import Contract, load_contracts
-from headgate.environment import Environment, load_environment
+from headgate.contracts.contract import Contract, load_contracts
+from headgate.contracts.environment import Environment, load_environment
 from headgate.errors import EnvironmentConfigError, StorageError
-from headgate.landing import Upload
+from headgate.lake.landing import Upload
 from headgate.project import find_project
 from ingest_api import exchange
 from ingest_api.auth import Credentials

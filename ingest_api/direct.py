@@ -2,8 +2,8 @@
 
 from io import BytesIO
 
-from headgate.contract import Contract
-from headgate.environment import Environment
+from headgate.contracts.contract import Contract
+from headgate.contracts.environment import Environment
 from headgate.errors import UploadRefused
 from ingest_api.body import read_body
 from ingest_api.headers import idempotency_key

@@ -2,7 +2,7 @@
 
 import re
 
-from headgate.contract import Contract
+from headgate.contracts.contract import Contract
 from ingest_api.problems import Problem
 
 _VISIBLE = re.compile(r"[\x21-\x7e]{1,255}")

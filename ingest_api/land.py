@@ -5,10 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from headgate.contract import Contract
+from headgate.contracts.contract import Contract
 from headgate.errors import StorageError, UploadRefused
 from headgate.faults import point
-from headgate.landing import Upload, hash_of_key, hour_in_key, parse_upload_id, whole_hour
+from headgate.lake.landing import Upload, hash_of_key, hour_in_key, parse_upload_id, whole_hour
 from ingest_api.body import Body
 from ingest_api.receipts import Receipt, receipt_of
 from ingest_api.storage import Storage, Stored

@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from headgate.landing import Upload
+from headgate.lake.landing import Upload
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from flask import Blueprint, Response, jsonify, request, url_for
 
-from headgate.contract import Contract
-from headgate.landing import parse_upload_id
+from headgate.contracts.contract import Contract
+from headgate.lake.landing import parse_upload_id
 from ingest_api import headers
 from ingest_api.body import Body, BodyCut, BodyTooLarge, read_body
 from ingest_api.exchange import BODY_SECONDS, body_is_broken, body_is_read, note, time_limit

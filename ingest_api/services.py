@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from flask import current_app
 
-from headgate.contract import Contract
+from headgate.contracts.contract import Contract
 from ingest_api.auth import Credentials
 from ingest_api.land import Clock
 from ingest_api.readiness import Readiness

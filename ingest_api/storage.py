@@ -20,7 +20,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
 from obstore.store import ObjectStore, S3Store
 
 from headgate.errors import StorageError
-from headgate.probe import probe
+from headgate.lake.probe import probe
 
 if TYPE_CHECKING:  # types that exist in obstore's stubs only
     from obstore.store import ClientConfig, RetryConfig

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from headgate.environment import Environment, load_environment
+from headgate.contracts.environment import Environment, load_environment
 from headgate.project import Project
 from tests.s3.servers import Server, find_versitygw, moto, versitygw
 

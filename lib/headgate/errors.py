@@ -94,9 +94,7 @@ class BatchRefused(TableError):
 
     code = "batch-refused"
 
-    def __init__(
-        self, what: str, *, where: str = "", fix: str = "", results: Sequence[Mapping[str, Any]] = ()
-    ) -> None:
+    def __init__(self, what: str, *, where: str = "", fix: str = "", results: Sequence[Mapping[str, Any]] = ()) -> None:
         super().__init__(what, where=where, fix=fix)
         self.results = results
 

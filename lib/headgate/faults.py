@@ -41,7 +41,8 @@ def require_known(name: str, tables: Iterable[str]) -> None:
     known = [*points_of(tables), *RECEIVER]
     if name not in known:
         raise UsageError(
-            f"no point '{name}'.{suggestion(name, known)}", where=VARIABLE,
+            f"no point '{name}'.{suggestion(name, known)}",
+            where=VARIABLE,
             fix=f"name <moment>:<table>, with one of {', '.join(MOMENTS)} (listing: of a bronze table) and one of "
             f"{', '.join(tables)}; or one of {', '.join(RECEIVER)}",
-        )  # fmt: skip
+        )

@@ -133,9 +133,14 @@ class Chaos:
     """One disturbance of a lake and its judgement."""
 
     def __init__(
-        self, options: argparse.Namespace, project: Project, server: servers.Server, processes: Processes,
-        urls: list[str], met: Counter[str],
-    ) -> None:  # fmt: skip
+        self,
+        options: argparse.Namespace,
+        project: Project,
+        server: servers.Server,
+        processes: Processes,
+        urls: list[str],
+        met: Counter[str],
+    ) -> None:
         self.options, self.project, self.server, self.processes = options, project, server, processes
         self.urls, self.met, self.told = urls, met, Told()
         self.kinds = _kinds(options.kills, with_spark=options.engine == "cluster")
@@ -199,9 +204,16 @@ class Chaos:
                 self.told.tries += 1
             try:
                 receipt = send(
-                    drawn.choice(self.urls), KEY.format(store=sending.store), "transactions", sending.body, sending.key,
-                    "application/x-ndjson", tries=1, http=http, timeout=30,
-                )  # fmt: skip
+                    drawn.choice(self.urls),
+                    KEY.format(store=sending.store),
+                    "transactions",
+                    sending.body,
+                    sending.key,
+                    "application/x-ndjson",
+                    tries=1,
+                    http=http,
+                    timeout=30,
+                )
             except UploadRefused as refused:
                 if not refused.what.startswith("not accepted after"):
                     raise
@@ -307,9 +319,17 @@ def _sendings(count: int, seed: int) -> Iterator[Sending]:
     drawn = random.Random(f"{seed}/uploads")  # noqa: S311
     days = 5
     spec = Spec(
-        seed=seed, stores=STORES, days=days, first_day=date(2026, 3, 1), uploads=-(-count // (STORES * days)),
-        transactions=max(1, count * 4 // (STORES * days)), late=0, repeated=0, corrected=0.05, broken=0.02,
-    )  # fmt: skip
+        seed=seed,
+        stores=STORES,
+        days=days,
+        first_day=date(2026, 3, 1),
+        uploads=-(-count // (STORES * days)),
+        transactions=max(1, count * 4 // (STORES * days)),
+        late=0,
+        repeated=0,
+        corrected=0.05,
+        broken=0.02,
+    )
     made = list(uploads(spec))
     drawn.shuffle(made)
     for number, upload in enumerate(made[:count]):
@@ -332,9 +352,8 @@ def _print(chaos: Chaos, wrong: list[str], seconds: float) -> None:
     told, table = chaos.told, Table(show_header=False)
     faults = {fault: count for fault, count in chaos.met.items() if fault}
     facts: Mapping[str, object] = {
-        "kills": f"{sum(told.kills.values())}: " + ", ".join(
-            f"{told.kills[kind]} of {chaos.kinds[kind]} {kind}" for kind in Kind
-        ),
+        "kills": f"{sum(told.kills.values())}: "
+        + ", ".join(f"{told.kills[kind]} of {chaos.kinds[kind]} {kind}" for kind in Kind),
         "runs": ", ".join(f"{count} {how}" for how, count in told.runs.items()),
         "uploads acknowledged": f"{len(told.acknowledged)}, in {told.tries} tries; {told.replayed} answers replayed",
         "rows compared": ", ".join(f"{count:,} {name}" for name, count in told.rows.items()),

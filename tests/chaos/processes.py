@@ -96,9 +96,7 @@ class Processes:
 
     def _ask(self, *words: str) -> dict:
         command = [sys.executable, "-m", "headgate.cli", *words, "--project", str(self._project)]
-        asked = subprocess.run(
-            command, env=environ(**self.variables), stdout=subprocess.PIPE, text=True, check=False
-        )
+        asked = subprocess.run(command, env=environ(**self.variables), stdout=subprocess.PIPE, text=True, check=False)
         return json.loads(asked.stdout or "{}")
 
     # --- kills

@@ -33,9 +33,13 @@ _HOP = {"connection", "keep-alive", "transfer-encoding", "expect", "content-leng
 
 @contextmanager
 def misbehaving(
-    endpoint: str, share: float, seed: int = 7, *, faults: Mapping[str, int] = FAULTS,
+    endpoint: str,
+    share: float,
+    seed: int = 7,
+    *,
+    faults: Mapping[str, int] = FAULTS,
     among: Callable[[str, str], bool] = lambda method, path: True,
-) -> Iterator[tuple[str, Counter[str]]]:  # fmt: skip
+) -> Iterator[tuple[str, Counter[str]]]:
     """The address of a proxy to `endpoint` on this machine, and how many requests met which fault ("" is none).
 
     `among` says of a request's method and path whether it may meet one; those that may not are not counted.

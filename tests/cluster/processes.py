@@ -130,9 +130,13 @@ class Site:
         variables = {"HEADGATE_ENGINE": "cluster", "HEADGATE_CLUSTER_PORT": str(cluster.port), **SMALL}
         command = [sys.executable, "-m", "headgate.cli", "run", "--project", str(self.project.root)]
         process = subprocess.Popen(
-            command, env=environ(HEADGATE_LAKE=str(self.world.lake), **variables), text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=self.world.lake.parent,
-        )  # fmt: skip
+            command,
+            env=environ(HEADGATE_LAKE=str(self.world.lake), **variables),
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=self.world.lake.parent,
+        )
         try:
             yield process
         finally:

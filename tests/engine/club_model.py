@@ -42,9 +42,12 @@ def tables(sent: Iterable[Sent]) -> dict[str, Any]:
         unparsable, accepted = reasons.count(["unparsable"]), reasons.count([])
         found["rejected"] += [(upload.id, number, why) for number, why in enumerate(reasons) if why]
         found["receipts"][upload.id] = {
-            "records": len(upload.lines), "unparsable": unparsable, "accepted": accepted, "no_row": 0,
+            "records": len(upload.lines),
+            "unparsable": unparsable,
+            "accepted": accepted,
+            "no_row": 0,
             "rejected": len(upload.lines) - unparsable - accepted,
-        }  # fmt: skip
+        }
     found["rejected"].sort()
     for upload, without in _scans_without_codes(uploads["scans"]):
         found["receipts"][upload]["accepted"] -= without
@@ -208,9 +211,13 @@ def _history(versions: list[Row]) -> list[Row]:
                 open_row = None
             if not version["gone"]:
                 open_row = {
-                    "member_id": member, "city": version["city"], "level": version["level"],
-                    "valid_from": version["at"], "valid_to": None, "is_current": True,
-                }  # fmt: skip
+                    "member_id": member,
+                    "city": version["city"],
+                    "level": version["level"],
+                    "valid_from": version["at"],
+                    "valid_to": None,
+                    "is_current": True,
+                }
                 found.append(open_row)
     return found
 

@@ -24,9 +24,12 @@ def tables(sent: Iterable[Sent]) -> dict[str, Any]:
         unparsable = reasons.count(["unparsable"])
         accepted = reasons.count([])
         receipts[upload.id] = {
-            "records": len(upload.lines), "unparsable": unparsable, "no_row": 0, "accepted": accepted,
+            "records": len(upload.lines),
+            "unparsable": unparsable,
+            "no_row": 0,
+            "accepted": accepted,
             "rejected": len(upload.lines) - unparsable - accepted,
-        }  # fmt: skip
+        }
         rejected += [(upload.id, number, why) for number, why in enumerate(reasons) if why]
         for number, line in enumerate(upload.lines):
             if not reasons[number]:

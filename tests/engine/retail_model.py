@@ -51,9 +51,12 @@ def tables(uploads: Iterable[Given]) -> dict[str, list[Row]]:
         ),
         "gold.customer_value": _totals(
             [sale for sale in sales if sale["customer_id"] is not None],
-            "customer_id", customers, ("city", "tier"), ("first_bought_on", "last_bought_on"),
+            "customer_id",
+            customers,
+            ("city", "tier"),
+            ("first_bought_on", "last_bought_on"),
         ),
-    }  # fmt: skip
+    }
     return {name: in_order(rows) for name, rows in found.items()}
 
 
@@ -143,42 +146,82 @@ def _sold_items(value: Any) -> list[Row]:
 # Column -> (how its value is read, whether it has to be there).
 Columns = Mapping[str, tuple[Callable[[Any], Any], bool]]
 _ITEM: Columns = {
-    "line": (_whole, True), "product_id": (_text, True), "quantity": (_whole, True), "unit_price": (_money, True),
+    "line": (_whole, True),
+    "product_id": (_text, True),
+    "quantity": (_whole, True),
+    "unit_price": (_money, True),
     "discount": (_money, False),
-}  # fmt: skip
+}
 _RECORDS: dict[str, Columns] = {
     "transactions": {
-        "transaction_id": (_text, True), "revised_at": (_moment, True), "store_id": (_text, True),
-        "sold_at": (_moment, True), "register": (_whole, False), "receipt_number": (_whole, False),
-        "customer_id": (_text, False), "payment_method": (_text, False), "currency": (_text, True),
-        "total": (_money, True), "voided": (_flag, False), "items": (_sold_items, True),
+        "transaction_id": (_text, True),
+        "revised_at": (_moment, True),
+        "store_id": (_text, True),
+        "sold_at": (_moment, True),
+        "register": (_whole, False),
+        "receipt_number": (_whole, False),
+        "customer_id": (_text, False),
+        "payment_method": (_text, False),
+        "currency": (_text, True),
+        "total": (_money, True),
+        "voided": (_flag, False),
+        "items": (_sold_items, True),
     },
     "stores": {
-        "store_id": (_text, True), "name": (_text, True), "address": (_text, False), "city": (_text, True),
-        "opened_on": (_day, True), "closed_on": (_day, False),
+        "store_id": (_text, True),
+        "name": (_text, True),
+        "address": (_text, False),
+        "city": (_text, True),
+        "opened_on": (_day, True),
+        "closed_on": (_day, False),
     },
     "customers": {
-        "customer_id": (_text, True), "updated_at": (_moment, True), "name": (_text, False), "email": (_text, False),
-        "phone": (_text, False), "city": (_text, False), "tier": (_text, False),
-        "marketing_consent": (_flag, False), "deleted": (_flag, False),
+        "customer_id": (_text, True),
+        "updated_at": (_moment, True),
+        "name": (_text, False),
+        "email": (_text, False),
+        "phone": (_text, False),
+        "city": (_text, False),
+        "tier": (_text, False),
+        "marketing_consent": (_flag, False),
+        "deleted": (_flag, False),
     },
     "products": {
-        "product_id": (_text, True), "updated_at": (_moment, True), "name": (_text, True), "category": (_text, True),
-        "brand": (_text, False), "list_price": (_money, True), "discontinued": (_flag, False),
+        "product_id": (_text, True),
+        "updated_at": (_moment, True),
+        "name": (_text, True),
+        "category": (_text, True),
+        "brand": (_text, False),
+        "list_price": (_money, True),
+        "discontinued": (_flag, False),
     },
     "orders": {
-        "order_id": (_text, True), "revised_at": (_moment, True), "line": (_whole, True),
-        "ordered_at": (_moment, True), "customer_id": (_text, False), "store_id": (_text, True),
-        "product_id": (_text, True), "quantity": (_whole, True), "unit_price": (_money, True),
+        "order_id": (_text, True),
+        "revised_at": (_moment, True),
+        "line": (_whole, True),
+        "ordered_at": (_moment, True),
+        "customer_id": (_text, False),
+        "store_id": (_text, True),
+        "product_id": (_text, True),
+        "quantity": (_whole, True),
+        "unit_price": (_money, True),
         "status": (_text, True),
     },
     "returns": {
-        "return_id": (_text, True), "revised_at": (_moment, True), "returned_at": (_moment, True),
-        "transaction_id": (_text, True), "line": (_whole, True), "product_id": (_text, True),
-        "store_id": (_text, True), "customer_id": (_text, False), "quantity": (_whole, True),
-        "amount": (_money, True), "currency": (_text, True), "reason": (_text, False),
+        "return_id": (_text, True),
+        "revised_at": (_moment, True),
+        "returned_at": (_moment, True),
+        "transaction_id": (_text, True),
+        "line": (_whole, True),
+        "product_id": (_text, True),
+        "store_id": (_text, True),
+        "customer_id": (_text, False),
+        "quantity": (_whole, True),
+        "amount": (_money, True),
+        "currency": (_text, True),
+        "reason": (_text, False),
     },
-}  # fmt: skip
+}
 
 
 def typed(dataset: str, record: Row | None) -> Row | None:

@@ -10,7 +10,7 @@ from textwrap import dedent
 import pytest
 from pyspark.sql import SparkSession
 
-from headgate.engine.run import Report
+from headgate.engine.verbs.run import Report
 from tests.engine import club_model
 from tests.engine.club import (
     CITIES,
@@ -39,13 +39,24 @@ from tests.engine.world import NOON, World
 pytestmark = pytest.mark.long
 
 FIRST_MEMBERS = [
-    member("m", 1), member("m", 3, "B", level="two"), member("n", 2), member("g", 1), member("g", 4, gone=True),
-    {"member_id": "z"}, "{broken",
-]  # fmt: skip
+    member("m", 1),
+    member("m", 3, "B", level="two"),
+    member("n", 2),
+    member("g", 1),
+    member("g", 4, gone=True),
+    {"member_id": "z"},
+    "{broken",
+]
 FIRST_VISITS = [
-    visit("v1"), visit("v2", "n", 2), visit("v3", None, None), visit("v4", "x", 2), visit("v5", "m", 3),
-    visit("v6", "m", 4, void=True), visit("v7", amount=1.234), "{broken",
-]  # fmt: skip
+    visit("v1"),
+    visit("v2", "n", 2),
+    visit("v3", None, None),
+    visit("v4", "x", 2),
+    visit("v5", "m", 3),
+    visit("v6", "m", 4, void=True),
+    visit("v7", amount=1.234),
+    "{broken",
+]
 FIRST_SCANS_SENT = [scan("s1", "x", "y", "x"), scan("s2"), scan("s3", "", "x"), scan("s4", None), "{broken"]
 
 
@@ -156,8 +167,11 @@ def test_a_snapshot_that_moved_rebuilds_and_a_frozen_one_does_not(grown: World) 
     grown.records("visits", [visit("v8", "m", 2)], key="second")
     grown.run_well("+gold.daily_frozen")
     assert {row["day"]: row["cities"] for row in grown.rows(FROZEN)} == {
-        date(2026, 3, 1): 2, date(2026, 3, 2): 3, date(2026, 3, 3): 2, None: 2,
-    }  # fmt: skip
+        date(2026, 3, 1): 2,
+        date(2026, 3, 2): 3,
+        date(2026, 3, 3): 2,
+        None: 2,
+    }
 
 
 def test_a_snapshot_that_was_written_again_as_it_was_rebuilds_nothing(grown: World) -> None:
@@ -190,8 +204,11 @@ def test_a_slice_that_lost_its_rows_is_emptied_and_null_is_a_slice(grown: World)
     grown.run_well()
     for table in (DAILY, KNOWN, FROZEN):
         assert {row["day"]: row["visits"] for row in grown.rows(table)} == {
-            date(2026, 3, 1): 1, date(2026, 3, 2): 2, date(2026, 3, 5): 1, None: 1,
-        }  # fmt: skip
+            date(2026, 3, 1): 1,
+            date(2026, 3, 2): 2,
+            date(2026, 3, 5): 1,
+            None: 1,
+        }
     assert {row["member_id"] for row in grown.rows(VALUE)} == {"m", "n", "x", "q", None}
     assert_as_defined(grown)
     grown.records("visits", [visit("v9", "q", None, revision=2, void=True)], key="fifth")
@@ -246,8 +263,10 @@ def module(name: str, read: str, writes: str, body: str) -> str:
 
 
 OF_SCANS, BY_MEMBER, BY_DAY = (
-    'Changes("silver.scans")', 'Affected("silver.visits", by=["member_id"])', 'Affected("silver.visits", by=["day"])'
-)  # fmt: skip
+    'Changes("silver.scans")',
+    'Affected("silver.visits", by=["member_id"])',
+    'Affected("silver.visits", by=["day"])',
+)
 SPENT = 'select("member_id", "day", "amount")'
 VERSIONED = 'History(keys=["member_id"], sequence_by="day")'
 STRAYED = 'F.when(F.col("amount") == 66, "elsewhere").otherwise(F.col("member_id")).alias("member_id")'
@@ -259,8 +278,12 @@ MISTAKES = {
         "gave 2 rows; Merge takes one",
     ),
     "silver_keyless": (
-        module("silver.keyless", OF_SCANS, 'Merge(keys=["key"])',
-               'rows.filter("place = 0").withColumn("key", F.expr("nullif(code, \'\')"))'),
+        module(
+            "silver.keyless",
+            OF_SCANS,
+            'Merge(keys=["key"])',
+            'rows.filter("place = 0").withColumn("key", F.expr("nullif(code, \'\')"))',
+        ),
         "key key is null",
     ),
     "gold_tied": (
@@ -280,11 +303,10 @@ MISTAKES = {
         "gave a row of the slice member_id=elsewhere",
     ),
     "gold_partly": (
-        module("gold.partly", BY_DAY, 'Replace(by=["day"], partition_by=["day"])',
-               f'rows.select({LEAPT}, "amount")'),
+        module("gold.partly", BY_DAY, 'Replace(by=["day"], partition_by=["day"])', f'rows.select({LEAPT}, "amount")'),
         "gave a row of the slice day=1999-01-01",
     ),
-}  # fmt: skip
+}
 NAMED = {
     "gold_named": module("gold.named", BY_MEMBER, VERSIONED, 'rows.withColumn("valid_from", F.lit(1))'),
 }
@@ -332,10 +354,11 @@ WITH_MORE = {
     "silver/scan_log.py": (", SOURCE)", ', SOURCE, F.lit(7).alias("more"))'),
     "gold/members.py": ("return versions", 'return versions.withColumn("more", F.lit(7))'),
     "gold/daily.py": (
-        '.alias("amount"),\n    )', '.alias("amount"),\n        F.max("amount").cast("int").alias("more"),\n    )'
+        '.alias("amount"),\n    )',
+        '.alias("amount"),\n        F.max("amount").cast("int").alias("more"),\n    )',
     ),
     "gold/member_value.py": ('        "amount",\n    )', '        "amount",\n        F.lit(7).alias("more"),\n    )'),
-}  # fmt: skip
+}
 GAINING = tuple(name.replace("/", ".").removesuffix(".py") for name in WITH_MORE)
 
 

@@ -16,7 +16,7 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from headgate.engine.reads import live
+from headgate.engine.read.changes import live
 from tests.contracts import json_lines
 from tests.engine.test_history import EVENTS, PUBLISHED
 from tests.engine.world import NOON, World, write_project
@@ -72,9 +72,7 @@ PROJECT = {
 }
 
 
-def test_every_order_and_batching_of_the_events_gives_the_published_tables(
-    spark: SparkSession, tmp_path: Path
-) -> None:
+def test_every_order_and_batching_of_the_events_gives_the_published_tables(spark: SparkSession, tmp_path: Path) -> None:
     world = World(spark, write_project(tmp_path / "project", PROJECT), tmp_path / "lake")
     uploads: list[list[dict[str, Any]]] = [[] for _ in EVENTS]
     for number, order in enumerate(permutations(EVENTS)):

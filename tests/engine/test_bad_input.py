@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from headgate.engine.run import Report
+from headgate.engine.verbs.run import Report
 from tests.engine.world import World, sale
 
 TABLE = "silver.transactions"
@@ -48,14 +48,20 @@ LINES: dict[str, tuple[str | bytes, list[str]]] = {
     "a time without a day": (unfit(sold_at="12:00:00"), ["sold_at type: timestamp"]),
     "an unknown field": (unfit(cashier="Ada"), ["cashier unknown field"]),
     "an item without its price": (
-        unfit(items=[{"line": 1, "product_id": "P", "quantity": 1}]), ["items[0].unit_price required"],
+        unfit(items=[{"line": 1, "product_id": "P", "quantity": 1}]),
+        ["items[0].unit_price required"],
     ),
     "several faults": (
         unfit(total="much", sold_at="yesterday", currency=None, items={}, register=2**31),
-        ["currency required", "items type: array", "register type: int", "sold_at type: timestamp",
-         "total type: decimal(12,2)"],
+        [
+            "currency required",
+            "items type: array",
+            "register type: int",
+            "sold_at type: timestamp",
+            "total type: decimal(12,2)",
+        ],
     ),
-}  # fmt: skip
+}
 
 
 @dataclass
@@ -185,9 +191,12 @@ def test_every_receipt_balances(landed):
 def test_a_receipt_counts_what_became_of_each_record(landed):
     unparsable = sum(reasons == ["unparsable"] for _, reasons in LINES.values())
     assert landed.receipt("lines") == {
-        "records": len(LINES) + 2, "unparsable": unparsable, "rejected": len(LINES) - unparsable, "no_row": 0,
+        "records": len(LINES) + 2,
+        "unparsable": unparsable,
+        "rejected": len(LINES) - unparsable,
+        "no_row": 0,
         "accepted": 2,
-    }  # fmt: skip
+    }
 
 
 def test_nothing_is_left_to_do_after_bad_uploads(landed):
@@ -210,8 +219,11 @@ def test_a_csv_that_is_not_its_contracts_is_one_record_with_a_problem(landed, up
 def test_each_line_of_a_csv_is_a_record_by_its_header(landed):
     whole, short = landed.stores("stores")
     assert json.loads(whole["raw"]) == {
-        "store_id": "store-1", "name": "One", "address": 'First line\nSecond, "line"', "city": "Köln",
+        "store_id": "store-1",
+        "name": "One",
+        "address": 'First line\nSecond, "line"',
+        "city": "Köln",
         "opened_on": "2020-01-01",
-    }  # fmt: skip
+    }
     assert whole["problem"] is None
     assert (short["record"], short["raw"], short["problem"]) == (1, "store-2,Two", "2 values for 6 columns")

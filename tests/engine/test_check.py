@@ -17,14 +17,14 @@ import pytest
 from click.testing import CliRunner, Result
 from pyspark.sql import DataFrame
 
-from headgate import quality
 from headgate.cli import check
-from headgate.engine.profile import proposed
-from headgate.engine.rules import judge_batch
+from headgate.engine.gate.rules import judge_batch
+from headgate.engine.verbs.profile import proposed
 from headgate.errors import UsageError
-from headgate.results import TABLE, newest
-from headgate.suite import load_suites
-from headgate.suite_document import normalised
+from headgate.suites import quality
+from headgate.suites.suite import load_suites
+from headgate.suites.suite_document import normalised
+from headgate.views.results import TABLE, newest
 from tests.engine.world import World, expect, expectation, sale
 from tests.unit.lake import Lake
 
@@ -69,21 +69,25 @@ def invoke(standing: World, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Re
 
 def test_the_whole_suite_judges_the_live_rows(standing, invoke):
     expect(
-        standing, standing.project.root, SALES,
+        standing,
+        standing.project.root,
+        SALES,
         expectation(BETWEEN, "warning", {"name": "totals"}, column="total", min_value=11),
         expectation(COUNT, "critical", {"name": "rows", "scope": "table"}, min_value=2, max_value=2),
         expectation(NOT_NULL, "critical", {"name": "stores", "scope": "table"}, column="store_id"),
         expectation(COUNT, "info", {"name": "of a batch"}, min_value=9),
-    )  # fmt: skip
+    )
     done = invoke("--table", SALES, "--json")
     assert done.exit_code == 0, done.output
     (table,) = json.loads(done.output)["tables"]
     assert (table["table"], table["version"], table["fails"]) == (SALES, standing.version(SALES), False)
     keys = ("expectation", "success", "judged", "unexpected", "observed")
     assert [tuple(result[key] for key in keys) for result in table["results"]] == [
-        ("totals", False, 2, 1, None), ("rows", True, None, None, "2"), ("stores", True, 2, 0, None),
+        ("totals", False, 2, 1, None),
+        ("rows", True, None, None, "2"),
+        ("stores", True, 2, 0, None),
         ("of a batch", False, None, None, "2"),
-    ]  # fmt: skip
+    ]
 
 
 def test_what_is_critical_and_fails_ends_with_1_and_is_shown_with_examples(standing, invoke):
@@ -148,11 +152,19 @@ def rows(standing: World) -> DataFrame:
     day, at = date(2026, 3, 1), datetime(2026, 3, 1, 9, 0, 0, 123456, UTC)
     made = [
         (
-            n, Decimal(n) / 4, float("nan") if n == 7 else n / 3, day + timedelta(days=n), at + timedelta(hours=n),
-            "ab"[n % 2], n % 2 == 0, f"note {n}" if n else None, ["x"], 2**53 + n,
+            n,
+            Decimal(n) / 4,
+            float("nan") if n == 7 else n / 3,
+            day + timedelta(days=n),
+            at + timedelta(hours=n),
+            "ab"[n % 2],
+            n % 2 == 0,
+            f"note {n}" if n else None,
+            ["x"],
+            2**53 + n,
         )
         for n in range(40)
-    ]  # fmt: skip
+    ]
     return standing.spark.createDataFrame(made, KINDS).localCheckpoint()
 
 
@@ -179,8 +191,9 @@ def test_a_proposal_tells_what_is_so_of_the_rows(standing, rows):
         "big": {"min_value": 2**53, "max_value": 2**53 + 39},
     }
     assert {column: kwargs for (kind, column), kwargs in told.items() if kind == IN_SET} == {
-        "shop": {"value_set": ["a", "b"]}, "open": {"value_set": [False, True]},
-    }  # fmt: skip
+        "shop": {"value_set": ["a", "b"]},
+        "open": {"value_set": [False, True]},
+    }
     assert told[COUNT, ""] == {"min_value": 20, "max_value": 80}
 
 
@@ -231,9 +244,11 @@ def test_a_run_records_what_suites_found_and_a_refused_batch_too(new_world, tmp_
     keys = ("table", "version", "expectation", "success", "judged", "unexpected", "observed")
     told = [tuple(row[key] for key in keys) for row in newest(world.planner().ledger, None).to_pylist()]
     assert sorted(told, key=str) == [
-        (GOLD, 0, "days", True, None, None, "1"), (GOLD, None, "days", False, None, None, "2"),
-        (SALES, 0, "totals", False, 2, 1, None), (SALES, 1, "totals", False, 2, 2, None),
-    ]  # fmt: skip
+        (GOLD, 0, "days", True, None, None, "1"),
+        (GOLD, None, "days", False, None, None, "2"),
+        (SALES, 0, "totals", False, 2, 1, None),
+        (SALES, 1, "totals", False, 2, 2, None),
+    ]
     Path(world.path(TABLE)).rename(tmp_path / "results")
     Path(world.path(TABLE)).write_text("no folder")
     world.upload([sale(5)], key="third")

@@ -8,13 +8,13 @@ from pathlib import Path
 import obstore
 import pytest
 
-from headgate.engine import bronze
-from headgate.engine.commit import Committer
-from headgate.environment import Environment, load_environment
+from headgate.contracts.environment import Environment, load_environment
+from headgate.engine.delta.commit import Committer
+from headgate.engine.read import bronze
 from headgate.errors import LostRace
-from headgate.graph import load_graph
-from headgate.ledger import Commit, Ledger
-from headgate.plan import Kind, Work
+from headgate.ledger.ledger import Commit, Ledger
+from headgate.planning.graph import load_graph
+from headgate.planning.plan import Kind, Work
 from headgate.project import Project
 from tests.engine.world import NOON
 from tests.s3.servers import BUCKET, faulty_moto, variables_of

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from headgate.engine.schemas import schema_changes
-from headgate.plan import Kind
+from headgate.engine.verbs.schema_changes import schema_changes
+from headgate.planning.plan import Kind
 from tests.engine.world import World, edit_project, sale
 
 pytestmark = pytest.mark.long

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headgate import quarantine
-from headgate.engine.batch import VERDICTS
+from headgate.engine.write.batch import VERDICTS
 from headgate.errors import HeadgateError
 from headgate.project import Project
-from headgate.quality import Acceptance
+from headgate.suites.quality import Acceptance
+from headgate.views import quarantine
 from tests.engine.test_resume import run_killed_at
 from tests.engine.world import World, expect, expectation, sale, write_project
 
@@ -131,8 +131,9 @@ def test_what_warns_or_informs_is_counted_and_stops_nothing(expecting) -> None:
     reports = world.run_well("+" + SILVER)
     assert numbers(world) == [1, 2]
     assert [(r["severity"], r["success"], r["unexpected"]) for r in reports[SILVER].quality] == [
-        ("warning", False, 1), ("info", False, None),
-    ]  # fmt: skip
+        ("warning", False, 1),
+        ("info", False, None),
+    ]
     assert not world.rejected()
 
 
@@ -245,10 +246,12 @@ def test_a_suite_that_names_no_column_of_the_table_is_refused_before_data_is_rea
 def test_an_append_table_rejects_a_record_whole(spark, tmp_path: Path, sales_project) -> None:
     root = tmp_path / "logs"
     contract = (sales_project.root / "conf/datasets/transactions.yaml").read_text()
-    write_project(root, {
-        "conf/environments/local.yaml": (sales_project.root / "conf/environments/local.yaml").read_text(),
-        "conf/datasets/transactions.yaml": contract,
-        "jobs/silver/lines.py": '''
+    write_project(
+        root,
+        {
+            "conf/environments/local.yaml": (sales_project.root / "conf/environments/local.yaml").read_text(),
+            "conf/datasets/transactions.yaml": contract,
+            "jobs/silver/lines.py": '''
             from pyspark.sql import functions as F
 
             from headgate import SOURCE, Append, Changes, table
@@ -261,7 +264,8 @@ def test_an_append_table_rejects_a_record_whole(spark, tmp_path: Path, sales_pro
                     "transaction_id", "item.quantity", SOURCE
                 )
             ''',
-    })  # fmt: skip
+        },
+    )
     few_items = expectation("expect_column_values_to_be_between", column="quantity", max_value=5)
     world = expect(World(spark, Project(root), tmp_path / "lake"), root, "silver.lines", few_items)
     item = {"line": 1, "product_id": "P1", "unit_price": 1.0}

@@ -18,11 +18,11 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, Row, SparkSession
 
-from headgate.engine.rules import judge_batch, rules_of
+from headgate.engine.gate.rules import judge_batch, rules_of
 from headgate.project import Project
-from headgate.quality import Result
-from headgate.suite import Suite, load_suites
-from headgate.suite_document import known
+from headgate.suites.quality import Result
+from headgate.suites.suite import Suite, load_suites
+from headgate.suites.suite_document import known
 
 pytestmark = pytest.mark.long
 
@@ -54,7 +54,7 @@ MIXED = [
     (8, -1, 7, -0.0, Decimal("3.33"), "a b", "null", _day(8), _at(8), " 2026-01-08", ("oslo", 9), 3, 3, 0, False),
     (9, 1, 9, 1e308, Decimal("100.00"), "it's", '{"n": 1.5}', _day(9), _at(9), "2026-01-09", ("Å", 0), 0, 0, 0, True),
     (10, 0, 10, 1e-9, Decimal("1.00"), '"', '"text"', _day(10), _at(10), "2026-01-10", ("x.y", 10), -5, 5, 0, None),
-]  # fmt: skip
+]
 NULLS = [(1, *[None] * 14), (2, *[None] * 14)]
 FRAMES = {"mixed": MIXED, "empty": [], "nulls": NULLS}
 

@@ -18,11 +18,11 @@ from hypothesis import HealthCheck, Phase, example, given, note, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
-from headgate import retention
-from headgate.engine.maintain import maintain
-from headgate.engine.rollback import roll_back
-from headgate.engine.run import Report
+from headgate.engine.verbs.maintain import maintain
+from headgate.engine.verbs.rollback import roll_back
+from headgate.engine.verbs.run import Report
 from headgate.errors import UsageError
+from headgate.planning import retention
 from headgate.testing.faults import Killed, killing_at
 from tests.engine import club_model
 from tests.engine.club import FED, GOLD, JUDGES, assert_counts_balance, club, member, scan, tables, visit
@@ -45,23 +45,35 @@ BROKEN = {
 }
 #: Table -> the slices that a backfill asks for.
 SLICES = {
-    "gold.members": "member_id = 'm'", "gold.member_value": "member_id IS NULL OR member_id = 'x'",
-    "gold.daily": "day IS NULL", "gold.daily_known": "day = DATE'2026-03-01' OR day IS NULL",
-}  # fmt: skip
+    "gold.members": "member_id = 'm'",
+    "gold.member_value": "member_id IS NULL OR member_id = 'x'",
+    "gold.daily": "day IS NULL",
+    "gold.daily_known": "day = DATE'2026-03-01' OR day IS NULL",
+}
 RECORDS = {
     "members": st.builds(
-        member, st.sampled_from("mn"), st.integers(1, 3), st.sampled_from(["A", "B", None]),
-        level=st.sampled_from(["one", "two"]), gone=st.booleans(),
+        member,
+        st.sampled_from("mn"),
+        st.integers(1, 3),
+        st.sampled_from(["A", "B", None]),
+        level=st.sampled_from(["one", "two"]),
+        gone=st.booleans(),
     ),
     "visits": st.builds(
-        visit, st.sampled_from(["v1", "v2", "v3"]), st.sampled_from(["m", "n", "x", None]),
-        st.sampled_from([1, 2, None]), revision=st.integers(1, 2), amount=st.sampled_from([1.5, 2]), void=st.booleans(),
+        visit,
+        st.sampled_from(["v1", "v2", "v3"]),
+        st.sampled_from(["m", "n", "x", None]),
+        st.sampled_from([1, 2, None]),
+        revision=st.integers(1, 2),
+        amount=st.sampled_from([1.5, 2]),
+        void=st.booleans(),
     ),
     "scans": st.builds(
         lambda name, codes: scan(name, *codes),
-        st.sampled_from(["s1", "s2"]), st.lists(st.sampled_from(["x", "y", ""]), max_size=3),
+        st.sampled_from(["s1", "s2"]),
+        st.lists(st.sampled_from(["x", "y", ""]), max_size=3),
     ),
-}  # fmt: skip
+}
 
 
 def uploads(dataset: str) -> st.SearchStrategy[Step]:
@@ -95,17 +107,28 @@ HISTORY = st.tuples(
 )
 
 #: A history with every kind of step, so that each is taken however few are drawn.
-EVERYTHING: tuple[bool, list[Step]] = (True, [
-    ("land", "visits", [visit("v1", revision=2, void=True), visit("v3", "m", 2), "{broken"], MINUTE),
-    ("land", "scans", [scan("s1", "y", "x"), scan("s2")], MINUTE),
-    ("killed", "after", "silver.scans"), ("restore", "silver.scans"), ("run",),
-    ("land", "members", [member("m", 2, None), member("n", 3, gone=True)], -3 * DAY),
-    ("land", "visits", [visit("v2", "n", 2, revision=2)], MINUTE),
-    ("killed", "before", "gold.member_value"), ("rollback", "silver.visits"), ("clean_up", "silver.members"),
-    ("run_one", "silver.visits"), ("optimize", "silver.visits"), ("backfill", "silver.visits"),
-    ("restore", "gold.members"), ("backfill_slices", "gold.daily"), ("rebuild", "silver.scans"),
-    ("maintain", "silver.scans"),
-])  # fmt: skip
+EVERYTHING: tuple[bool, list[Step]] = (
+    True,
+    [
+        ("land", "visits", [visit("v1", revision=2, void=True), visit("v3", "m", 2), "{broken"], MINUTE),
+        ("land", "scans", [scan("s1", "y", "x"), scan("s2")], MINUTE),
+        ("killed", "after", "silver.scans"),
+        ("restore", "silver.scans"),
+        ("run",),
+        ("land", "members", [member("m", 2, None), member("n", 3, gone=True)], -3 * DAY),
+        ("land", "visits", [visit("v2", "n", 2, revision=2)], MINUTE),
+        ("killed", "before", "gold.member_value"),
+        ("rollback", "silver.visits"),
+        ("clean_up", "silver.members"),
+        ("run_one", "silver.visits"),
+        ("optimize", "silver.visits"),
+        ("backfill", "silver.visits"),
+        ("restore", "gold.members"),
+        ("backfill_slices", "gold.daily"),
+        ("rebuild", "silver.scans"),
+        ("maintain", "silver.scans"),
+    ],
+)
 
 
 @dataclass
@@ -140,15 +163,23 @@ def begun(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Worl
 
 
 @settings(
-    derandomize="HEADGATE_HISTORIES_SEED" not in os.environ, max_examples=HISTORIES, deadline=None, database=None,
-    phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck), print_blob=False,
-)  # fmt: skip
+    derandomize="HEADGATE_HISTORIES_SEED" not in os.environ,
+    max_examples=HISTORIES,
+    deadline=None,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+    print_blob=False,
+)
 @example(EVERYTHING)
 @given(HISTORY)
 def test_a_clean_run_after_any_history_gives_the_tables_of_the_definitions(
-    spark: SparkSession, begun: World, tmp_path_factory: pytest.TempPathFactory, tried: Tried,
+    spark: SparkSession,
+    begun: World,
+    tmp_path_factory: pytest.TempPathFactory,
+    tried: Tried,
     history: tuple[bool, list[Step]],
-) -> None:  # fmt: skip
+) -> None:
     on_begun, steps = history
     lake = tmp_path_factory.mktemp("history") / "lake"
     world = begun.copy(lake) if on_begun else club(spark, lake)
@@ -272,7 +303,16 @@ def maintain_table(world: World, _: int, table: str) -> bool:
 
 
 STEPS: dict[str, Callable[..., bool]] = {
-    "land": land, "run": run, "run_one": run_one, "killed": killed, "restore": restore, "optimize": optimize,
-    "clean_up": clean_up, "rebuild": rebuild, "rollback": rollback, "backfill": backfill,
-    "backfill_slices": backfill_slices, "maintain": maintain_table,
-}  # fmt: skip
+    "land": land,
+    "run": run,
+    "run_one": run_one,
+    "killed": killed,
+    "restore": restore,
+    "optimize": optimize,
+    "clean_up": clean_up,
+    "rebuild": rebuild,
+    "rollback": rollback,
+    "backfill": backfill,
+    "backfill_slices": backfill_slices,
+    "maintain": maintain_table,
+}

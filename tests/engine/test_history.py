@@ -12,9 +12,9 @@ from chispa import assert_df_equality
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from headgate.engine.history import require_no_ties, versions
+from headgate.engine.write.history import require_no_ties, versions
 from headgate.errors import BatchRefused
-from headgate.graph import Node
+from headgate.planning.graph import Node
 from headgate.table import History
 
 BY_CITY = History(["id"], sequence_by="at", track=["city"], delete_when="gone")
@@ -28,8 +28,10 @@ BY_HAND: dict[str, tuple[list[tuple], list[tuple]]] = {
         [(5, "C", 1, False), (1, "A", 1, False), (3, "B", 1, False)],
         [("A", 1, 1, 3), ("B", 1, 3, 5), ("C", 1, 5, None)],
     ),
-    "same instant, equal": ([(1, "A", 1, False), (1, "A", 1, False), (2, "B", 1, False)],
-                            [("A", 1, 1, 2), ("B", 1, 2, None)]),
+    "same instant, equal": (
+        [(1, "A", 1, False), (1, "A", 1, False), (2, "B", 1, False)],
+        [("A", 1, 1, 2), ("B", 1, 2, None)],
+    ),
     "repeated": ([(1, "A", 1, False), (2, "A", 1, False), (3, "A", 1, False)], [("A", 1, 1, None)]),
     "repeated after another": (
         [(1, "A", 1, False), (2, "B", 1, False), (3, "A", 1, False)],
@@ -45,14 +47,15 @@ BY_HAND: dict[str, tuple[list[tuple], list[tuple]]] = {
     "deleted before it was": ([(1, "A", 1, True), (2, "A", 1, False)], [("A", 1, 2, None)]),
     "only deleted": ([(1, "A", 1, True)], []),
     "deleted and created again with the same values": (
-        [(1, "A", 1, False), (4, "A", 1, True), (6, "A", 1, False)], [("A", 1, 1, 4), ("A", 1, 6, None)],
+        [(1, "A", 1, False), (4, "A", 1, True), (6, "A", 1, False)],
+        [("A", 1, 1, 4), ("A", 1, 6, None)],
     ),
     "a delete that is null is none": ([(1, "A", 1, None), (2, "B", 1, None)], [("A", 1, 1, 2), ("B", 1, 2, None)]),
     "null in a tracked column": (
         [(1, None, 1, False), (2, None, 2, False), (3, "A", 3, False), (4, None, 4, False)],
         [(None, 2, 1, 3), ("A", 3, 3, 4), (None, 4, 4, None)],
     ),
-}  # fmt: skip
+}
 
 
 def history(spark: SparkSession, rows: list[tuple], schema: str, writes: History) -> DataFrame:
@@ -79,9 +82,12 @@ def test_keys_are_all_columns_together_and_null_is_a_key(spark: SparkSession) ->
     writes = History(["shop", "id"], sequence_by="at")
     given = [("s", "1", 1, "A"), ("t", "1", 2, "B"), (None, "1", 3, "C"), (None, "1", 4, "D"), ("s", None, 5, "E")]
     kept = [
-        ("s", "1", "A", 1, None, True), ("t", "1", "B", 2, None, True), (None, "1", "C", 3, 4, False),
-        (None, "1", "D", 4, None, True), ("s", None, "E", 5, None, True),
-    ]  # fmt: skip
+        ("s", "1", "A", 1, None, True),
+        ("t", "1", "B", 2, None, True),
+        (None, "1", "C", 3, 4, False),
+        (None, "1", "D", 4, None, True),
+        ("s", None, "E", 5, None, True),
+    ]
     computed = history(spark, given, "shop string, id string, at int, city string", writes)
     schema = "shop string, id string, city string, valid_from int, valid_to int, is_current boolean"
     assert_df_equality(computed, spark.createDataFrame(kept, schema), ignore_row_order=True, ignore_nullable=True)

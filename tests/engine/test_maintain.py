@@ -7,20 +7,24 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from headgate import results, retention
-from headgate.engine.maintain import Done, maintain
-from headgate.engine.run import Report
-from headgate.quality import Result
-from headgate.results import Failed
-from headgate.retention import bound_of, upkeep_of
+from headgate.engine.verbs.maintain import Done, maintain
+from headgate.engine.verbs.run import Report
+from headgate.planning import retention
+from headgate.planning.retention import bound_of, upkeep_of
+from headgate.suites.quality import Result
+from headgate.views import results
+from headgate.views.results import Failed
 from tests.engine import model
 from tests.engine.world import NOON, World, sale
 
 pytestmark = pytest.mark.long
 
 BRONZE, SILVER, ITEMS, GOLD = (
-    "bronze.transactions", "silver.transactions", "silver.transaction_items", "gold.daily_store_sales"
-)  # fmt: skip
+    "bronze.transactions",
+    "silver.transactions",
+    "silver.transaction_items",
+    "gold.daily_store_sales",
+)
 
 
 def maintained(world: World, table: str, *, cluster: bool = False) -> Done:
@@ -77,8 +81,11 @@ def test_what_suites_found_is_compacted_and_goes_on_to_be_recorded(crowded: Worl
     assert (done.files_before, done.files_after) == (3, 1)
     assert record("four") == 1
     assert {row["run"] for row in results.newest(crowded.planner().ledger, None).to_pylist()} == {
-        "one", "two", "three", "four"
-    }  # fmt: skip
+        "one",
+        "two",
+        "three",
+        "four",
+    }
 
 
 def test_what_a_dependent_has_not_read_yet_is_kept(crowded: World) -> None:

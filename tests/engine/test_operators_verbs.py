@@ -81,8 +81,12 @@ def test_a_dry_run_of_a_rollback_names_what_it_takes_back_and_what_reads_it(head
     code, told = headgate("rollback", SILVER, "--to", "0", "--dry-run", "--json")
     assert code == 0
     assert json_of(told) == {
-        "table": SILVER, "to": 0, "taken_back": [1], "version": None, "descendants": [GOLD, ITEMS],
-    }  # fmt: skip
+        "table": SILVER,
+        "to": 0,
+        "taken_back": [1],
+        "version": None,
+        "descendants": [GOLD, ITEMS],
+    }
     assert two_runs.versions() == before
 
 
@@ -103,7 +107,11 @@ def test_a_rollback_prints_json_and_nothing_else_on_standard_output(grown: World
     command = [sys.executable, "-m", "headgate.cli", "rollback", SILVER, "--to", "0", "--json"]
     done = subprocess.run(
         [*command, "--project", str(grown.project.root)],
-        env={**os.environ, **variables}, capture_output=True, text=True, timeout=300, check=True,
-    )  # fmt: skip
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+    )
     assert json_of(done.stdout)["version"] == grown.version(SILVER) == 2
     assert grown.kinds()[SILVER] == "increment"

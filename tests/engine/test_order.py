@@ -21,32 +21,55 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 # (key, when it was received, its records). What each record is there for stands beside it.
 UPLOADS: list[tuple[str, datetime, list[Any]]] = [
-    ("late", NOON - 3 * DAY, [
-        sale(1, items=TWO_ITEMS), sale(2, revised=2, total="22.00"), sale(3, day=2), "{broken",
-    ]),
-    ("corrected", NOON - DAY, [
-        sale(1, revised=1, total="12.00"),  # loses an item
-        sale(1, revised=1, total="13.00"),  # the same transaction again, with the same revised_at
-        sale(4, day=2, total="12.345", items=TWO_ITEMS),  # rejected by its contract
-    ]),
-    ("voided", NOON - 2 * HOUR, [
-        sale(2, revised=1),  # older than what "late" says
-        sale(3, day=2, revised=1, voided=True),
-        sale(5, day=3, revised=1, total="50.00"),  # tied with the next two uploads
-    ]),
-    ("emptied", NOON - HOUR, [
-        sale(5, day=3, revised=1, total="51.00"),
-        sale(3, day=2),  # older than its deletion
-        sale(6, day=3, revised=3, items=[]),
-    ]),
-    ("tied", NOON - HOUR, [
-        sale(5, day=3, revised=1, total="52.00"),  # received in the same second as "emptied"
-        sale(6, day=3, revised=1, items=TWO_ITEMS),  # older than the correction to no items
-        sale(7, revised=1, sold_at="2026-03-04T09:00:00Z"),  # moved to day 4
-    ]),
+    (
+        "late",
+        NOON - 3 * DAY,
+        [
+            sale(1, items=TWO_ITEMS),
+            sale(2, revised=2, total="22.00"),
+            sale(3, day=2),
+            "{broken",
+        ],
+    ),
+    (
+        "corrected",
+        NOON - DAY,
+        [
+            sale(1, revised=1, total="12.00"),  # loses an item
+            sale(1, revised=1, total="13.00"),  # the same transaction again, with the same revised_at
+            sale(4, day=2, total="12.345", items=TWO_ITEMS),  # rejected by its contract
+        ],
+    ),
+    (
+        "voided",
+        NOON - 2 * HOUR,
+        [
+            sale(2, revised=1),  # older than what "late" says
+            sale(3, day=2, revised=1, voided=True),
+            sale(5, day=3, revised=1, total="50.00"),  # tied with the next two uploads
+        ],
+    ),
+    (
+        "emptied",
+        NOON - HOUR,
+        [
+            sale(5, day=3, revised=1, total="51.00"),
+            sale(3, day=2),  # older than its deletion
+            sale(6, day=3, revised=3, items=[]),
+        ],
+    ),
+    (
+        "tied",
+        NOON - HOUR,
+        [
+            sale(5, day=3, revised=1, total="52.00"),  # received in the same second as "emptied"
+            sale(6, day=3, revised=1, items=TWO_ITEMS),  # older than the correction to no items
+            sale(7, revised=1, sold_at="2026-03-04T09:00:00Z"),  # moved to day 4
+        ],
+    ),
     ("last", NOON, [sale(7), {**sale(9), "currency": None, "total": None}, sale(9, day=4, store_id="store-2")]),
     ("empty", NOON, []),
-]  # fmt: skip
+]
 LATEST_FIRST = [[6, 5, 4], [3, 2], [1, 0]]
 
 
@@ -77,9 +100,13 @@ def test_one_run_gives_the_tables_of_the_definitions(clean: World) -> None:
 
 
 @settings(
-    derandomize=True, max_examples=2, deadline=None, database=None, phases=[Phase.explicit, Phase.generate],
+    derandomize=True,
+    max_examples=2,
+    deadline=None,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
-)  # fmt: skip
+)
 @example(LATEST_FIRST)
 @given(batches())
 def test_any_order_and_any_batches_give_the_tables_of_one_run(

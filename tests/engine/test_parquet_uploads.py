@@ -48,14 +48,22 @@ PROJECT = {
     """,
 }
 SCHEMA = {
-    "id": pa.int64(), "amount": pa.decimal128(38, 2), "at": pa.timestamp("ns", "Europe/Berlin"), "day": pa.date32(),
-    "ratio": pa.float64(), "parts": pa.list_(pa.struct({"label": pa.string()})),
-}  # fmt: skip
+    "id": pa.int64(),
+    "amount": pa.decimal128(38, 2),
+    "at": pa.timestamp("ns", "Europe/Berlin"),
+    "day": pa.date32(),
+    "ratio": pa.float64(),
+    "parts": pa.list_(pa.struct({"label": pa.string()})),
+}
 MOMENT = datetime(2026, 7, 1, 9, 30, 0, 5, UTC)
 FULL = {
-    "id": 2**53 + 1, "amount": Decimal("9" * 36 + ".05"), "at": MOMENT, "day": date(2026, 3, 1), "ratio": 0.1,
+    "id": 2**53 + 1,
+    "amount": Decimal("9" * 36 + ".05"),
+    "at": MOMENT,
+    "day": date(2026, 3, 1),
+    "ratio": 0.1,
     "parts": [{"label": "ü"}, {"label": None}],
-}  # fmt: skip
+}
 EMPTY = {**dict.fromkeys(FULL), "id": 1}
 
 

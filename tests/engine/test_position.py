@@ -10,13 +10,16 @@ import pytest
 from deltalake import write_deltalake
 from pyspark.sql import SparkSession
 
-from headgate.environment import table_path
+from headgate.contracts.environment import table_path
 from tests.engine import model
 from tests.engine.world import World, sale
 
 BRONZE, SILVER, ITEMS, GOLD = (
-    "bronze.transactions", "silver.transactions", "silver.transaction_items", "gold.daily_store_sales"
-)  # fmt: skip
+    "bronze.transactions",
+    "silver.transactions",
+    "silver.transaction_items",
+    "gold.daily_store_sales",
+)
 THIRD = [sale(3, day=5, revised=1, total="31.00"), sale(5, day=3, revised=1, items=[]), sale(6), "{broken"]
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from headgate import quarantine
-from headgate.engine.replay import Replayed
+from headgate.engine.verbs.replay import Replayed
+from headgate.views import quarantine
 from tests.engine.world import World, edit_project, write_project
 
 pytestmark = pytest.mark.long

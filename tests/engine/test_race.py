@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from deltalake.exceptions import CommitFailedError
 
-from headgate.engine.commit import Committer
+from headgate.engine.delta.commit import Committer
 from tests.engine import model
 from tests.engine.world import World, sale
 

@@ -13,17 +13,20 @@ from typing import Any
 
 import pytest
 
-from headgate import retention
-from headgate.engine.maintain import Done, maintain
-from headgate.retention import upkeep_of
+from headgate.engine.verbs.maintain import Done, maintain
+from headgate.planning import retention
+from headgate.planning.retention import upkeep_of
 from tests.engine import model
 from tests.engine.world import World, sale
 
 pytestmark = pytest.mark.long
 
 BRONZE, SILVER, ITEMS, GOLD = (
-    "bronze.transactions", "silver.transactions", "silver.transaction_items", "gold.daily_store_sales"
-)  # fmt: skip
+    "bronze.transactions",
+    "silver.transactions",
+    "silver.transaction_items",
+    "gold.daily_store_sales",
+)
 READ = {SILVER: "transactions", ITEMS: "items", GOLD: "gold"}
 AGE = timedelta(days=30)
 
@@ -110,6 +113,11 @@ def test_no_reader_fails_or_sees_half_while_runs_and_maintenance_go_on(old: Worl
         assert order == sorted(order)
     assert old.tables() == states[-1]
     assert len(heads_seen) > 20 and len(past_seen) > 5
-    did = {table: (sum(k.removed_files for k in kept if k.table == table), sum(k.removed_logs for k in kept
-           if k.table == table)) for table in READ}  # fmt: skip
+    did = {
+        table: (
+            sum(k.removed_files for k in kept if k.table == table),
+            sum(k.removed_logs for k in kept if k.table == table),
+        )
+        for table in READ
+    }
     assert all(files > 0 and logs > 0 for files, logs in did.values()), did  # there was something to fail by

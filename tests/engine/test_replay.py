@@ -12,15 +12,15 @@ import pytest
 from click.testing import CliRunner
 from pyspark.sql import SparkSession
 
-from headgate import quarantine
 from headgate.cli import quarantine as verb
 from headgate.cli.history import describe
-from headgate.engine.replay import Replayed
-from headgate.engine.rollback import roll_back
+from headgate.engine.verbs.replay import Replayed
+from headgate.engine.verbs.rollback import roll_back
 from headgate.errors import UsageError
-from headgate.plan import Kind
-from headgate.status import status
+from headgate.planning.plan import Kind
 from headgate.testing.faults import Killed, killing_at
+from headgate.views import quarantine
+from headgate.views.status import status
 from tests.engine.test_reconcile import found as findings
 from tests.engine.world import NOON, World, edit_project, sale
 
@@ -90,8 +90,10 @@ def test_what_passes_now_leaves_the_quarantine_and_the_table_is_that_of_a_clean_
     found = replayed(corrected)
     assert (found.records, found.released, found.stay) == (5, 3, 2)
     assert {name: found.counts[name] for name in ("inserted", "deleted", "superseded")} == {
-        "inserted": 1, "deleted": 1, "superseded": 1,
-    }  # fmt: skip
+        "inserted": 1,
+        "deleted": 1,
+        "superseded": 1,
+    }
     assert findings(corrected) == {}
     built = clean(corrected)
     assert corrected.contents([SILVER]) == built.contents([SILVER])

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from headgate.engine.reproduce import copy_bronze, versions_at
-from headgate.engine.run import Runner
+from headgate.engine.verbs.reproduce import copy_bronze, versions_at
+from headgate.engine.verbs.run import Runner
 from headgate.errors import UsageError
 from tests.engine import model
 from tests.engine.world import World

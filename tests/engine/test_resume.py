@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from headgate import faults
-from headgate.plan import Kind
+from headgate.planning.plan import Kind
 from headgate.testing.faults import run_killed_at, run_shot_at
 from tests.engine import model
 from tests.engine.world import World, sale

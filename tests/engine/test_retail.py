@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
+from headgate.contracts.table_contract import differences, load_table_contracts
 from headgate.generate import DATASETS, Spec, uploads
 from headgate.project import Project
-from headgate.table_contract import differences, load_table_contracts
 from tests.engine.retail_model import Given, in_order, parsed, tables
 from tests.engine.world import NOON, World
 
@@ -20,9 +20,17 @@ pytestmark = pytest.mark.long
 SAMPLES = Path(__file__).parents[2] / "samples"
 FACTS = ("transactions", "orders", "returns", "stores")
 SPEC = Spec(
-    stores=2, transactions=15, uploads=2, customers=60, products=80, late=0.2, repeated=0, corrected=0.1, broken=0.1,
+    stores=2,
+    transactions=15,
+    uploads=2,
+    customers=60,
+    products=80,
+    late=0.2,
+    repeated=0,
+    corrected=0.1,
+    broken=0.1,
     datasets=DATASETS,
-)  # fmt: skip
+)
 
 
 class Retailer(World):

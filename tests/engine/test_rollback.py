@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from headgate.engine.rollback import roll_back
+from headgate.engine.verbs.rollback import roll_back
 from headgate.errors import UsageError
-from headgate.travel import version_before
+from headgate.ledger.travel import version_before
 from tests.engine import model
 from tests.engine.world import World, sale
 

@@ -8,7 +8,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from headgate.engine.function import is_row_by_row
+from headgate.engine.read.function import is_row_by_row
 
 ROW_BY_ROW: dict[str, Callable[[DataFrame], DataFrame]] = {
     "as it is": lambda rows: rows,

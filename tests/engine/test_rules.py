@@ -10,11 +10,11 @@ from threading import Event
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from headgate.engine import rules
-from headgate.engine.rules import judge_batch, rules_of
+from headgate.engine.gate import rules
+from headgate.engine.gate.rules import judge_batch, rules_of
 from headgate.errors import SuiteError
 from headgate.project import Project
-from headgate.suite import Suite, load_suites
+from headgate.suites.suite import Suite, load_suites
 
 pytestmark = pytest.mark.long
 

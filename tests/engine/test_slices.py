@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from headgate.engine.run import Report
+from headgate.engine.verbs.run import Report
 from tests.engine.world import World, sale, write_project
 
 SILVER, ITEMS, GOLD = "silver.transactions", "silver.transaction_items", "gold.daily_store_sales"
@@ -179,17 +179,25 @@ def notes(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Note
     root = tmp_path_factory.mktemp("notes")
     world = World(spark, write_project(root, NOTES), root / "lake")
     first = [
-        note("a", None, "twin"), note("b", None, "twin"), note("c", 1, None), note("d", 2, "kept"),
-        note("e", None, "three"), note("f", None, "three"), note("g", 3, "only"),
-    ]  # fmt: skip
+        note("a", None, "twin"),
+        note("b", None, "twin"),
+        note("c", 1, None),
+        note("d", 2, "kept"),
+        note("e", None, "three"),
+        note("f", None, "three"),
+        note("g", 3, "only"),
+    ]
     world.records("notes", first, key="first")
     world.run_well()
     before = tables_of_notes(world)
     second = [
-        note("b", None, "twin", revision=2, gone=True), note("c", 1, None, revision=2, gone=True),
-        note("h", None, "three"), note("i", 5, None), note("s", 4, "stray"),
+        note("b", None, "twin", revision=2, gone=True),
+        note("c", 1, None, revision=2, gone=True),
+        note("h", None, "three"),
+        note("i", 5, None),
+        note("s", 4, "stray"),
         note("g", 3, "only", revision=2, gone=True),
-    ]  # fmt: skip
+    ]
     world.records("notes", second, key="second")
     reports = world.run()
     return Notes(before, tables_of_notes(world), reports)

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from headgate.engine.statistics import PREFIX
-from headgate.engine.table_write import TableWrite, write_files
+from headgate.engine.delta.statistics import PREFIX
+from headgate.engine.delta.table_write import TableWrite, write_files
 
 SCHEMA = """text string, number bigint, small int, amount decimal(38, 10), day date, at timestamp, rate double,
     flag boolean, bytes binary, _source struct<upload: string, record: bigint>"""
@@ -30,10 +30,22 @@ wide = st.decimals(min_value=Decimal("-1e27"), max_value=Decimal("1e27"), places
 days = st.dates(date(1900, 1, 1), date(2200, 1, 1))
 times = st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))
 rows_of_any_kind = st.tuples(
-    *(st.one_of(st.none(), values) for values in (texts, st.integers(-(2**63), 2**63 - 1),
-      st.integers(-(2**31), 2**31 - 1), wide, days, times, st.floats(), st.booleans(), st.binary(max_size=3))),
+    *(
+        st.one_of(st.none(), values)
+        for values in (
+            texts,
+            st.integers(-(2**63), 2**63 - 1),
+            st.integers(-(2**31), 2**31 - 1),
+            wide,
+            days,
+            times,
+            st.floats(),
+            st.booleans(),
+            st.binary(max_size=3),
+        )
+    ),
     st.one_of(st.none(), st.tuples(st.one_of(st.none(), texts), st.integers(0, 9))),
-)  # fmt: skip
+)
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from headgate.contract import Contract, load_contract
-from headgate.engine.typed import typed
+from headgate.contracts.contract import Contract, load_contract
+from headgate.engine.read.typed_records import typed
 from headgate.project import Project
 from tests.engine import typed_reference
 
@@ -60,7 +60,7 @@ def contract(folder: Path, format_: str, columns: str, evolution: str = "strict"
         "apiVersion: v3.1.0\nkind: DataContract\nid: things\nversion: 1.0.0\nteam: {name: Tests}\n"
         f"schema:\n  - name: things\n    properties:\n{columns}"
         f"customProperties:\n  - {{property: headgate.format, value: {format_}}}\n"
-        f"  - {{property: headgate.evolution, value: {evolution}}}\n"
+        f"  - {{property: headgate.contracts.evolution, value: {evolution}}}\n"
     )
     return load_contract(path, Project(folder))
 
@@ -201,20 +201,32 @@ def test_a_value_is_typed_exactly_or_its_record_is_rejected(examples, place):
 
 def test_a_record_with_several_faults_lists_each_with_its_path(spark, things):
     record = {
-        "small": "x", "day": "?", "numbers": [1, None, "y"], "thing": {"price": 1.25},
-        "lines": [{"line": 1}, {"price": "z"}, None], "extra": 1, "else": 2,
-    }  # fmt: skip
+        "small": "x",
+        "day": "?",
+        "numbers": [1, None, "y"],
+        "thing": {"price": 1.25},
+        "lines": [{"line": 1}, {"price": "z"}, None],
+        "extra": 1,
+        "else": 2,
+    }
     [found] = judged(typed(frame(spark, [json.dumps(record)]), things), things)
     assert sorted(found["rejected"], key=str) == sorted(
         [
-            ("text", "required", None), ("small", "type: int", "x"), ("day", "type: date", "?"),
-            ("numbers[1]", "required", None), ("numbers[2]", "type: bigint", "y"),
-            ("thing.name", "required", None), ("thing.price", "type: decimal(5,1)", "1.25"),
-            ("lines[1].line", "required", None), ("lines[1].price", "type: decimal(12,2)", "z"),
-            ("lines[2]", "required", None), ("extra", "unknown field", None), ("else", "unknown field", None),
+            ("text", "required", None),
+            ("small", "type: int", "x"),
+            ("day", "type: date", "?"),
+            ("numbers[1]", "required", None),
+            ("numbers[2]", "type: bigint", "y"),
+            ("thing.name", "required", None),
+            ("thing.price", "type: decimal(5,1)", "1.25"),
+            ("lines[1].line", "required", None),
+            ("lines[1].price", "type: decimal(12,2)", "z"),
+            ("lines[2]", "required", None),
+            ("extra", "unknown field", None),
+            ("else", "unknown field", None),
         ],
         key=str,
-    )  # fmt: skip
+    )
 
 
 def test_an_unknown_field_passes_where_the_contract_takes_added_columns(spark, tmp_path):
@@ -254,31 +266,91 @@ signs = st.sampled_from(["", "", "", "-"])
 integers = st.builds(lambda sign, number: Raw(str(int(sign + number))), signs, digits)
 decimals = st.builds(
     lambda sign, whole, part, zeros: Raw(f"{sign}{int(whole)}.{part}{zeros}"),
-    signs, st.text("0123456789", min_size=1, max_size=12), digits, st.sampled_from(["", "", "0", "000"]),
-)  # fmt: skip
+    signs,
+    st.text("0123456789", min_size=1, max_size=12),
+    digits,
+    st.sampled_from(["", "", "0", "000"]),
+)
 cents = st.integers(-(10**6), 10**6).map(lambda number: Raw(f"{number / 100:.2f}"))
 edges = st.sampled_from(
-    ["9007199254740993", "9223372036854775807", "9223372036854775808", "-9223372036854775809", "2147483648", "1e2",
-     "1.5E3", "12.34", "12.340", "12.345", "0.005", "0.1", "9999999999.99", "9999999999.995", "99999999999",
-     "1234567890123456789012345678901234567.8", "123456789012345678901234567890123456.78", "1e300", "4.0"]
-).map(Raw)  # fmt: skip
+    [
+        "9007199254740993",
+        "9223372036854775807",
+        "9223372036854775808",
+        "-9223372036854775809",
+        "2147483648",
+        "1e2",
+        "1.5E3",
+        "12.34",
+        "12.340",
+        "12.345",
+        "0.005",
+        "0.1",
+        "9999999999.99",
+        "9999999999.995",
+        "99999999999",
+        "1234567890123456789012345678901234567.8",
+        "123456789012345678901234567890123456.78",
+        "1e300",
+        "4.0",
+    ]
+).map(Raw)
 numbers = integers | decimals | cents | edges
 as_text = numbers.map(str) | st.sampled_from(
-    ["", " ", " 12 ", "+1", ".5", "5.", "1,50", "1,234.5", "1.5f", "0x10", "NaN", "Infinity", "-INF", "1e2", "true",
-     "yes", "T", "0", "null", "[1]", '{"name":"x"}']
-)  # fmt: skip
+    [
+        "",
+        " ",
+        " 12 ",
+        "+1",
+        ".5",
+        "5.",
+        "1,50",
+        "1,234.5",
+        "1.5f",
+        "0x10",
+        "NaN",
+        "Infinity",
+        "-INF",
+        "1e2",
+        "true",
+        "yes",
+        "T",
+        "0",
+        "null",
+        "[1]",
+        '{"name":"x"}',
+    ]
+)
 moments = st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1))
 forms = st.sampled_from(
-    ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M:%S.%f", "%Y-%m-%dT%H:%M+02:00", "%Y-%m-%dT%H:%M:%S",
-     "%d.%m.%Y", "%Y%m%d", "%Y-%m", "%H:%M:%S", "T%H:%M", "%Y-%m-%dT%H:%M:%S[Europe/Berlin]", "%Y-%m-%dx", " %Y-%m-%d "]
-)  # fmt: skip
+    [
+        "%Y-%m-%d",
+        "%Y-%m-%dT%H:%M:%SZ",
+        "%Y-%m-%d %H:%M:%S.%f",
+        "%Y-%m-%dT%H:%M+02:00",
+        "%Y-%m-%dT%H:%M:%S",
+        "%d.%m.%Y",
+        "%Y%m%d",
+        "%Y-%m",
+        "%H:%M:%S",
+        "T%H:%M",
+        "%Y-%m-%dT%H:%M:%S[Europe/Berlin]",
+        "%Y-%m-%dx",
+        " %Y-%m-%d ",
+    ]
+)
 odd_times = ["2026-02-30", "now", "today", "epoch", "12026-01-01", "2026-3-1", "2026-03-01T24:00:00Z"]
 times = st.builds(lambda moment, form: moment.strftime(form), moments, forms) | st.sampled_from(odd_times)
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
 anything = (
-    st.none() | st.booleans() | numbers | as_text | times | words
+    st.none()
+    | st.booleans()
+    | numbers
+    | as_text
+    | times
+    | words
     | st.sampled_from([[], (), [[]], [()], [None], [Raw("1")], [[Raw("1")]], (("name", "x"),), (("line", Raw("1")),)])
-)  # fmt: skip
+)
 # What a string field is given: no fractions and no objects, which the reference spells another way.
 wordlike = words | st.booleans() | st.none() | integers | st.sampled_from([[Raw("1")], "", "x"])
 
@@ -301,9 +373,16 @@ def record_of(good: dict[str, st.SearchStrategy], *needed: str) -> st.SearchStra
 
 fitting_times = moments.map(lambda moment: moment.strftime("%Y-%m-%dT%H:%M:%SZ"))
 fitting = {
-    "small": st.integers(-9, 2**31 - 1), "whole": integers, "money": cents, "exact": cents, "widest": cents | integers,
-    "rough": decimals | integers, "flag": st.booleans(), "day": fitting_times, "at": fitting_times,
-}  # fmt: skip
+    "small": st.integers(-9, 2**31 - 1),
+    "whole": integers,
+    "money": cents,
+    "exact": cents,
+    "widest": cents | integers,
+    "rough": decimals | integers,
+    "flag": st.booleans(),
+    "day": fitting_times,
+    "at": fitting_times,
+}
 line = record_of(
     {"line": st.integers(1, 9), "price": cents, "at": fitting_times, "tags": st.lists(words, max_size=2)}, "line"
 )
@@ -320,9 +399,13 @@ def made(strategy: st.SearchStrategy, count: int) -> list[Any]:
     found: list[Any] = []
 
     @settings(
-        max_examples=count, phases=[Phase.generate], database=None, deadline=None, derandomize=True,
+        max_examples=count,
+        phases=[Phase.generate],
+        database=None,
+        deadline=None,
+        derandomize=True,
         suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
+    )
     @given(strategy)
     def keep(example: Any) -> None:
         found.append(example)

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from headgate import reports
 from headgate.cli import history, lineage, plan, show, status
-from headgate.engine import run as engine
+from headgate.engine.verbs import run as engine
 from headgate.table import Replace
+from headgate.views import reports
 from tests.engine.world import World, sale
 
 pytestmark = pytest.mark.long
@@ -62,8 +62,10 @@ def test_the_trace_names_the_versions_and_the_runs_that_wrote_the_slice(two_runs
     one, two = runs(two_runs)
     steps = told(two_runs, lineage, GOLD, "--slice", "sale_date=2026-03-03")["steps"]
     assert [(step["table"], step["version"], step["run"]) for step in steps] == [
-        (GOLD, 1, two), ("silver.transactions", 1, two), ("bronze.transactions", 1, two),
-    ]  # fmt: skip
+        (GOLD, 1, two),
+        ("silver.transactions", 1, two),
+        ("bronze.transactions", 1, two),
+    ]
     assert [step["written_by"] for step in steps[:2]] == [{"0": one}, {"0": one}]
 
 

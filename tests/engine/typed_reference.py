@@ -9,8 +9,8 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from headgate.contract import Contract, Field
-from headgate.engine.typed import REASON, REJECTED, SHOWN, SOURCE_FIELDS, UNPARSABLE, type_of
+from headgate.contracts.contract import Contract, Field
+from headgate.engine.read.typed_records import REASON, REJECTED, SHOWN, SOURCE_FIELDS, UNPARSABLE, type_of
 
 _CONTAINERS = ("struct", "array")
 _MOST_DIGITS = 38  # of a Spark decimal
@@ -20,7 +20,7 @@ _LOST_DIGITS = r"\.\d{15,}E\d\d"
 
 
 def typed(bronze: DataFrame, contract: Contract) -> DataFrame:
-    """As `headgate.engine.typed.typed`."""
+    """As `headgate.engine.read.typed_records.typed`."""
     source = F.struct(*SOURCE_FIELDS).alias("_source")
     read = bronze.select(source, "raw", "raw_encoding", "problem", _text(contract).alias("text"))
     judged = read.withColumn("reasons", _record_reasons(contract))

@@ -14,9 +14,9 @@ import obstore
 import pyarrow.dataset as ds
 from delta.tables import DeltaTable
 
-from headgate.engine.run import Report
-from headgate.environment import table_path
-from headgate.graph import load_graph
+from headgate.contracts.environment import table_path
+from headgate.engine.verbs.run import Report
+from headgate.planning.graph import load_graph
 from headgate.project import Project
 from headgate.testing.lake import NOON, Lake, Sent
 
@@ -176,6 +176,10 @@ def sale(number: int, *, day: int = 1, revised: int = 0, total: str = "10.00", *
     plain = {
         "transaction_id": f"202603{day:02d}-store-1-{number:06d}",
         "revised_at": f"2026-03-{day:02d}T{9 + revised:02d}:00:00Z",
-        "store_id": "store-1", "sold_at": sold_at, "currency": "EUR", "total": float(total), "items": items,
-    }  # fmt: skip
+        "store_id": "store-1",
+        "sold_at": sold_at,
+        "currency": "EUR",
+        "total": float(total),
+        "items": items,
+    }
     return {**plain, **changes}

@@ -38,8 +38,12 @@ def customers(lake: Lake) -> Lake:
 def test_a_customer_has_a_row_for_each_time_in_which_nothing_changed(customers: Lake) -> None:
     customers.run(f"+{DIMENSION}")
     at = {hour: f"2026-03-01T{hour:02}:00:00Z" for hour in (9, 10, 11, 12)}
-    expected = [("c-1", "Ulm", at[9], at[10]), ("c-1", "Köln", at[10], at[12]), ("c-1", "Bonn", at[12], None),
-                ("c-2", "Kiel", at[9], at[11])]  # fmt: skip
+    expected = [
+        ("c-1", "Ulm", at[9], at[10]),
+        ("c-1", "Köln", at[10], at[12]),
+        ("c-1", "Bonn", at[12], None),
+        ("c-2", "Kiel", at[9], at[11]),
+    ]
     columns = ("customer_id", "city", "valid_from", "valid_to")
     assert_rows(customers, DIMENSION, [dict(zip(columns, row, strict=True)) for row in expected])
 

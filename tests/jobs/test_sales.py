@@ -25,11 +25,23 @@ def sales(lake: Lake) -> Lake:
     """Three sales of a day: one is corrected, one is voided, of one an item is brought back the next day."""
     lake.upload("transactions", [sale(1, customer_id="c-1"), sale(2, total="7.00"), sale(3, total="5.50")])
     lake.upload("transactions", [sale(1, revised=1, total="11.00", customer_id="c-1"), sale(2, revised=2, voided=True)])
-    lake.upload("returns", [{
-        "return_id": "r-1", "revised_at": "2026-03-02T09:00:00Z", "returned_at": "2026-03-02T09:00:00Z",
-        "transaction_id": sale(3)["transaction_id"], "line": 1, "product_id": "P1", "store_id": "store-1",
-        "quantity": 1, "amount": 5.50, "currency": "EUR",
-    }])  # fmt: skip
+    lake.upload(
+        "returns",
+        [
+            {
+                "return_id": "r-1",
+                "revised_at": "2026-03-02T09:00:00Z",
+                "returned_at": "2026-03-02T09:00:00Z",
+                "transaction_id": sale(3)["transaction_id"],
+                "line": 1,
+                "product_id": "P1",
+                "store_id": "store-1",
+                "quantity": 1,
+                "amount": 5.50,
+                "currency": "EUR",
+            }
+        ],
+    )
     gouda = {"product_id": "P1", "name": "Gouda", "category": "dairy", "list_price": "5.50"}
     lake.upload("products", [{**gouda, "updated_at": "2026-03-01T00:00:00Z"}])
     return lake
@@ -37,10 +49,14 @@ def sales(lake: Lake) -> Lake:
 
 def test_a_day_of_a_store_adds_up(sales: Lake) -> None:
     sales.run("+gold.daily_store_sales")
-    assert_rows(sales, "gold.daily_store_sales", [
-        {"sale_date": "2026-03-01", "transactions": 2, "revenue": 16.50, "returned": 0, "net_revenue": 16.50},
-        {"sale_date": "2026-03-02", "transactions": 0, "revenue": 0, "returned": 5.50, "net_revenue": -5.50},
-    ])  # fmt: skip
+    assert_rows(
+        sales,
+        "gold.daily_store_sales",
+        [
+            {"sale_date": "2026-03-01", "transactions": 2, "revenue": 16.50, "returned": 0, "net_revenue": 16.50},
+            {"sale_date": "2026-03-02", "transactions": 0, "revenue": 0, "returned": 5.50, "net_revenue": -5.50},
+        ],
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from headgate.contract import Contract, CsvDialect
-from headgate.environment import Environment, Receiver
+from headgate.contracts.contract import Contract, CsvDialect
+from headgate.contracts.environment import Environment, Receiver
 from ingest_api.app import create_app
 
 LIMIT = 100_000

@@ -6,7 +6,7 @@ import pytest
 from obstore.store import LocalStore
 
 import ingest_api.land
-from headgate.landing import LEAST_LOOKBACK, hour_in_key, list_landed
+from headgate.lake.landing import LEAST_LOOKBACK, hour_in_key, list_landed
 
 HOUR = timedelta(hours=1)
 OLD = "01KAJ5M8Z0ABCDEFGHJKMNPQRS"  # a ULID of 2025

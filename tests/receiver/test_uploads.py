@@ -9,7 +9,7 @@ from threading import Barrier
 
 import pytest
 
-from headgate.landing import parse_path
+from headgate.lake.landing import parse_path
 
 ULID = "01KAJ5M8Z0ABCDEFGHJKMNPQRS"
 

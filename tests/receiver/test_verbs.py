@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from headgate.cli import serve, upload
 from headgate.cli.options import Target
-from headgate.environment import load_environment
+from headgate.contracts.environment import load_environment
 from headgate.errors import UsageError
 
 

@@ -56,9 +56,14 @@ def variables_of(endpoint: str) -> dict[str, str]:
 
 def store_at(endpoint: str, bucket: str, **options: Any) -> S3Store:
     return S3Store(
-        bucket, endpoint=endpoint, region=REGION, access_key_id=KEY, secret_access_key=SECRET,
-        client_options={"allow_http": True}, **options,
-    )  # fmt: skip
+        bucket,
+        endpoint=endpoint,
+        region=REGION,
+        access_key_id=KEY,
+        secret_access_key=SECRET,
+        client_options={"allow_http": True},
+        **options,
+    )
 
 
 def find_versitygw() -> str | None:

@@ -13,7 +13,7 @@ from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
 from bin.build_jar import build, javac
-from headgate.engine.jars import HEADGATE
+from headgate.engine.runtime.jars import HEADGATE
 from tests.s3.servers import BUCKET, faulty_moto
 
 EXISTS = "java.nio.file.FileAlreadyExistsException"

@@ -12,9 +12,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from headgate.contract import load_contracts
-from headgate.environment import load_environment
-from headgate.ledger import Ledger
+from headgate.contracts.contract import load_contracts
+from headgate.contracts.environment import load_environment
+from headgate.ledger.ledger import Ledger
 from ingest_api.body import read_body
 from ingest_api.land import land
 from ingest_api.storage import Storage, impatient
@@ -58,9 +58,14 @@ def test_parts_that_are_torn_are_sent_again_and_the_files_are_whole(s3_server: S
 
     with misbehaving(s3_server.endpoint, 0.3, faults=BROKEN, among=is_part) as (proxied, met):
         run = subprocess.run(
-            [sys.executable, "-m", "headgate.cli", "run"], cwd=project.root, capture_output=True, text=True,
-            timeout=300, check=False, env=environ(HEADGATE_LAKE=lake, AWS_ENDPOINT_URL=proxied),
-        )  # fmt: skip
+            [sys.executable, "-m", "headgate.cli", "run"],
+            cwd=project.root,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+            env=environ(HEADGATE_LAKE=lake, AWS_ENDPOINT_URL=proxied),
+        )
 
     assert run.returncode == 0, run.stdout + run.stderr
     print(f"\nof {met.total()} parts met a fault: {dict(met)}")

@@ -16,9 +16,9 @@ import obstore
 import pytest
 
 from bin.build_jar import compile_java
-from headgate.engine.s3 import LOG_STORE, s3_settings
-from headgate.engine.session import class_path
-from headgate.environment import Environment, load_environment
+from headgate.contracts.environment import Environment, load_environment
+from headgate.engine.runtime.s3a import LOG_STORE, s3_settings
+from headgate.engine.runtime.session import class_path
 from headgate.java import find_java
 from headgate.project import Project
 from tests.s3.lakes import OnS3
@@ -89,8 +89,11 @@ def _racer(racing: Path, environment: Environment, store: str, log: str, writer:
     program = [str(find_java()), "-cp", found, "Race"]
     return subprocess.Popen(
         [*program, store, f"{environment.lake}/{log}", writer, *settings],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-    )  # fmt: skip
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
 
 
 def _commit(line: str) -> Commit:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import obstore
 
-from headgate.contract import load_contracts
-from headgate.environment import load_environment
+from headgate.contracts.contract import load_contracts
+from headgate.contracts.environment import load_environment
 from headgate.project import Project
 from ingest_api.body import read_body
 from ingest_api.land import Landing, land
@@ -20,9 +20,7 @@ from tests.s3.servers import Server
 SENDERS, UPLOADS = 16, 20
 
 
-def test_an_upload_that_sixteen_send_at_once_lands_once(
-    s3_server: Server, repository: Project, tmp_path: Path
-) -> None:
+def test_an_upload_that_sixteen_send_at_once_lands_once(s3_server: Server, repository: Project, tmp_path: Path) -> None:
     environment = load_environment(repository, environ={"HEADGATE_LAKE": OnS3(s3_server).address(tmp_path)})
     contract, store = load_contracts(repository)["transactions"], environment.object_store()
     storage = Storage(impatient(store))

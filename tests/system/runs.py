@@ -24,9 +24,12 @@ def begin(world: World, *options: str, verb: str = "run", **variables: str) -> s
     """A verb that has begun; its output and errors are piped."""
     command = [sys.executable, "-m", "headgate.cli", verb, *options, "--project", str(world.project.root)]
     return subprocess.Popen(
-        command, env=environ(**{"HEADGATE_LAKE": str(world.lake), **SMALL, **variables}), text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
+        command,
+        env=environ(**{"HEADGATE_LAKE": str(world.lake), **SMALL, **variables}),
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
 
 
 def run(world: World, *options: str, **variables: str) -> tuple[int, str, str]:

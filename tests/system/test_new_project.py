@@ -73,8 +73,10 @@ def test_the_upload_lands(walk, project):
 
 def test_the_plan_has_work_for_every_table(walk):
     assert [line.split()[0] for line in walk["plan"].splitlines()[2:5]] == [
-        "bronze.readings", "silver.readings", "gold.daily_readings",
-    ]  # fmt: skip
+        "bronze.readings",
+        "silver.readings",
+        "gold.daily_readings",
+    ]
     assert "next: headgate run" in walk["plan"]
 
 

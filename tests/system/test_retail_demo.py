@@ -55,8 +55,12 @@ def test_the_demo_tells_what_passes_what_is_quarantined_and_the_money(tmp_path):
     (tmp_path / "file.csv").write_text(LINES)
     done = subprocess.run(
         [sys.executable, str(DEMO), str(tmp_path / "file.csv")],
-        env={**os.environ, "TMPDIR": str(tmp_path)}, capture_output=True, text=True, timeout=PATIENCE, check=False,
-    )  # fmt: skip
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     told = [line.split() for line in done.stdout.splitlines()]
     assert ["passed", "4", "3.100"] in told

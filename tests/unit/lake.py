@@ -15,11 +15,11 @@ from typing import Any
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
-from headgate.environment import Environment, load_environment
-from headgate.graph import Graph, load_graph
-from headgate.landing import Upload, hash_of_key, whole_hour
-from headgate.ledger import Ledger
-from headgate.plan import declaration
+from headgate.contracts.environment import Environment, load_environment
+from headgate.lake.landing import Upload, hash_of_key, whole_hour
+from headgate.ledger.ledger import Ledger
+from headgate.planning.graph import Graph, load_graph
+from headgate.planning.plan import declaration
 from headgate.project import Project
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -84,18 +84,35 @@ _COUNTS = [(name, pa.int64()) for name in ("records", "unparsable", "rejected", 
 _RECEIPT = pa.struct([("store", pa.string()), ("object", pa.string()), *_COUNTS])
 _REASONS = pa.list_(pa.struct([("column", pa.string()), ("rule", pa.string()), ("value", pa.string())]))
 _REJECTED = pa.struct(
-    [("raw", pa.string()), ("raw_encoding", pa.string()), ("reasons", _REASONS), ("key", pa.string()),
-     ("run", pa.string()), ("first_seen", _TIME)]
-)  # fmt: skip
+    [
+        ("raw", pa.string()),
+        ("raw_encoding", pa.string()),
+        ("reasons", _REASONS),
+        ("key", pa.string()),
+        ("run", pa.string()),
+        ("first_seen", _TIME),
+    ]
+)
 #: The columns that a table has beside the function's, where it keeps records.
 MERGED = [
-    ("_key", pa.string()), ("_source", _SOURCE), ("_state", pa.string()), ("_receipt", _RECEIPT),
+    ("_key", pa.string()),
+    ("_source", _SOURCE),
+    ("_state", pa.string()),
+    ("_receipt", _RECEIPT),
     ("_rejected", _REJECTED),
-]  # fmt: skip
+]
 _BRONZE = pa.schema(
-    [("upload", pa.string()), ("store", pa.string()), ("object", pa.string()), ("received", pa.timestamp("us", "UTC")),
-     ("record", pa.int64()), ("raw", pa.string()), ("dt", pa.date32()), ("_state", pa.string())]
-)  # fmt: skip
+    [
+        ("upload", pa.string()),
+        ("store", pa.string()),
+        ("object", pa.string()),
+        ("received", pa.timestamp("us", "UTC")),
+        ("record", pa.int64()),
+        ("raw", pa.string()),
+        ("dt", pa.date32()),
+        ("_state", pa.string()),
+    ]
+)
 
 
 class Lake:
@@ -142,25 +159,43 @@ class Lake:
     def _bronze_row(self, upload: str, state: str) -> dict[str, Any]:
         day = datetime.strptime(upload.split(".")[1], "%Y%m%d%H").replace(tzinfo=UTC)
         path = f"landing/sales/dt={day:%Y-%m-%d}/hour={day:%H}/{upload}.jsonl"
-        return {"upload": upload, "store": "shop-1", "object": path, "received": NOON, "dt": day.date(),
-                "_state": state, "record": 0 if state == "live" else None}  # fmt: skip
+        return {
+            "upload": upload,
+            "store": "shop-1",
+            "object": path,
+            "received": NOON,
+            "dt": day.date(),
+            "_state": state,
+            "record": 0 if state == "live" else None,
+        }
 
     def sales(self, rows: Iterable[tuple[str, str, int, str]], rejected: int = 0, **own: Any) -> int:
         """Commits sales (id, shop, day of March, upload) to silver.sales, rejected records, and one receipt of all."""
         rows = list(rows)
         live = [
-            {"id": id, "shop": shop, "day": date(2026, 3, day), "amount": 10, "_key": f'k:["{id}"]', "_state": "live",
-             "_source": {"upload": upload, "received": NOON, "record": record}}
+            {
+                "id": id,
+                "shop": shop,
+                "day": date(2026, 3, day),
+                "amount": 10,
+                "_key": f'k:["{id}"]',
+                "_state": "live",
+                "_source": {"upload": upload, "received": NOON, "record": record},
+            }
             for record, (id, shop, day, upload) in enumerate(rows)
-        ]  # fmt: skip
+        ]
         counts = {"records": len(rows) + rejected, "unparsable": 0, "rejected": rejected, "accepted": len(rows)}
         upload = rows[0][3] if rows else "none"
         beside = [{"_key": f"u:{upload}", "_state": "receipt", "_receipt": counts, "_source": {"upload": upload}}]
         beside += [
-            {"_key": f"r:{number}", "_state": "rejected", "_rejected": {"raw": "{", "reasons": []},
-             "_source": {"upload": upload, "record": number}}
+            {
+                "_key": f"r:{number}",
+                "_state": "rejected",
+                "_rejected": {"raw": "{", "reasons": []},
+                "_source": {"upload": upload, "record": number},
+            }
             for number in range(rejected)
-        ]  # fmt: skip
+        ]
         columns = [("id", pa.string()), ("shop", pa.string()), ("day", pa.date32()), ("amount", pa.int64()), *MERGED]
         table = pa.Table.from_pylist(live + beside, schema=pa.schema(columns))
         own = {"counts": {**counts, "quarantined": rejected}, **own}
@@ -203,9 +238,16 @@ class Lake:
             position = {source: {"id": at.id, "version": at.version} for source, at in heads.items()}
         self._runs += 1
         metadata = {
-            "headgate": "0", "table": name, "run": f"r-{self._runs}", "position": position, "planned": head.version,
-            "declared": declaration(node), "code": node.code_hash, "changes_rows": True, **own,
-        }  # fmt: skip
+            "headgate": "0",
+            "table": name,
+            "run": f"r-{self._runs}",
+            "position": position,
+            "planned": head.version,
+            "declared": declaration(node),
+            "code": node.code_hash,
+            "changes_rows": True,
+            **own,
+        }
         properties = CommitProperties(
             custom_metadata={"userMetadata": json.dumps(metadata)}, app_transactions=[Transaction(name, head.txn + 1)]
         )

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from headgate.athena import unreadable_columns, unreadable_protocol
+from headgate.views.athena import unreadable_columns, unreadable_protocol
 
 STRUCT = {"type": "struct", "fields": [{"name": "Total", "type": "double"}, {"name": "total", "type": "variant"}]}
 
 
 def test_what_athena_reads_passes():
     columns = {
-        "sale_date": "date", "store_1": "string", "revenue": "decimal(18,2)", "at": "timestamp", "_Key": "variant",
+        "sale_date": "date",
+        "store_1": "string",
+        "revenue": "decimal(18,2)",
+        "at": "timestamp",
+        "_Key": "variant",
         "tags": {"type": "array", "elementType": "string"},
         "sizes": {"type": "map", "keyType": "string", "valueType": "long"},
-    }  # fmt: skip
+    }
     assert unreadable_columns(columns, ["sale_date"]) == []
     properties = {"delta.enableChangeDataFeed": "true", "delta.enableDeletionVectors": "false"}
     assert unreadable_protocol(1, (), properties) == []

@@ -58,9 +58,7 @@ def not_null(column: str) -> dict:
 
 def test_a_project_that_is_right_has_no_problems(lake: Lake) -> None:
     suite(lake, "gold.daily", not_null("day"))
-    assert invoke(lake) == (
-        "no problems: 1 contracts, 0 contracts of tables, 1 suites, 3 modules, 1 environments\n"
-    )
+    assert invoke(lake) == ("no problems: 1 contracts, 0 contracts of tables, 1 suites, 3 modules, 1 environments\n")
     assert not (lake.project.root / "lake").exists()
 
 
@@ -76,10 +74,16 @@ def test_the_problems_of_all_files_are_told_together_in_the_order_of_the_files(l
     suite(lake, "silver.lines", {"type": "expect_column_values_to_be_unique", "kwargs": {}})
     told = problems(lake)
     assert sorted({where.partition(":")[0] for where, _, _ in told}) == [
-        "conf/datasets/more.yaml", "conf/datasets/sales.yaml", "conf/environments/local.yaml",
-        "conf/environments/prod.yaml", "conf/expectations/silver/lines.json", "conf/expectations/silver/sales.json",
-        "conf/tables/gold/dayly.yaml", "jobs/gold/broken.py", "jobs/gold/daily.py",
-    ]  # fmt: skip
+        "conf/datasets/more.yaml",
+        "conf/datasets/sales.yaml",
+        "conf/environments/local.yaml",
+        "conf/environments/prod.yaml",
+        "conf/expectations/silver/lines.json",
+        "conf/expectations/silver/sales.json",
+        "conf/tables/gold/dayly.yaml",
+        "jobs/gold/broken.py",
+        "jobs/gold/daily.py",
+    ]
     assert [where for where, _, _ in told] == sorted(where for where, _, _ in told)
     assert [path for where, path, _ in told if where.startswith("conf/environments/local")] == ["spark", "lok"]
 
@@ -92,9 +96,12 @@ def test_problems_are_printed_with_what_to_do_and_counted(lake: Lake) -> None:
 
 
 def test_tables_that_read_each_other_are_told(lake: Lake) -> None:
-    lake.write("jobs/silver/lines.py", "from headgate import Affected, Replace, table\n\n\n@table(\n    "
-               '"silver.lines", reads={"daily": Affected("gold.dayly", by=["day"])}, writes=Replace(by=["day"]),\n)\n'
-               'def lines(daily):\n    """One row per line."""\n    return daily\n')  # fmt: skip
+    lake.write(
+        "jobs/silver/lines.py",
+        "from headgate import Affected, Replace, table\n\n\n@table(\n    "
+        '"silver.lines", reads={"daily": Affected("gold.dayly", by=["day"])}, writes=Replace(by=["day"]),\n)\n'
+        'def lines(daily):\n    """One row per line."""\n    return daily\n',
+    )
     assert [what for _, _, what in problems(lake)] == ["silver.lines reads 'gold.dayly', which"]
 
 

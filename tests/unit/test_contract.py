@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from headgate.contract import Contract, CsvDialect, load_contract, load_contracts
+from headgate.contracts.contract import Contract, CsvDialect, load_contract, load_contracts
+from headgate.contracts.odcs import CONTRACT, CUSTOM, published_schema
 from headgate.errors import ContractError
-from headgate.odcs import CONTRACT, CUSTOM, published_schema
 from headgate.project import Project
 
 REPOSITORY = Project(Path(__file__).parents[2])
@@ -113,8 +113,11 @@ def with_custom(*items: str, text: str = SALES) -> str:
 def test_a_contract_says_who_owns_what(load):
     contract = load(SALES)
     assert (contract.dataset, contract.version, contract.owner, contract.description) == (
-        "sales", "1.2.0", "Tills", "One sale.",
-    )  # fmt: skip
+        "sales",
+        "1.2.0",
+        "Tills",
+        "One sale.",
+    )
 
 
 def test_a_column_keeps_what_is_published(load):
@@ -162,12 +165,17 @@ def test_a_dataset_may_have_no_key(load):
 def test_what_is_not_said_has_a_default(load):
     contract = load(SALES)
     assert (contract.compressions, contract.evolution, contract.max_record_bytes, contract.csv) == (
-        ("none", "gzip"), "strict", 16 * 2**20, CsvDialect(),
-    )  # fmt: skip
+        ("none", "gzip"),
+        "strict",
+        16 * 2**20,
+        CsvDialect(),
+    )
 
 
 def test_custom_properties_say_what_odcs_cannot(load):
-    text = with_custom("headgate.compression=[gzip]", "headgate.evolution=add_columns", "headgate.maxRecordBytes=1000")
+    text = with_custom(
+        "headgate.compression=[gzip]", "headgate.contracts.evolution=add_columns", "headgate.maxRecordBytes=1000"
+    )
     contract = load(text)
     assert (contract.compressions, contract.evolution, contract.max_record_bytes) == (("gzip",), "add_columns", 1000)
 

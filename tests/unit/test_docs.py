@@ -13,11 +13,12 @@ import click
 import pytest
 from pyspark.sql import SparkSession
 
-from headgate import environment, errors, faults, testing
+from headgate import errors, faults, testing
 from headgate.cli.main import VERBS
-from headgate.contract import load_contracts
-from headgate.graph import load_graph
+from headgate.contracts import environment
+from headgate.contracts.contract import load_contracts
 from headgate.modules import load_table, module_paths
+from headgate.planning.graph import load_graph
 from headgate.project import Project
 from headgate.testing import assert_rows, plugin
 from headgate.testing.lake import Lake

@@ -6,7 +6,7 @@ from pathlib import Path
 import obstore
 import pytest
 
-from headgate.environment import RESERVED, Cluster, Receiver, load_environment
+from headgate.contracts.environment import RESERVED, Cluster, Receiver, load_environment
 from headgate.errors import EnvironmentConfigError
 from headgate.project import Project
 

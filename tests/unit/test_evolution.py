@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from headgate.evolution import changes
+from headgate.contracts.evolution import changes
 
 BEFORE = {
     "id": ("string", True),

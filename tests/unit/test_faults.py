@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from headgate import faults
-from headgate.environment import load_environment
+from headgate.contracts.environment import load_environment
 from headgate.errors import UsageError
 from headgate.project import Project
 
@@ -25,9 +25,14 @@ def test_every_point_in_the_code_is_listed_and_the_other_way_round():
 
 def test_a_landing_list_is_of_bronze_alone():
     assert list(faults.points_of(TABLES)) == [
-        "listing:bronze.sales", "planned:bronze.sales", "before_commit:bronze.sales", "after_commit:bronze.sales",
-        "planned:silver.sales", "before_commit:silver.sales", "after_commit:silver.sales",
-    ]  # fmt: skip
+        "listing:bronze.sales",
+        "planned:bronze.sales",
+        "before_commit:bronze.sales",
+        "after_commit:bronze.sales",
+        "planned:silver.sales",
+        "before_commit:silver.sales",
+        "after_commit:silver.sales",
+    ]
 
 
 @pytest.mark.parametrize("name", [*faults.points_of(TABLES), *faults.RECEIVER])

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from obstore.store import LocalStore
 
-from headgate.engine.files import Files, NewFile
-from headgate.engine.statistics import PREFIX, statistics
+from headgate.engine.delta.files import Files, NewFile
+from headgate.engine.delta.statistics import PREFIX, statistics
 
 SCHEMA = pa.schema([("name", pa.string()), ("at", pa.timestamp("us", tz="UTC")), ("number", pa.int64())])
 NOON = datetime(2026, 3, 2, 12, 0, 0, 5999, UTC)
@@ -80,9 +80,14 @@ def test_the_bounds_of_a_long_text_are_cut_and_still_hold(tmp_path: Path) -> Non
 
 def test_what_has_no_certain_order_has_no_bounds(tmp_path: Path) -> None:
     told = told_of(
-        tmp_path, rate=[1.0, float("nan")], flag=[True, False], bytes=[b"a", b"b"], parts=[{"a": 1}, {"a": 2}],
-        local=pa.array([NOON.replace(tzinfo=None)] * 2, pa.timestamp("us")), number=[1, 2],
-    )  # fmt: skip
+        tmp_path,
+        rate=[1.0, float("nan")],
+        flag=[True, False],
+        bytes=[b"a", b"b"],
+        parts=[{"a": 1}, {"a": 2}],
+        local=pa.array([NOON.replace(tzinfo=None)] * 2, pa.timestamp("us")),
+        number=[1, 2],
+    )
     assert (told["minValues"], told["maxValues"]) == ({"number": 1}, {"number": 2})
 
 

@@ -11,13 +11,13 @@ import pytest
 from click.testing import CliRunner
 from deltalake import DeltaTable
 
-from headgate import freshness
 from headgate.cli import plan, status
 from headgate.errors import SuiteError
-from headgate.freshness import Overdue, overdue
-from headgate.plan import Planner
-from headgate.status import status as status_of
-from headgate.suite import duration_of, load_suites
+from headgate.planning import freshness
+from headgate.planning.freshness import Overdue, overdue
+from headgate.planning.plan import Planner
+from headgate.suites.suite import duration_of, load_suites
+from headgate.views.status import status as status_of
 from tests.unit.lake import SALES, Lake
 
 HOUR = timedelta(hours=1)

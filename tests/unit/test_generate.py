@@ -21,7 +21,7 @@ from headgate.cli.generate import command, size_in_bytes
 from headgate.cli.main import run_command
 from headgate.errors import UsageError
 from headgate.generate import KINDS, Spec, estimated_bytes, facts, uploads
-from headgate.landing import hour_in_key
+from headgate.lake.landing import hour_in_key
 
 MIXED = Spec(stores=4, days=3, late=0.1, repeated=0.1, corrected=0.1, broken=0.1)
 CLEAN = Spec(late=0, repeated=0, corrected=0, broken=0)
@@ -281,10 +281,19 @@ def test_the_store_list_is_csv_with_a_line_break_in_an_address():
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"late": 1.5}, {"broken": -0.1}, {"corrected": float("nan")}, {"stores": 0}, {"days": 367}, {"uploads": 0},
-        {"size": 0}, {"keys": "md5"}, {"datasets": ()}, {"datasets": ("invoices",)}, {"first_day": date(1999, 1, 1)},
+        {"late": 1.5},
+        {"broken": -0.1},
+        {"corrected": float("nan")},
+        {"stores": 0},
+        {"days": 367},
+        {"uploads": 0},
+        {"size": 0},
+        {"keys": "md5"},
+        {"datasets": ()},
+        {"datasets": ("invoices",)},
+        {"first_day": date(1999, 1, 1)},
     ],
-)  # fmt: skip
+)
 def test_a_value_that_makes_no_sense_is_refused_by_name(wrong):
     with pytest.raises(UsageError, match=next(iter(wrong)).replace("_", ".").removesuffix("s")):
         Spec(**wrong)

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headgate.contract import Contract, Field, load_contracts
+from headgate.contracts.contract import Contract, Field, load_contracts
 from headgate.generate import DATASETS, GeneratedUpload, Spec, facts, uploads
 from headgate.project import Project
 
@@ -265,8 +265,12 @@ def test_an_order_is_placed_then_shipped_or_cancelled_and_each_revision_has_all_
         ways[tuple(rows[0]["status"] for rows in steps)] += 1
         ways["short"] += len(steps[-1]) < len(steps[0])
     assert set(ways) == {
-        "short", ("placed",), ("placed", "shipped"), ("placed", "cancelled"), ("placed", "shipped", "cancelled"),
-    }  # fmt: skip
+        "short",
+        ("placed",),
+        ("placed", "shipped"),
+        ("placed", "cancelled"),
+        ("placed", "shipped", "cancelled"),
+    }
     assert ways["short"] > 0
 
 

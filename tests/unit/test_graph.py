@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from headgate.errors import TableDefinitionError, UsageError
-from headgate.graph import Graph, load_graph
+from headgate.planning.graph import Graph, load_graph
 from headgate.project import Project
 from tests.contracts import json_lines
 
@@ -199,7 +199,7 @@ def test_a_module_that_cannot_be_loaded_leaves_no_manifest(shop):
 def imports_pyspark(project: Project) -> bool:
     """Whether a fresh process imports pyspark to load the graph."""
     code = (
-        "import sys, json; from pathlib import Path; from headgate.graph import load_graph; "
+        "import sys, json; from pathlib import Path; from headgate.planning.graph import load_graph; "
         "from headgate.project import Project; load_graph(Project(Path(sys.argv[1]))); "
         "print(json.dumps('pyspark' in sys.modules))"
     )

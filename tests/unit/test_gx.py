@@ -11,8 +11,8 @@ import pytest
 
 from docs import expectations
 from headgate.project import Project
-from headgate.suite import load_suites
-from headgate.suite_document import normalised
+from headgate.suites.suite import load_suites
+from headgate.suites.suite_document import normalised
 
 ROOT = Path(__file__).parents[2]
 SUITE = {
@@ -73,8 +73,10 @@ def test_gx_opens_the_suites_with_its_own_tools(project):
     context = opened(project)
     assert [suite.name for suite in context.suites.all()] == ["silver.sales"]
     assert [e.severity.value for e in context.suites.get("silver.sales").expectations] == [
-        "warning", "critical", "critical",
-    ]  # fmt: skip
+        "warning",
+        "critical",
+        "critical",
+    ]
     assert not context.variables.config.analytics_enabled
 
 
@@ -106,7 +108,7 @@ def test_who_needs_gx_while_another_thread_imports_it_waits_for_all_of_it():
     """In a process of its own: this one may have GX already."""
     script = """if True:
         import sys, threading
-        from headgate.engine.gx import import_gx
+        from headgate.engine.gate.gx import import_gx
 
         threading.Thread(target=import_gx).start()
         while "great_expectations.execution_engine" not in sys.modules:

@@ -82,11 +82,12 @@ def _modules(node: ast.Import | ast.ImportFrom, importer: str, known: frozenset[
 
 
 def _sources() -> dict[str, Path]:
-    """The modules by dotted name: headgate, the receiver, this project's jobs, and `templates.` with theirs."""
+    """Returns the modules by dotted name: headgate, the servers, orchestration, retail, jobs, and the templates."""
     package = ROOT / "lib" / "headgate"
     paths = [path for path in package.rglob("*.py") if not path.is_relative_to(TEMPLATES)]
     found = {_dotted(path, package.parent): path for path in paths}
-    for folder, base in (("ingest_api", ROOT), ("jobs", ROOT), ("templates", package)):
+    folders = [(name, ROOT) for name in ("ingest_api", "read_api", "orchestration", "retail", "jobs")]
+    for folder, base in [*folders, ("templates", package)]:
         found |= {_dotted(path, base): path for path in (base / folder).rglob("*.py")}
     return dict(sorted(found.items()))
 
@@ -102,71 +103,102 @@ SOURCES = _sources()
 def imports() -> list[Import]:
     """Every import of headgate, ingest_api and the jobs."""
     return [
-        one
+        statement
         for name, path in SOURCES.items()
-        for one in imports_of(path.read_text(), name, SOURCES, package=path.name == "__init__.py")
+        for statement in imports_of(path.read_text(), name, SOURCES, package=path.name == "__init__.py")
     ]
 
 
-# --- the rules: each says whether an import breaks it
+# --- the rules: each returns whether an import breaks it
+
+#: The packages of headgate that may import pyspark; `aws` is the only one that may import boto3.
+SPARK_PACKAGES = ("headgate.engine", "headgate.testing")
+#: The applications that run without Spark and without the command line.
+SERVERS = ("ingest_api", "read_api")
 
 
-def top_without_spark_or_aws(one: Import) -> bool:
-    heavy = one.root in SPARK | AWS or one.within("headgate.engine", "headgate.aws")
-    return _is_top(one.importer) and heavy
+def only_engine_and_testing_import_spark(statement: Import) -> bool:
+    in_headgate = _within(statement.importer, "headgate") and not _within(statement.importer, *SPARK_PACKAGES)
+    if not in_headgate:
+        return False
+    lazy_in_cli = _within(statement.importer, "headgate.cli") and statement.lazy
+    return statement.root in SPARK or (statement.within("headgate.engine") and not lazy_in_cli)
 
 
-def engine_knows_neither_aws_nor_cli(one: Import) -> bool:
-    return _within(one.importer, "headgate.engine") and (one.root in AWS or one.within("headgate.aws", "headgate.cli"))
+def only_aws_imports_boto3(statement: Import) -> bool:
+    in_headgate = _within(statement.importer, "headgate") and not _within(statement.importer, "headgate.aws")
+    lazy_in_cli = _within(statement.importer, "headgate.cli") and statement.lazy
+    return in_headgate and (statement.root in AWS or (statement.within("headgate.aws") and not lazy_in_cli))
 
 
-def jobs_import_little(one: Import) -> bool:
+def engine_imports_neither_aws_nor_cli(statement: Import) -> bool:
+    return _within(statement.importer, "headgate.engine") and statement.within("headgate.aws", "headgate.cli")
+
+
+def jobs_import_little(statement: Import) -> bool:
     allowed = {"headgate", "pyspark", *sys.stdlib_module_names}
-    inner = one.within("headgate.cli", "headgate.engine", "headgate.aws", "headgate.testing")
-    ok = (one.root in allowed and not inner) or one.within("jobs.common")
-    return _within(one.importer, "jobs", "templates.project.jobs") and not ok
+    inner = statement.within("headgate.cli", "headgate.engine", "headgate.aws", "headgate.testing")
+    ok = (statement.root in allowed and not inner) or statement.within("jobs.common")
+    return _within(statement.importer, "jobs", "templates.project.jobs") and not ok
 
 
-def only_tests_import_the_test_kit(one: Import) -> bool:
-    allowed = _within(one.importer, "headgate.testing", "templates.project.tests")
-    return one.within("headgate.testing") and not allowed
+def only_tests_import_the_test_kit(statement: Import) -> bool:
+    allowed = _within(statement.importer, "headgate.testing", "templates.project.tests")
+    return statement.within("headgate.testing") and not allowed
 
 
-def receiver_imports_top_modules(one: Import) -> bool:
-    foreign = one.root in SPARK or (one.root == "headgate" and not _is_top(one.module))
-    return _within(one.importer, "ingest_api") and foreign
+def servers_import_neither_spark_nor_cli(statement: Import) -> bool:
+    heavy = statement.root in SPARK or statement.within("headgate.engine", "headgate.cli", "headgate.testing")
+    return _within(statement.importer, *SERVERS) and heavy
 
 
-def only_cli_imports_the_receiver_and_lazily(one: Import) -> bool:
-    allowed = _within(one.importer, "headgate.cli") and one.lazy
-    return one.root == "ingest_api" and not _within(one.importer, "ingest_api") and not allowed
+def only_cli_imports_servers_and_lazily(statement: Import) -> bool:
+    allowed = _within(statement.importer, "headgate.cli") and statement.lazy
+    return statement.root in SERVERS and not _within(statement.importer, *SERVERS) and not allowed
 
 
-def only_few_modules_import_great_expectations_and_lazily(one: Import) -> bool:
-    allowed = one.importer in ("headgate.engine.gx", "headgate.engine.data_docs") and one.lazy
-    return one.root == "great_expectations" and not allowed
+def orchestration_imports_neither_spark_nor_engine(statement: Import) -> bool:
+    heavy = statement.root in SPARK or statement.within("headgate.engine")
+    return _within(statement.importer, "orchestration") and heavy
 
 
-def _is_top(module: str) -> bool:
-    """Whether a module stands directly in headgate's folder, or in a folder that is one of these modules."""
-    path, top = SOURCES.get(module), ROOT / "lib" / "headgate"
-    return path is not None and path.parent in (top, top / "reconcile")
+def nothing_in_the_framework_imports_retail(statement: Import) -> bool:
+    return _within(statement.importer, "headgate") and statement.root == "retail"
+
+
+def only_few_modules_import_great_expectations_and_lazily(statement: Import) -> bool:
+    allowed = statement.importer in ("headgate.engine.gate.gx", "headgate.engine.verbs.data_docs") and statement.lazy
+    return statement.root == "great_expectations" and not allowed
 
 
 RULES: list[Callable[[Import], bool]] = [
-    top_without_spark_or_aws,
-    engine_knows_neither_aws_nor_cli,
+    only_engine_and_testing_import_spark,
+    only_aws_imports_boto3,
+    engine_imports_neither_aws_nor_cli,
     jobs_import_little,
     only_tests_import_the_test_kit,
-    receiver_imports_top_modules,
-    only_cli_imports_the_receiver_and_lazily,
+    servers_import_neither_spark_nor_cli,
+    only_cli_imports_servers_and_lazily,
+    orchestration_imports_neither_spark_nor_engine,
+    nothing_in_the_framework_imports_retail,
     only_few_modules_import_great_expectations_and_lazily,
 ]
 
 
+def test_no_folder_of_the_framework_has_too_many_modules():
+    package = ROOT / "lib" / "headgate"
+    counts = {
+        str(folder.relative_to(package)): len([p for p in folder.glob("*.py") if p.name != "__init__.py"])
+        for folder in [package, *package.rglob("*")]
+        if folder.is_dir() and not folder.is_relative_to(TEMPLATES)
+    }
+    limits = {".": 10, "cli": 30}  # the command line has one thin module per verb
+    assert {name: count for name, count in counts.items() if count > limits.get(name, 13)} == {}
+
+
 @pytest.mark.parametrize("breaks", RULES, ids=lambda rule: rule.__name__)
 def test_every_import_keeps_the_rule(imports, breaks):
-    assert [str(one) for one in imports if breaks(one)] == []
+    assert [str(statement) for statement in imports if breaks(statement)] == []
 
 
 def test_no_modules_import_each_other_in_a_circle(imports):
@@ -175,10 +207,10 @@ def test_no_modules_import_each_other_in_a_circle(imports):
 
 def circle(imports: Iterable[Import]) -> list[str]:
     """The modules of headgate of a circle of imports that are not lazy; empty where there is none."""
-    own = [one for one in imports if not one.lazy and one.importer in SOURCES and one.module in SOURCES]
+    own = [s for s in imports if not s.lazy and s.importer in SOURCES and s.module in SOURCES]
     graph: dict[str, set[str]] = {}
-    for one in own:
-        graph.setdefault(one.importer, set()).add(one.module)
+    for statement in own:
+        graph.setdefault(statement.importer, set()).add(statement.module)
     try:
         graphlib.TopologicalSorter(graph).prepare()
     except graphlib.CycleError as error:
@@ -192,57 +224,65 @@ def circle(imports: Iterable[Import]) -> list[str]:
 @pytest.mark.parametrize(
     ("breaks", "importer", "source"),
     [
-        (top_without_spark_or_aws, "headgate.plan", "import pyspark.sql"),
-        (top_without_spark_or_aws, "headgate.plan", "def f():\n    import boto3"),
-        (top_without_spark_or_aws, "headgate", "from headgate import engine"),
-        (engine_knows_neither_aws_nor_cli, "headgate.engine.run", "from headgate.cli.output import progress"),
-        (engine_knows_neither_aws_nor_cli, "headgate.engine.run", "from ..cli import output"),
-        (engine_knows_neither_aws_nor_cli, "headgate.engine.run", "try:\n    import boto3\nexcept ImportError: pass"),
+        (only_engine_and_testing_import_spark, "headgate.planning.plan", "import pyspark.sql"),
+        (only_aws_imports_boto3, "headgate.planning.plan", "def f():\n    import boto3"),
+        (only_engine_and_testing_import_spark, "headgate", "from headgate import engine"),
+        (orchestration_imports_neither_spark_nor_engine, "orchestration.dags", "from headgate.engine.verbs import run"),
+        (nothing_in_the_framework_imports_retail, "headgate.cli.generate", "def f():\n    import retail"),
+        (engine_imports_neither_aws_nor_cli, "headgate.engine.verbs.run", "from headgate.cli.output import progress"),
+        (engine_imports_neither_aws_nor_cli, "headgate.engine.verbs.run", "from ...cli import output"),
+        (
+            only_aws_imports_boto3,
+            "headgate.engine.verbs.run",
+            "try:\n    import boto3\nexcept ImportError: pass",
+        ),
         (jobs_import_little, "jobs.silver.x", "import pandas"),
         (jobs_import_little, "jobs.silver.x", "from jobs.gold import y"),
         (jobs_import_little, "jobs.silver.x", "from headgate.engine import run"),
         (jobs_import_little, "jobs.silver.x", "from headgate.testing import assert_rows"),
         (only_tests_import_the_test_kit, "headgate.cli.run", "def f():\n    from headgate.testing import faults"),
-        (receiver_imports_top_modules, "ingest_api.land", "from headgate.cli.output import progress"),
-        (receiver_imports_top_modules, "ingest_api.land", "from headgate.engine import run"),
-        (receiver_imports_top_modules, "ingest_api.land", "import pyspark"),
-        (only_cli_imports_the_receiver_and_lazily, "headgate.cli.upload", "from ingest_api.direct import land_bytes"),
-        (only_cli_imports_the_receiver_and_lazily, "headgate.plan", "def f():\n    import ingest_api.app"),
-        (only_few_modules_import_great_expectations_and_lazily, "headgate.engine.gx", "import great_expectations"),
+        (servers_import_neither_spark_nor_cli, "ingest_api.land", "from headgate.cli.output import progress"),
+        (servers_import_neither_spark_nor_cli, "ingest_api.land", "from headgate.engine import run"),
+        (servers_import_neither_spark_nor_cli, "ingest_api.land", "import pyspark"),
+        (only_cli_imports_servers_and_lazily, "headgate.cli.upload", "from ingest_api.direct import land_bytes"),
+        (only_cli_imports_servers_and_lazily, "headgate.planning.plan", "def f():\n    import ingest_api.app"),
+        (only_few_modules_import_great_expectations_and_lazily, "headgate.engine.gate.gx", "import great_expectations"),
         (
             only_few_modules_import_great_expectations_and_lazily,
-            "headgate.engine.rules",
+            "headgate.engine.gate.rules",
             "def f():\n    from great_expectations import expectations",
         ),
     ],
 )
 def test_a_breach_is_seen(breaks, importer, source):
-    assert any(breaks(one) for one in imports_of(source, importer, SOURCES))
+    assert any(breaks(statement) for statement in imports_of(source, importer, SOURCES))
 
 
 @pytest.mark.parametrize(
     ("importer", "source"),
     [
-        ("headgate.plan", "from headgate.table import Changes"),
-        ("headgate.plan", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import pyspark"),
+        ("headgate.planning.plan", "from headgate.table import Changes"),
+        ("headgate.planning.plan", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import pyspark"),
         ("jobs.silver.x", "import datetime\nfrom pyspark.sql import functions\nfrom jobs.common.money import cents"),
-        ("ingest_api.land", "from headgate import contract\nfrom headgate.landing import Upload"),
+        ("ingest_api.land", "from headgate.contracts import contract\nfrom headgate.lake.landing import Upload"),
         ("headgate.cli.upload", "def f():\n    from ingest_api.direct import land_bytes"),
     ],
 )
 def test_what_is_allowed_breaks_no_rule(importer, source):
     found = imports_of(source, importer, SOURCES)
-    assert [rule.__name__ for rule in RULES for one in found if rule(one)] == []
+    assert [rule.__name__ for rule in RULES for statement in found if rule(statement)] == []
 
 
 def test_a_circle_is_seen_unless_an_import_of_it_is_lazy():
-    there = Import("headgate.plan", "headgate.graph", 1, lazy=False)
-    back = Import("headgate.graph", "headgate.plan", 1, lazy=False)
-    lazily_back = Import("headgate.graph", "headgate.plan", 1, lazy=True)
-    assert set(circle([there, back])) == {"headgate.plan", "headgate.graph"}
+    there = Import("headgate.planning.plan", "headgate.planning.graph", 1, lazy=False)
+    back = Import("headgate.planning.graph", "headgate.planning.plan", 1, lazy=False)
+    lazily_back = Import("headgate.planning.graph", "headgate.planning.plan", 1, lazy=True)
+    assert set(circle([there, back])) == {"headgate.planning.plan", "headgate.planning.graph"}
     assert circle([there, lazily_back]) == []
 
 
 def test_the_sources_are_found():
-    assert {"headgate", "headgate.plan", "headgate.engine", "headgate.cli.run", "ingest_api.land"} <= set(SOURCES)
+    assert {"headgate", "headgate.planning.plan", "headgate.engine", "headgate.cli.run", "ingest_api.land"} <= set(
+        SOURCES
+    )
     assert {"jobs.silver.transactions", "templates.project.jobs.silver.readings"} <= set(SOURCES)

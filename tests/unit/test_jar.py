@@ -6,7 +6,7 @@ import base64
 import zipfile
 
 from bin.build_jar import sources, sources_digest
-from headgate.engine.jars import HEADGATE
+from headgate.engine.runtime.jars import HEADGATE
 
 
 def test_the_jar_was_built_from_the_sources_beside_it():

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pytest
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
-from headgate.environment import Environment, load_environment
-from headgate.ledger import Commit, Head, Ledger, parse_commit
+from headgate.contracts.environment import Environment, load_environment
+from headgate.ledger.ledger import Commit, Head, Ledger, parse_commit
 from headgate.project import Project
 
 TABLE = "silver.things"

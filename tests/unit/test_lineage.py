@@ -12,9 +12,9 @@ import pytest
 from click.testing import CliRunner, Result
 from deltalake import DeltaTable
 
-from headgate import lineage
 from headgate.cli import lineage as verb
 from headgate.errors import UsageError
+from headgate.views import lineage
 from tests.unit.lake import DAILY, NOON, Lake
 
 MODULE = '''\
@@ -104,10 +104,7 @@ def test_a_table_is_followed_up_to_the_uploads_with_the_kind_and_columns_of_each
 def test_a_table_is_followed_down_to_what_reads_it(lake: Lake) -> None:
     shown = invoke(lake, "bronze.sales", "--down").output
     assert (
-        "read by\n"
-        "└─ silver.sales: Changes\n"
-        "   ├─ gold.daily: Affected by day\n"
-        "   └─ silver.lines: Affected by id\n"
+        "read by\n└─ silver.sales: Changes\n   ├─ gold.daily: Affected by day\n   └─ silver.lines: Affected by id\n"
     ) in shown
     assert "made from" not in shown
 
@@ -121,8 +118,10 @@ def test_every_read_of_a_table_is_shown(lake: Lake) -> None:
     lake.write("jobs/gold/joined.py", JOINED)
     reads = [(link["table"], link["read"], link["by"]) for link in told(lake, "gold.joined", "--up")["up"]]
     assert reads == [
-        ("gold.daily", "Affected", ["day"]), ("silver.sales", "Affected", ["day"]), ("silver.lines", "Snapshot", []),
-    ]  # fmt: skip
+        ("gold.daily", "Affected", ["day"]),
+        ("silver.sales", "Affected", ["day"]),
+        ("silver.lines", "Snapshot", []),
+    ]
 
 
 def test_a_frozen_snapshot_is_shown_as_one(lake: Lake) -> None:
@@ -249,16 +248,25 @@ def test_several_driving_reads_are_all_followed_and_a_record_counts_once(lake: L
     lake.commit("gold.joined", lake.ledger.open("gold.daily").to_pyarrow_dataset().to_table())
     found = told(lake, "gold.joined", "--slice", "day=2026-03-01")
     assert [step["table"] for step in found["steps"]] == [
-        "gold.joined", "gold.daily", "silver.sales", "bronze.sales", "silver.sales", "bronze.sales", "silver.lines",
-    ]  # fmt: skip
+        "gold.joined",
+        "gold.daily",
+        "silver.sales",
+        "bronze.sales",
+        "silver.sales",
+        "bronze.sales",
+        "silver.lines",
+    ]
     assert found["steps"][-1]["note"] == "read whole: any of its rows may be in the slice"
     assert traced(lake, "gold.joined", "day=2026-03-01") == {"a": 2, "b": 1}
 
 
 def test_a_source_that_was_not_built_yet_gave_nothing(lake: Lake) -> None:
     lake.write("jobs/gold/joined.py", JOINED)
-    at = {name: {"id": head.id, "version": head.version} for name in ("silver.sales", "silver.lines")
-          if (head := lake.ledger.head(name))}  # fmt: skip
+    at = {
+        name: {"id": head.id, "version": head.version}
+        for name in ("silver.sales", "silver.lines")
+        if (head := lake.ledger.head(name))
+    }
     position = {**at, "gold.daily": {"id": "", "version": -1}}
     lake.commit("gold.joined", pa.table({"day": [date(2026, 3, 2)]}), position)
     steps = told(lake, "gold.joined", "--slice", "day=2026-03-02")["steps"]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from headgate.engine.outside import outside
-from headgate.environment import load_environment
+from headgate.contracts.environment import load_environment
+from headgate.engine.runtime.platform_errors import outside
 from headgate.errors import BatchRefused
 from headgate.project import Project
 
@@ -18,14 +18,16 @@ LOCAL = ENVIRONMENTS["local"]
 TOLD = {
     "java.io.IOException: No space left on device": (LAKE, "No space left on device"),
     "java.io.FileNotFoundException: /srv/lake/gold/x/part-0.parquet (Read-only file system)": (
-        "/srv/lake/gold/x/part-0.parquet", "Read-only file system",
+        "/srv/lake/gold/x/part-0.parquet",
+        "Read-only file system",
     ),
     "OSError: Unable to copy data to file /srv/lake/a#1: No space left on device (os error 28)": (
-        "/srv/lake/a#1", "No space left on device",
+        "/srv/lake/a#1",
+        "No space left on device",
     ),
     "a deep trace\n\tat org.apache.Something\nCaused by: Disk quota exceeded": (LAKE, "Disk quota exceeded"),
     "[Errno 13] Permission denied: '/srv/lake/gold'": ("/srv/lake/gold", "Permission denied"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("text", TOLD)

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate import records
-from headgate.records import Layout, Record, split
+from headgate.formats import records
+from headgate.formats.records import Layout, Record, split
 
 LAYOUT = Layout("parquet", ("id",), max_record_bytes=2**20)
 
@@ -149,8 +149,9 @@ def test_a_bomb_is_refused_and_kept_as_it_was_sent(monkeypatch):
 def test_a_record_beyond_the_contracts_size_is_rejected_alone():
     small, large = read(parquet({"x": ["a", "b" * 99]}), Layout("parquet", ("x",), max_record_bytes=20))
     assert (small.problem, large.problem) == (
-        None, "a record of 107 bytes; the contract takes 20 (headgate.maxRecordBytes)",
-    )  # fmt: skip
+        None,
+        "a record of 107 bytes; the contract takes 20 (headgate.maxRecordBytes)",
+    )
 
 
 rows = st.fixed_dictionaries(
@@ -164,10 +165,13 @@ rows = st.fixed_dictionaries(
 )
 SCHEMA = pa.schema(
     {
-        "text": pa.string(), "whole": pa.int64(), "money": pa.decimal128(13, 2), "at": pa.timestamp("us"),
+        "text": pa.string(),
+        "whole": pa.int64(),
+        "money": pa.decimal128(13, 2),
+        "at": pa.timestamp("us"),
         "items": pa.list_(pa.struct({"n": pa.int8()})),
     }
-)  # fmt: skip
+)
 
 
 @given(st.lists(rows, min_size=1), st.integers(1, 3))

@@ -6,17 +6,23 @@ import pytest
 
 from headgate.cli.history import counted
 from headgate.cli.run import print_reports
-from headgate.engine.gate import _shown
-from headgate.engine.run import Report
-from headgate.quality import Result
+from headgate.engine.gate.gate import _shown
+from headgate.engine.verbs.run import Report
+from headgate.suites.quality import Result
 
 
 def failed(severity: str) -> dict:
     """A row expectation that one of two rows fails."""
     return Result(
-        "price is positive", "expect_column_values_to_be_between", ("price",), "row", severity,
-        success=False, judged=2, unexpected=1,
-    ).as_dict()  # fmt: skip
+        "price is positive",
+        "expect_column_values_to_be_between",
+        ("price",),
+        "row",
+        severity,
+        success=False,
+        judged=2,
+        unexpected=1,
+    ).as_dict()
 
 
 @pytest.mark.parametrize(

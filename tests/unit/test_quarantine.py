@@ -12,10 +12,10 @@ import pytest
 from click.testing import CliRunner
 from deltalake import write_deltalake
 
-from headgate import quarantine
 from headgate.cli import quarantine as verb
 from headgate.cli import show
 from headgate.errors import UsageError
+from headgate.views import quarantine
 from tests.unit.lake import MERGED, NOON, Lake
 
 TABLE = "silver.sales"
@@ -100,10 +100,20 @@ def test_a_record_is_shown_with_all_that_is_known_of_it(lake: Lake) -> None:
     assert tuple(one) == quarantine.COLUMNS
     assert one.pop("reasons") == [dict(zip(("column", "rule", "value"), reason, strict=True)) for reason in reasons]
     assert one == {
-        "status": "open", "upload": "u-2", "record": 5, "store": "shop-1", "object": "landing/u-2", "received": NOON,
-        "key": 'k:["s-1"]', "sequence": NOON, "run": "r-1", "first_seen": NOON,
-        "why": "shop required; items[3].price type: int (x)", "raw": '{"a": 1}', "raw_encoding": None,
-    }  # fmt: skip
+        "status": "open",
+        "upload": "u-2",
+        "record": 5,
+        "store": "shop-1",
+        "object": "landing/u-2",
+        "received": NOON,
+        "key": 'k:["s-1"]',
+        "sequence": NOON,
+        "run": "r-1",
+        "first_seen": NOON,
+        "why": "shop required; items[3].price type: int (x)",
+        "raw": '{"a": 1}',
+        "raw_encoding": None,
+    }
 
 
 def test_what_was_rejected_last_comes_first(lake: Lake) -> None:
@@ -126,9 +136,12 @@ def test_what_was_rejected_last_comes_first(lake: Lake) -> None:
 )
 def test_a_condition_chooses_records(lake: Lake, where: str, records: list[int]) -> None:
     commit(
-        lake, rejected(record=1, sequence=NOON - HOUR, raw="it's"), rejected(("n", "type: int", "x"), record=2),
-        rejected(record=3, seen=NOON + HOUR), row(record=0),
-    )  # fmt: skip
+        lake,
+        rejected(record=1, sequence=NOON - HOUR, raw="it's"),
+        rejected(("n", "type: int", "x"), record=2),
+        rejected(record=3, seen=NOON + HOUR),
+        row(record=0),
+    )
     assert sorted(one["record"] for one in found(lake, where=where)) == records
 
 
@@ -164,11 +177,14 @@ def test_list_counts_open_and_superseded_records_in_all_and_by_reason(lake: Lake
     commit(lake, rejected(*twice, record=1, sequence=NOON - HOUR), rejected(record=2), row(record=0))
     [told] = json.loads(listed(lake, "--json"))["tables"]
     assert told == {
-        "table": TABLE, "open": 1, "superseded": 1, "reasons": [
+        "table": TABLE,
+        "open": 1,
+        "superseded": 1,
+        "reasons": [
             {"column": "shop", "rule": "required", "open": 1, "superseded": 1},
             {"column": "items[].n", "rule": "type: int", "open": 0, "superseded": 1},
         ],
-    }  # fmt: skip
+    }
     assert "items[].n  type: int     0           1" in listed(lake)
 
 

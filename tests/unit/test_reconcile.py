@@ -16,13 +16,13 @@ from click.testing import CliRunner
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
 from headgate.cli import reconcile as verb
-from headgate.contract import load_contracts
-from headgate.environment import load_environment
-from headgate.graph import Graph, Node
-from headgate.landing import Upload, hash_of_key
-from headgate.plan import declaration
+from headgate.contracts.contract import load_contracts
+from headgate.contracts.environment import load_environment
+from headgate.lake.landing import Upload, hash_of_key
+from headgate.lake.query import Query, passes
+from headgate.planning.graph import Graph, Node
+from headgate.planning.plan import declaration
 from headgate.project import Project
-from headgate.query import Query, passes
 from headgate.reconcile import Check, Finding, Level, Reconciler, landing, records, slices
 from headgate.reconcile.checks import BEHIND, UNREADABLE
 from headgate.reconcile.finding import Kind
@@ -33,20 +33,40 @@ DAYS = (datetime(2026, 3, 8, 9, tzinfo=UTC), datetime(2026, 3, 9, 9, tzinfo=UTC)
 BRONZE, SILVER, GOLD = "bronze.sales", "silver.sales", "gold.days"
 
 SOURCE = pa.struct([("upload", pa.string()), ("record", pa.int64())])
-COUNTS = ("records", "unparsable", "rejected", "no_row", "accepted", "inserted", "updated", "deleted", "superseded",
-          "unchanged")  # fmt: skip
+COUNTS = (
+    "records",
+    "unparsable",
+    "rejected",
+    "no_row",
+    "accepted",
+    "inserted",
+    "updated",
+    "deleted",
+    "superseded",
+    "unchanged",
+)
 SCHEMAS = {
     BRONZE: pa.schema(
-        [("upload", pa.string()), ("object", pa.string()), ("record", pa.int64()),
-         ("receipt", pa.struct([("bytes", pa.int64()), ("sha256", pa.string()), ("records", pa.int64())])),
-         ("dt", pa.date32()), ("_state", pa.string())]
+        [
+            ("upload", pa.string()),
+            ("object", pa.string()),
+            ("record", pa.int64()),
+            ("receipt", pa.struct([("bytes", pa.int64()), ("sha256", pa.string()), ("records", pa.int64())])),
+            ("dt", pa.date32()),
+            ("_state", pa.string()),
+        ]
     ),
     SILVER: pa.schema(
-        [("day", pa.date32()), ("_key", pa.string()), ("_source", SOURCE), ("_state", pa.string()),
-         ("_receipt", pa.struct([(name, pa.int64()) for name in COUNTS]))]
+        [
+            ("day", pa.date32()),
+            ("_key", pa.string()),
+            ("_source", SOURCE),
+            ("_state", pa.string()),
+            ("_receipt", pa.struct([(name, pa.int64()) for name in COUNTS])),
+        ]
     ),
     GOLD: pa.schema([("day", pa.date32()), ("total", pa.int64())]),
-}  # fmt: skip
+}
 PARTITIONS = {BRONZE: ["dt", "_state"], SILVER: ["_state"], GOLD: []}
 
 
@@ -76,14 +96,16 @@ class Lake:
         self.rows: dict[str, list[dict[str, Any]]] = {
             BRONZE: [*in_bronze(A, 3), *in_bronze(B, 2), *in_bronze(C, 0)],
             SILVER: [
-                row("k:1", B, 0, DAYS[0]), row("k:2", A, 1, DAYS[0]), row("k:3", B, 1, None),
+                row("k:1", B, 0, DAYS[0]),
+                row("k:2", A, 1, DAYS[0]),
+                row("k:3", B, 1, None),
                 {**row("r:a2", A, 2, None), "_state": "rejected"},
                 receipt(A, records=3, rejected=1, accepted=2, inserted=2),
                 receipt(B, records=2, accepted=2, inserted=1, updated=1),
                 receipt(C),
             ],
             GOLD: [{"day": DAYS[0].date(), "total": 2}, {"day": None, "total": 1}],
-        }  # fmt: skip
+        }
         for upload in (A, B, C):
             self.land(upload.path(".jsonl"), upload.hour)
 
@@ -527,7 +549,7 @@ def test_a_table_whose_source_was_made_anew_is_not_checked(lake: Lake) -> None:
 
 
 def test_values_in_several_passes_are_each_in_one(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("headgate.query.PASS_VALUES", 2)
+    monkeypatch.setattr("headgate.lake.query.PASS_VALUES", 2)
     lake.write()
     parts = list(passes(("_key", "day"), 7))
     query = Query(held=DeltaTable(lake.uri(SILVER)))

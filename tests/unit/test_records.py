@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate import records
-from headgate.records import Layout, split
+from headgate.formats import records
+from headgate.formats.records import Layout, split
 
 OBJECTS = [{"id": "a", "n": 1}, {"id": "b", "n": 9007199254740993}, {"id": "ü\u2028\u0085 x", "n": None}]
 GARBLED = b'{"id": "\xff"}'

@@ -10,12 +10,12 @@ import obstore
 import pytest
 from obstore.store import LocalStore, MemoryStore
 
-from headgate import reports
-from headgate.engine.run import Report, Runner
-from headgate.environment import Environment, load_environment
+from headgate.contracts.environment import Environment, load_environment
+from headgate.engine.verbs.run import Report, Runner
 from headgate.errors import StorageError
-from headgate.graph import load_graph
+from headgate.planning.graph import load_graph
 from headgate.project import Project
+from headgate.views import reports
 
 DAY = datetime(2026, 3, 1, 23, 59, tzinfo=UTC)
 
@@ -60,8 +60,9 @@ def test_a_report_that_cannot_be_read_is_passed_over(store, content: bytes) -> N
 def test_a_tables_outcome_is_that_of_the_newest_run_it_took_part_in() -> None:
     found = reports.last_outcomes([report("r-2", sales="done"), report("r-1", sales="failed", stock="failed")])
     assert {table: (one["status"], one["run"]) for table, one in found.items()} == {
-        "silver.sales": ("done", "r-2"), "silver.stock": ("failed", "r-1"),
-    }  # fmt: skip
+        "silver.sales": ("done", "r-2"),
+        "silver.stock": ("failed", "r-1"),
+    }
 
 
 # --- the run that writes it; its tables are replaced, so that no session is needed

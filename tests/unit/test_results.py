@@ -11,11 +11,11 @@ import pytest
 from click.testing import CliRunner
 from deltalake import DeltaTable, write_deltalake
 
-from headgate import results
 from headgate.cli import history, show
 from headgate.errors import StorageError, UsageError
-from headgate.quality import Acceptance, Result
-from headgate.results import TABLE, Failed, record
+from headgate.suites.quality import Acceptance, Result
+from headgate.views import results
+from headgate.views.results import TABLE, Failed, record
 from tests.unit.lake import NOON, Lake
 
 TABLES = ("silver.sales", "gold.daily")
@@ -56,11 +56,24 @@ def test_a_row_says_whose_result_it_is(lake: Lake) -> None:
     first, second = rows(lake)
     commit = lake.ledger.commit("silver.sales", version)
     assert first == {
-        "run": "r", "table": "silver.sales", "table_id": lake.ledger.head("silver.sales").id, "version": version,
-        "at": commit.time, "expectation": "a", "type": "expect_x", "columns": ["id"], "kind": "row",
-        "severity": "warning", "success": True, "judged": 10, "unexpected": 0, "observed": None, "examples": [],
-        "accepted_by": None, "reason": None,
-    }  # fmt: skip
+        "run": "r",
+        "table": "silver.sales",
+        "table_id": lake.ledger.head("silver.sales").id,
+        "version": version,
+        "at": commit.time,
+        "expectation": "a",
+        "type": "expect_x",
+        "columns": ["id"],
+        "kind": "row",
+        "severity": "warning",
+        "success": True,
+        "judged": 10,
+        "unexpected": 0,
+        "observed": None,
+        "examples": [],
+        "accepted_by": None,
+        "reason": None,
+    }
     assert (second["success"], second["accepted_by"], second["reason"]) == (False, "ann", "known")
 
 

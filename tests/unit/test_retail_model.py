@@ -12,9 +12,18 @@ from tests.engine.retail_model import Given, Row, parsed, tables
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 SPEC = Spec(
-    stores=2, days=3, transactions=40, uploads=2, customers=30, products=40, late=0.1, repeated=0, corrected=0.2,
-    broken=0.1, datasets=DATASETS,
-)  # fmt: skip
+    stores=2,
+    days=3,
+    transactions=40,
+    uploads=2,
+    customers=30,
+    products=40,
+    late=0.1,
+    repeated=0,
+    corrected=0.2,
+    broken=0.1,
+    datasets=DATASETS,
+)
 
 
 def given(dataset: str, name: str = "") -> Given:
@@ -42,11 +51,22 @@ def moment(text: str) -> datetime:
 
 def test_every_table_has_rows(made):
     assert {name: len(rows) for name, rows in made.items()} == {
-        "silver.transactions": 17, "silver.stores": 14, "silver.customers": 19, "silver.products": 20,
-        "silver.orders": 19, "silver.returns": 18, "silver.transaction_items": 41, "gold.dim_stores": 14,
-        "gold.dim_customers": 15, "gold.dim_products": 19, "gold.fct_orders": 6, "gold.fct_sales": 41,
-        "gold.daily_store_sales": 24, "gold.product_performance": 10, "gold.customer_value": 5,
-    }  # fmt: skip
+        "silver.transactions": 17,
+        "silver.stores": 14,
+        "silver.customers": 19,
+        "silver.products": 20,
+        "silver.orders": 19,
+        "silver.returns": 18,
+        "silver.transaction_items": 41,
+        "gold.dim_stores": 14,
+        "gold.dim_customers": 15,
+        "gold.dim_products": 19,
+        "gold.fct_orders": 6,
+        "gold.fct_sales": 41,
+        "gold.daily_store_sales": 24,
+        "gold.product_performance": 10,
+        "gold.customer_value": 5,
+    }
 
 
 def test_a_broken_record_is_in_no_table():
@@ -76,8 +96,10 @@ def test_of_one_version_sent_twice_the_later_counts(made):
 def test_a_discontinued_product_stays_in_its_dimension(made):
     rows = of(made["gold.dim_products"], product_id="sku-10099999")
     assert picked(rows, "valid_from", "discontinued", "list_price") == [
-        (False, Decimal("2.99")), (True, Decimal("2.99")), (False, Decimal("3.19")),
-    ]  # fmt: skip
+        (False, Decimal("2.99")),
+        (True, Decimal("2.99")),
+        (False, Decimal("3.19")),
+    ]
 
 
 def test_an_order_is_what_its_newest_revision_says(made):
@@ -113,10 +135,12 @@ def test_a_product_that_is_sold_and_not_sent_is_unknown(made):
 def test_a_customer_who_buys_and_is_not_sent_is_unknown(made):
     rows = made["gold.customer_value"]
     assert picked(rows, "customer_id", "customer_id", "tier", "revenue") == [
-        ("c-016262", "basic", Decimal("25.98")), ("c-267574", "basic", Decimal("0.89")),
-        ("c-643782", "gold", Decimal("16.85")), ("c-743334", "silver", Decimal("2.58")),
+        ("c-016262", "basic", Decimal("25.98")),
+        ("c-267574", "basic", Decimal("0.89")),
+        ("c-643782", "gold", Decimal("16.85")),
+        ("c-743334", "silver", Decimal("2.58")),
         ("c-976942", "unknown", Decimal("18.68")),
-    ]  # fmt: skip
+    ]
 
 
 # --- what has to hold of any uploads

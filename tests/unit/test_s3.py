@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from headgate import s3
-from headgate.engine.lock import writing
-from headgate.engine.s3 import LOG_STORE, require_log_store, s3_settings
-from headgate.environment import Environment, Receiver
+from headgate.contracts.environment import Environment, Receiver
+from headgate.engine.runtime.lock import writing
+from headgate.engine.runtime.s3a import LOG_STORE, require_log_store, s3_settings
 from headgate.errors import EnvironmentConfigError, StorageError
+from headgate.lake import s3
 from tests.s3.servers import answering
 
 
@@ -39,8 +39,10 @@ def test_an_endpoint_over_http_is_told_to_each_part(variables):
     assert (store.config["endpoint"], store.config["region"]) == ("http://127.0.0.1:7070", "us-east-1")
     assert (store.prefix, store.client_options["allow_http"]) == ("prefix/x", "true")
     assert s3.storage_options() == {
-        "AWS_ENDPOINT_URL": "http://127.0.0.1:7070", "AWS_REGION": "us-east-1", "AWS_ALLOW_HTTP": "true",
-    }  # fmt: skip
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:7070",
+        "AWS_REGION": "us-east-1",
+        "AWS_ALLOW_HTTP": "true",
+    }
     spark = {name.removeprefix("spark.hadoop.fs.s3a."): value for name, value in s3_settings().items()}
     assert (spark["endpoint"], spark["path.style.access"]) == ("http://127.0.0.1:7070", "true")
     assert spark["endpoint.region"] == "us-east-1"

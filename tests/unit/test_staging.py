@@ -7,7 +7,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 
-from headgate.engine.staging import LONGEST, is_dead, new_name
+from headgate.engine.runtime.staging import LONGEST, is_dead, new_name
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 

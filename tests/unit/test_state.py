@@ -11,11 +11,11 @@ import pytest
 from click.testing import CliRunner
 from deltalake import write_deltalake
 
-from headgate import reports
 from headgate.cli import plan, run, tables
 from headgate.errors import UsageError
-from headgate.plan import Kind, Source, Work
-from headgate.state import codes_after, modified, note, suites_after, undeclared
+from headgate.planning.plan import Kind, Source, Work
+from headgate.planning.state import codes_after, modified, note, suites_after, undeclared
+from headgate.views import reports
 from tests.unit.lake import CONTRACT, DAILY, NOON, SALES, Lake
 
 ALL = {"bronze.sales", "silver.sales", "silver.lines", "gold.daily"}

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from headgate import reports
 from headgate.cli import status
-from headgate.landing import newest_received
+from headgate.lake.landing import newest_received
+from headgate.views import reports
 from tests.unit.lake import DAILY, NOON, Lake
 
 
@@ -59,9 +59,11 @@ def test_uploads_that_wait_put_bronze_and_what_reads_it_behind(lake: Lake) -> No
         lake.land(key, datetime.now(UTC))
     told = found(lake)
     assert [(one["table"], one["work"], one["uploads"]) for one in told["behind"]] == [
-        ("bronze.sales", "increment", 2), ("silver.sales", "after", 0), ("gold.daily", "after", 0),
+        ("bronze.sales", "increment", 2),
+        ("silver.sales", "after", 0),
+        ("gold.daily", "after", 0),
         ("silver.lines", "after", 0),
-    ]  # fmt: skip
+    ]
     assert told["landing"][0]["waiting"] == 2
     assert told["next"] == "headgate run"
 
@@ -70,8 +72,10 @@ def test_the_newest_run_is_told_with_what_became_of_its_tables(lake: Lake) -> No
     ran(lake, "20260301T1", gold__daily="done")
     ran(lake, "20260302T1", silver__sales="failed", gold__daily="skipped", silver__lines="skipped")
     assert found(lake)["run"] == {
-        "run": "20260302T1", "ended": "2026-03-02 12:00:00", "tables": {"failed": 1, "skipped": 2},
-    }  # fmt: skip
+        "run": "20260302T1",
+        "ended": "2026-03-02 12:00:00",
+        "tables": {"failed": 1, "skipped": 2},
+    }
 
 
 def test_a_table_that_failed_is_told_with_its_reason_until_it_runs_well(lake: Lake) -> None:
@@ -100,8 +104,10 @@ def test_the_quarantined_share_is_told_of_the_last_batch_and_of_all(lake: Lake) 
     lake.sales([(f"s-{number}", "north", 1, "u") for number in range(6)], rejected=2)
     (one,) = found(lake)["quarantine"]
     assert one == {
-        "table": "silver.sales", "last": {"records": 8, "rejected": 2}, "all": {"records": 9, "rejected": 2},
-    }  # fmt: skip
+        "table": "silver.sales",
+        "last": {"records": 8, "rejected": 2},
+        "all": {"records": 9, "rejected": 2},
+    }
     assert "silver.sales: 2 of 8 records (25.0%) in the last batch, 2 of 9 records (22.2%) in all" in invoke(lake)
 
 

@@ -8,9 +8,9 @@ import pytest
 
 from headgate.errors import SuiteError
 from headgate.project import Project
-from headgate.quality import Result
-from headgate.suite import Suite, load_suites, require_columns
-from headgate.suite_document import normalised
+from headgate.suites.quality import Result
+from headgate.suites.suite import Suite, load_suites, require_columns
+from headgate.suites.suite_document import normalised
 
 ROOT = Path(__file__).parents[2]
 BETWEEN = "expect_column_values_to_be_between"

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from headgate.contracts.table_contract import TableContract, differences, load_table_contracts
 from headgate.errors import ContractError
-from headgate.ledger import schema_of
+from headgate.ledger.ledger import schema_of
 from headgate.project import Project
-from headgate.table_contract import TableContract, differences, load_table_contracts
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("gold.dim_customers", "name")
@@ -33,12 +33,16 @@ schema:
           properties: [{name: product, logicalType: string}, {name: sold, logicalType: integer}]
 """
 BEST = {
-    "type": "array", "containsNull": True,
-    "elementType": {"type": "struct", "fields": [
-        {"name": "product", "type": "string", "nullable": True, "metadata": {}},
-        {"name": "sold", "type": "long", "nullable": True, "metadata": {}},
-    ]},
-}  # fmt: skip
+    "type": "array",
+    "containsNull": True,
+    "elementType": {
+        "type": "struct",
+        "fields": [
+            {"name": "product", "type": "string", "nullable": True, "metadata": {}},
+            {"name": "sold", "type": "long", "nullable": True, "metadata": {}},
+        ],
+    },
+}
 COLUMNS = {"day": "date", "sales": "long", "tills": "integer", "revenue": "decimal(18,2)", "best": BEST}
 
 
@@ -98,7 +102,7 @@ def test_a_contract_that_stands_in_no_layer_is_refused(project):
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("logicalType: date", "logicalType: dat", ":10: schema[daily].properties[day].logicalType: \"dat\" is not "),
+        ("logicalType: date", "logicalType: dat", ':10: schema[daily].properties[day].logicalType: "dat" is not '),
         ("logicalType: date", "logicalType: date, descripton: x", "Did you mean 'description'?"),
         ("team: {name: Finance}\n", "", "has no `team`"),
         (', physicalType: "decimal(18,2)"', "", "a number without a physicalType"),
@@ -112,7 +116,7 @@ def test_a_contract_that_stands_in_no_layer_is_refused(project):
             "how something is uploaded stands in the contract of a dataset",
         ),
     ],
-)  # fmt: skip
+)
 def test_what_a_tables_contract_cannot_say_is_refused_with_its_place(project, old, new, said):
     message = refusal(project, changed(old, new))
     assert "conf/tables/gold/daily.yaml:" in message
@@ -131,8 +135,9 @@ def test_the_pages_example_is_a_contract(project):
     (project.jobs / "gold" / "daily_refunds.py").write_text("")
     write(project, example, "gold/daily_refunds.yaml")
     assert [field.name for field in load_table_contracts(project)["gold.daily_refunds"].fields] == [
-        "returned_on", "refunded",
-    ]  # fmt: skip
+        "returned_on",
+        "refunded",
+    ]
 
 
 # --- how a table differs

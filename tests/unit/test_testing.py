@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from headgate.contract import Contract, load_contracts
+from headgate.contracts.contract import Contract, load_contracts
 from headgate.errors import UsageError
 from headgate.project import Project
 from headgate.testing.difference import difference, like_held

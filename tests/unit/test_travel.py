@@ -13,7 +13,7 @@ from deltalake import DeltaTable
 
 from headgate.cli import history, show
 from headgate.errors import UsageError
-from headgate.travel import moment_of, version_at
+from headgate.ledger.travel import moment_of, version_at
 from tests.unit.lake import Lake
 
 NOW = datetime(2026, 3, 9, tzinfo=UTC)
@@ -57,8 +57,10 @@ def refusal(lake: Lake, *arguments: str) -> str:
 
 def test_a_table_is_shown_as_it_was_at_a_version(lake: Lake) -> None:
     assert [days(lake, "--version", str(version)) for version in (0, 1, 2)] == [
-        ["2026-03-01"], ["2026-03-02"], ["2026-03-03"],
-    ]  # fmt: skip
+        ["2026-03-01"],
+        ["2026-03-02"],
+        ["2026-03-03"],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -89,9 +91,7 @@ def test_show_takes_the_time(lake: Lake) -> None:
 
 def test_the_quarantine_travels_too(lake: Lake) -> None:
     lake.sales([], rejected=2)
-    shown = [
-        run_verb(show, lake, "quarantine.silver.sales", "--json", "--version", version).output for version in "01"
-    ]
+    shown = [run_verb(show, lake, "quarantine.silver.sales", "--json", "--version", version).output for version in "01"]
     assert [len(text.splitlines()) for text in shown] == [0, 2]
 
 

@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from headgate.cli import history, status
-from headgate.quality import Acceptance, Result
-from headgate.trend import trend
+from headgate.suites.quality import Acceptance, Result
+from headgate.views.trend import trend
 from tests.unit.lake import Lake
 
 SUITE = {
@@ -46,15 +46,23 @@ def invoke(verb: click.Command, lake: Lake, *arguments: str) -> str:
 def test_a_batch_is_told_in_numbers(lake: Lake) -> None:
     accepted = [Acceptance("c", "ann", "known").as_dict()]
     results = [
-        result("a"), result("b", 5), result("c", 2, severity="critical"), result("rows", 90, kind="batch"),
+        result("a"),
+        result("b", 5),
+        result("c", 2, severity="critical"),
+        result("rows", 90, kind="batch"),
         result("none", 0, 0),
-    ]  # fmt: skip
+    ]
     version = judged(lake, *results, accepted=accepted, run="r")
     (batch,) = trend(lake.ledger, "silver.sales")
     assert {**batch, "at": ""} == {
-        "version": version, "run": "r", "at": "", "ok": 2, "failed": {"critical": 1, "warning": 2, "info": 0},
-        "accepted": 1, "failing": 0.05,
-    }  # fmt: skip
+        "version": version,
+        "run": "r",
+        "at": "",
+        "ok": 2,
+        "failed": {"critical": 1, "warning": 2, "info": 0},
+        "accepted": 1,
+        "failing": 0.05,
+    }
 
 
 def test_commits_that_judged_nothing_are_no_batches(lake: Lake) -> None:

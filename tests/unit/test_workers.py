@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from headgate.engine.workers import python_path, require_master
-from headgate.environment import load_environment
+from headgate.contracts.environment import load_environment
+from headgate.engine.runtime.workers import python_path, require_master
 from headgate.errors import ClusterError
 from headgate.project import Project
 

@@ -14,8 +14,8 @@ from headgate.cli.output import print_table, progress
 from headgate.cli.run import print_reports
 from headgate.cli.work import spark_at_work, wait_option
 from headgate.errors import UsageError, suggestion
-from headgate.graph import Node, load_graph
-from headgate.plan import Planner, Work
+from headgate.planning.graph import Node, load_graph
+from headgate.planning.plan import Planner, Work
 from headgate.table import slices_of
 
 _DAY = click.DateTime(["%Y-%m-%d"])
@@ -28,9 +28,12 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 @click.option("--from", "first", type=_DAY, help="Uploads that landed on this day (UTC) or later.")
 @click.option("--to", "last", type=_DAY, help="Uploads that landed on this day or before.")
 @click.option(
-    "--by", "slices", multiple=True, metavar="COLUMN=VALUE",
+    "--by",
+    "slices",
+    multiple=True,
+    metavar="COLUMN=VALUE",
     help="Slices of a Replace or History table; VALUE may be FIRST..LAST, or empty for null. Repeatable.",
-)  # fmt: skip
+)
 @click.option("--dry-run", is_flag=True, help="Only show what would be computed again.")
 @wait_option
 @target_options
@@ -62,7 +65,7 @@ def command(
         return
     if not asked and not chosen:
         raise UsageError("no upload is chosen", fix="headgate backfill --dry-run shows what a choice would take")
-    from headgate.engine.run import Runner
+    from headgate.engine.verbs.run import Runner
 
     with spark_at_work(target, wait=not no_wait) as session:
         runner = Runner(target.project, target.environment, graph, session, progress)
@@ -105,9 +108,14 @@ def _text(value: str) -> str:
 
 
 def _chosen(
-    planner: Planner, node: Node, work: Work, uploads: tuple[str, ...], stores: tuple[str, ...], first: date | None,
+    planner: Planner,
+    node: Node,
+    work: Work,
+    uploads: tuple[str, ...],
+    stores: tuple[str, ...],
+    first: date | None,
     last: date | None,
-) -> list[dict[str, Any]] | None:  # fmt: skip
+) -> list[dict[str, Any]] | None:
     """The uploads that are chosen, of those that the table has read; None where none was asked for."""
     if not (uploads or stores or first or last):
         return None
@@ -124,10 +132,13 @@ def _chosen(
     if missing := set(uploads) - {one["upload"] for one in known}:
         raise UsageError(f"{node.name} has read no upload {min(missing)}", fix="headgate receipt tells where it is")
     return [
-        one for one in known
-        if (not uploads or one["upload"] in uploads) and (not stores or one["store"] in stores)
-        and (first is None or one["dt"] >= first) and (last is None or one["dt"] <= last)
-    ]  # fmt: skip
+        one
+        for one in known
+        if (not uploads or one["upload"] in uploads)
+        and (not stores or one["store"] in stores)
+        and (first is None or one["dt"] >= first)
+        and (last is None or one["dt"] <= last)
+    ]
 
 
 def _require_a_choice(node: Node, asked: str, chosen: list[dict[str, Any]] | None) -> None:

@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from headgate.check import Checked, check_project
 from headgate.cli.options import Target, place_options, print_json
 from headgate.cli.output import print_table, progress
 from headgate.cli.selection import selected
 from headgate.cli.work import spark_that_looks
+from headgate.contracts.environment import load_environment
 from headgate.document import Problem, listed
-from headgate.environment import load_environment
 from headgate.errors import UsageError
-from headgate.graph import Graph, load_graph
-from headgate.ledger import Ledger
+from headgate.ledger.ledger import Ledger
+from headgate.planning.graph import Graph, load_graph
 from headgate.project import Project, find_project
-from headgate.suite import Suite, load_suites
+from headgate.suites.suite import Suite, load_suites
+from headgate.views.project_check import Checked, check_project
 
 if TYPE_CHECKING:
-    from headgate.engine.check import TableCheck
-    from headgate.quality import Result
+    from headgate.engine.verbs.table_check import TableCheck
+    from headgate.suites.quality import Result
 
 _COLUMNS = ["expectation", "severity", "result", "judged", "failing", "observed", "examples"]
 _WIDTH = 60
@@ -32,12 +32,17 @@ _WIDTH = 60
 
 @click.command("check")
 @click.option(
-    "--table", "tables", multiple=True, metavar="TABLE",
+    "--table",
+    "tables",
+    multiple=True,
+    metavar="TABLE",
     help="Judge a table as it stands by its whole suite, with Spark. A name, a pattern with *, tag:NAME. Repeatable.",
 )
 @click.option("--profile", metavar="TABLE", help="Propose a suite from a table's rows, with Spark, for you to edit.")
 @click.option(
-    "--docs", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+    "--docs",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
     help="Build GX's Data Docs in a folder, from the suites and what they found of the last batches.",
 )
 @place_options
@@ -96,7 +101,7 @@ def _check_tables(target: Target, selectors: Sequence[str]) -> None:
     """Judges every selected table that has a suite, and ends with 1 where what is critical fails."""
     graph = load_graph(target.project)
     suites = _suites(target, graph, selectors)
-    from headgate.engine.check import check_table
+    from headgate.engine.verbs.table_check import check_table
 
     found = []
     with spark_that_looks(target) as session:
@@ -155,8 +160,8 @@ def _propose(target: Target, table: str) -> None:
     version = Ledger(target.environment).head(table).version
     if version < 0:
         raise UsageError(f"{table} is not built yet", fix=f"headgate run -s +{table}")
-    from headgate.engine.profile import proposed
-    from headgate.engine.reads import live, read_at
+    from headgate.engine.read.changes import live, read_at
+    from headgate.engine.verbs.profile import proposed
 
     with spark_that_looks(target) as session:
         rows = live(read_at(session, target.environment.table_uri(table), version))
@@ -173,7 +178,7 @@ def _build_docs(target: Target, folder: Path) -> None:
     suites = load_suites(target.project)
     if not suites:
         raise UsageError("there is no suite in conf/expectations", fix="begin with one: headgate check --profile TABLE")
-    from headgate.engine.data_docs import build_site
+    from headgate.engine.verbs.data_docs import build_site
 
     progress("starting Great Expectations")
     site = build_site(suites.values(), Ledger(target.environment), folder)

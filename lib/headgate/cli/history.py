@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from headgate import results
 from headgate.cli.options import Target, print_json, target_options
 from headgate.cli.output import print_table
-from headgate.graph import load_graph
-from headgate.ledger import Commit, Ledger
+from headgate.ledger.ledger import Commit, Ledger
+from headgate.planning.graph import load_graph
+from headgate.views import results
 
 #: Counts by which a run checks itself; the others say the same to a person.
 _BALANCE = ("unread", "refused", "rows", "held")

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from headgate import lineage
 from headgate.cli.options import Target, print_json, target_options
 from headgate.cli.output import print_table
 from headgate.errors import UsageError
-from headgate.graph import Graph, Node, load_graph
-from headgate.ledger import Ledger
+from headgate.ledger.ledger import Ledger
+from headgate.planning.graph import Graph, Node, load_graph
 from headgate.project import Project
+from headgate.views import lineage
 
 if TYPE_CHECKING:
-    from headgate.trace import Step
+    from headgate.views.trace import Step
 
 _SHOWN_COMMITS = 3
 
@@ -27,9 +27,12 @@ _SHOWN_COMMITS = 3
 @click.option("--up", is_flag=True, help="Only what TABLE is made from.")
 @click.option("--down", is_flag=True, help="Only what reads TABLE.")
 @click.option(
-    "--slice", "slices", multiple=True, metavar="COLUMN=VALUE",
+    "--slice",
+    "slices",
+    multiple=True,
+    metavar="COLUMN=VALUE",
     help="Trace the rows with this value to their versions, runs, uploads and objects; may be repeated.",
-)  # fmt: skip
+)
 @target_options
 def command(target: Target, table: str, up: bool, down: bool, slices: tuple[str, ...]) -> None:
     """Show what TABLE is made from, down to the uploads, and what reads it; and its columns where they can be told."""
@@ -79,8 +82,9 @@ def _print(found: dict[str, Any]) -> None:
     for name, columns in found["declared"].items():
         click.echo(f"  {name}: {', '.join(columns)}")
     for name, heading, shown in (
-        ("up", "made from", lambda link: link.upwards), ("down", "read by", lambda link: link.downwards),
-    ):  # fmt: skip
+        ("up", "made from", lambda link: link.upwards),
+        ("down", "read by", lambda link: link.downwards),
+    ):
         if name in found:
             click.echo(f"\n{heading}\n" + ("\n".join(lineage.tree(found[name], shown)) or "nothing"))
     click.echo()
@@ -101,7 +105,7 @@ def _parsed(slices: Iterable[str]) -> dict[str, str]:
 
 
 def _trace(target: Target, graph: Graph, node: Node, slices: dict[str, str]) -> None:
-    from headgate.trace import Tracer
+    from headgate.views.trace import Tracer
 
     def groups(one: Node) -> tuple[str, ...]:
         return lineage.groups(one, (target.project.root / one.module).read_text())

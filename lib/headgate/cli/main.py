@@ -96,7 +96,7 @@ def run_command(arguments: list[str]) -> None:
 
 
 def _failure_of_s3(error: Exception) -> HeadgateError | None:
-    from headgate.s3 import failure  # not before: it imports obstore, and help should come at once
+    from headgate.lake.s3 import failure  # not before: it imports obstore, and help should come at once
 
     return failure(error)
 

@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 
 import click
 
-from headgate import results
 from headgate.cli.options import Target, print_json, target_options
 from headgate.cli.output import print_table, progress
 from headgate.cli.selection import selected, selection_options
 from headgate.cli.work import spark_at_work, wait_option
-from headgate.graph import Graph, load_graph
-from headgate.ledger import Ledger
-from headgate.retention import upkeep_of
+from headgate.ledger.ledger import Ledger
+from headgate.planning.graph import Graph, load_graph
+from headgate.planning.retention import upkeep_of
+from headgate.views import results
 
 
 @click.command("maintain")
@@ -39,7 +39,7 @@ def command(
     if dry_run:
         _show_plan(target, ledger, graph, names, now)
         return
-    from headgate.engine.maintain import maintain
+    from headgate.engine.verbs.maintain import maintain
 
     done = []
     with spark_at_work(target, wait=not no_wait) as session:
@@ -59,11 +59,15 @@ def _show_plan(target: Target, ledger: Ledger, graph: Graph, names: list[str], n
     plans = [upkeep_of(ledger, graph, target.environment, name, now) for name in names]
     rows = [
         {
-            "table": plan.table, "files": plan.files, "crowded_partitions": plan.crowded, "logs": len(plan.logs),
-            "kept_from": f"{plan.bound.time:%Y-%m-%d %H:%M}", "needed_by": plan.bound.needed_by,
+            "table": plan.table,
+            "files": plan.files,
+            "crowded_partitions": plan.crowded,
+            "logs": len(plan.logs),
+            "kept_from": f"{plan.bound.time:%Y-%m-%d %H:%M}",
+            "needed_by": plan.bound.needed_by,
         }
         for plan in plans
-    ]  # fmt: skip
+    ]
     if target.as_json:
         print_json({"tables": rows})
         return

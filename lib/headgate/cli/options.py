@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from headgate.environment import Environment, load_environment
+from headgate.contracts.environment import Environment, load_environment
 from headgate.project import Project, find_project
 
 

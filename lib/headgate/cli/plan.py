@@ -8,10 +8,10 @@ from headgate.cli.options import Target, print_json, target_options
 from headgate.cli.output import print_table
 from headgate.cli.selection import selected, selection_options
 from headgate.cli.work import spark_that_looks
-from headgate.freshness import overdue
-from headgate.graph import Graph, load_graph
-from headgate.plan import Planner, Work
-from headgate.state import NOT_DECLARED, note, undeclared
+from headgate.planning.freshness import overdue
+from headgate.planning.graph import Graph, load_graph
+from headgate.planning.plan import Planner, Work
+from headgate.planning.state import NOT_DECLARED, note, undeclared
 
 
 @click.command("plan")
@@ -31,7 +31,7 @@ def command(target: Target, selectors: tuple[str, ...], exclude: tuple[str, ...]
 
 def _show_schemas(target: Target, graph: Graph, names: list[str]) -> None:
     """Prints, for each table, the columns that the next run would find changed or added."""
-    from headgate.engine.schemas import schema_changes
+    from headgate.engine.verbs.schema_changes import schema_changes
 
     with spark_that_looks(target) as session:
         found = schema_changes(session, target.project, target.environment, graph, names)
@@ -71,9 +71,13 @@ def as_dict(work: Work) -> dict:
     """A table's work as `--json` shows it."""
     version = work.head.version if work.head.exists else None
     return {
-        "table": work.table, "work": work.kind.value, "reason": work.reason, "version": version,
-        "uploads": len(work.landed), "sources": {n: vars(source) for n, source in work.sources.items()},
-    }  # fmt: skip
+        "table": work.table,
+        "work": work.kind.value,
+        "reason": work.reason,
+        "version": version,
+        "uploads": len(work.landed),
+        "sources": {n: vars(source) for n, source in work.sources.items()},
+    }
 
 
 def _next(works: list[Work]) -> str:

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from headgate import quarantine
 from headgate.cli.options import Target, print_json, target_options
 from headgate.cli.output import print_table, progress
 from headgate.cli.run import print_reports
 from headgate.cli.show import print_rows, rows_options
 from headgate.cli.work import spark_at_work, spark_that_looks, wait_option
-from headgate.graph import Graph, Node, load_graph
-from headgate.ledger import Ledger
-from headgate.plan import Kind, Planner
+from headgate.ledger.ledger import Ledger
+from headgate.planning.graph import Graph, Node, load_graph
+from headgate.planning.plan import Kind, Planner
+from headgate.views import quarantine
 
 if TYPE_CHECKING:
-    from headgate.engine.replay import Replayed
-    from headgate.engine.run import Report
+    from headgate.engine.verbs.replay import Replayed
+    from headgate.engine.verbs.run import Report
 
 _NUMBERS = ("open", "superseded")
 _WHERE = f"Records that meet an SQL condition on {', '.join(quarantine.COLUMNS)}."
@@ -85,7 +85,7 @@ def replay(target: Target, table: str, where: str, dry_run: bool, no_wait: bool)
     if some.num_rows == 0:
         _print_nothing(target, node)
         return
-    from headgate.engine.run import Runner
+    from headgate.engine.verbs.run import Runner
 
     session_for = spark_that_looks(target) if dry_run else spark_at_work(target, wait=not no_wait)
     with session_for as session:

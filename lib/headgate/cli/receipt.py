@@ -8,12 +8,12 @@ from typing import Any
 import click
 
 from headgate.cli.options import Target, print_json, target_options
-from headgate.contract import Contract
-from headgate.environment import Environment
+from headgate.contracts.contract import Contract
+from headgate.contracts.environment import Environment
 from headgate.errors import UsageError, suggestion
-from headgate.graph import Graph, load_graph
-from headgate.landing import Upload, head_of, parse_upload_id
-from headgate.ledger import Ledger
+from headgate.lake.landing import Upload, head_of, parse_upload_id
+from headgate.ledger.ledger import Ledger
+from headgate.planning.graph import Graph, load_graph
 
 _SHOWN_REJECTIONS = 20
 
@@ -49,7 +49,7 @@ def _parsed(text: str, graph: Graph) -> Upload:
 
 def follow(environment: Environment, graph: Graph, upload: Upload) -> dict[str, Any]:
     """Where an upload stands: landed, bronze, and the receipts and rejected records of the tables it feeds."""
-    from headgate import rows
+    from headgate.views import rows
 
     ledger = Ledger(environment)
     tables = []

@@ -11,7 +11,7 @@ from headgate.cli.options import Target, print_json, target_options
 from headgate.cli.output import print_table, progress
 from headgate.cli.selection import selected, selection_options
 from headgate.errors import UsageError
-from headgate.graph import load_graph
+from headgate.planning.graph import load_graph
 from headgate.reconcile import Check, Finding, Level, Reconciler
 
 

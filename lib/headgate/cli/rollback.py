@@ -9,9 +9,9 @@ from headgate.cli.options import Target, print_json, target_options
 from headgate.cli.output import print_table
 from headgate.cli.work import spark_at_work, wait_option
 from headgate.errors import UsageError
-from headgate.graph import Graph, load_graph
-from headgate.ledger import Commit, Ledger
-from headgate.travel import version_before
+from headgate.ledger.ledger import Commit, Ledger
+from headgate.ledger.travel import version_before
+from headgate.planning.graph import Graph, load_graph
 
 
 @click.command("rollback")
@@ -34,7 +34,7 @@ def command(target: Target, table: str, to: str, dry_run: bool, no_wait: bool) -
     version = version_before(ledger, head, to)
     version_now = None
     if not dry_run:
-        from headgate.engine.rollback import roll_back
+        from headgate.engine.verbs.rollback import roll_back
 
         with spark_at_work(target, wait=not no_wait) as session:
             head = ledger.head(name)  # what this waited for may have committed

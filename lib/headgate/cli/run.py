@@ -15,17 +15,17 @@ from headgate.cli.output import print_table, progress
 from headgate.cli.selection import selected, selection_options
 from headgate.cli.work import lake_to_itself, spark_at_work, spark_that_looks, wait_option
 from headgate.errors import HeadgateError, UsageError, suggestion
-from headgate.graph import Graph, load_graph
-from headgate.ledger import Ledger
-from headgate.plan import Planner, Work
-from headgate.quality import Acceptance, Result
-from headgate.suite import load_suites
-from headgate.travel import moment_of
+from headgate.ledger.ledger import Ledger
+from headgate.ledger.travel import moment_of
+from headgate.planning.graph import Graph, load_graph
+from headgate.planning.plan import Planner, Work
+from headgate.suites.quality import Acceptance, Result
+from headgate.suites.suite import load_suites
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from headgate.engine.run import Report, Runner
+    from headgate.engine.verbs.run import Report, Runner
 
 _SMALL_BYTES = 64 * 2**20
 _COLUMNS = ["table", "status", "work", "rows in", "written", "quarantined", "version", "seconds"]
@@ -38,7 +38,10 @@ _COLUMNS = ["table", "status", "work", "rows in", "written", "quarantined", "ver
 @click.option("--dry-run", is_flag=True, help="Only show the plan.")
 @wait_option
 @click.option(
-    "--accept-failed", "accept", multiple=True, metavar="EXPECTATION",
+    "--accept-failed",
+    "accept",
+    multiple=True,
+    metavar="EXPECTATION",
     help="Publish although this expectation of a selected table's suite fails; with --reason. Repeatable.",
 )
 @click.option("--reason", metavar="TEXT", help="With --accept-failed: why. It stands in the commit, with your name.")
@@ -129,11 +132,9 @@ def _runner(
     *,
     rebuild: bool = False,
 ) -> Runner:
-    from headgate.engine.run import Runner
+    from headgate.engine.verbs.run import Runner
 
-    return Runner(
-        target.project, target.environment, graph, session, progress, rebuild=rebuild, accepted=accepted
-    )
+    return Runner(target.project, target.environment, graph, session, progress, rebuild=rebuild, accepted=accepted)
 
 
 def _reproduce(
@@ -142,7 +143,7 @@ def _reproduce(
     """Builds the tables from bronze as it stood at a time, in another lake: this one is only read."""
     if not (as_of and into):
         raise UsageError("--as-of and --into belong together", fix="headgate run --as-of 2026-03-01 --into FOLDER")
-    from headgate.engine.reproduce import copy_bronze, versions_at
+    from headgate.engine.verbs.reproduce import copy_bronze, versions_at
 
     versions = versions_at(Ledger(target.environment), graph, names, moment_of(as_of))
     if dry_run:

@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from headgate import reports
-from headgate.environment import Environment
-from headgate.graph import STATES, Graph, core_of, selectors_of
-from headgate.ledger import Ledger
-from headgate.state import modified
+from headgate.contracts.environment import Environment
+from headgate.ledger.ledger import Ledger
+from headgate.planning.graph import STATES, Graph, core_of, selectors_of
+from headgate.planning.state import modified
+from headgate.views import reports
 
 
 def selection_options(verb: Callable[..., Any]) -> Callable[..., Any]:

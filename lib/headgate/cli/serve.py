@@ -11,8 +11,8 @@ from pathlib import Path
 import click
 
 from headgate.cli.options import Target, print_json, target_options
-from headgate.contract import load_contracts
-from headgate.environment import Cluster
+from headgate.contracts.contract import load_contracts
+from headgate.contracts.environment import Cluster
 from headgate.errors import SetupError, UsageError
 
 
@@ -115,7 +115,7 @@ _ENVIRONMENTS = "  [default: the environment's]"
 @target_options
 def cluster(target: Target, **given: int | None) -> None:
     """Start a Spark master and workers on this machine, until they are stopped. A worker that dies is started again."""
-    from headgate.engine.standalone import Standalone
+    from headgate.engine.runtime.standalone import Standalone
 
     settings = replace(target.environment.cluster, **{name: value for name, value in given.items() if value})
     folder = target.project.cache / "cluster" / str(settings.port)

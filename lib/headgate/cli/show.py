@@ -14,9 +14,9 @@ import click
 from headgate.cli.options import Target, target_options
 from headgate.cli.output import print_table
 from headgate.errors import UsageError
-from headgate.graph import load_graph
-from headgate.ledger import Ledger
-from headgate.travel import checked_version, moment_of, vacuumed, version_at
+from headgate.ledger.ledger import Ledger
+from headgate.ledger.travel import checked_version, moment_of, vacuumed, version_at
+from headgate.planning.graph import load_graph
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,14 +37,12 @@ def rows_options(verb: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--version", type=int, help="As it was at a version.  [default: the newest]")
 @click.option("--as-of", metavar="TIME", help="As it was at a time, such as 2026-03-01T18:00; in UTC without a zone.")
 @target_options
-def command(
-    target: Target, table: str, limit: int, shape: str | None, version: int | None, as_of: str | None
-) -> None:
+def command(target: Target, table: str, limit: int, shape: str | None, version: int | None, as_of: str | None) -> None:
     """Print rows of TABLE; `quarantine.TABLE` prints the records it rejected, `quality.results` what suites found.
 
     json prints one object a line, csv nested values as JSON.
     """
-    from headgate import quarantine, results, rows
+    from headgate.views import quarantine, results, rows
 
     graph, ledger = load_graph(target.project), Ledger(target.environment)
     if table == results.TABLE:

@@ -8,10 +8,10 @@ from typing import Any
 import click
 
 from headgate.cli.options import Target, print_json, target_options
-from headgate.graph import load_graph
-from headgate.plan import Planner
-from headgate.state import NOT_DECLARED
-from headgate.status import status
+from headgate.planning.graph import load_graph
+from headgate.planning.plan import Planner
+from headgate.planning.state import NOT_DECLARED
+from headgate.views.status import status
 
 
 @click.command("status")

@@ -9,8 +9,8 @@ import click
 from headgate.cli.options import Target, print_json, target_options
 from headgate.cli.output import print_table
 from headgate.cli.selection import selected, selection_options
-from headgate.graph import Graph, Node, load_graph
-from headgate.ledger import Head, Ledger
+from headgate.ledger.ledger import Head, Ledger
+from headgate.planning.graph import Graph, Node, load_graph
 from headgate.table import Read
 
 
@@ -46,7 +46,7 @@ def describe(graph: Graph, node: Node, head: Head) -> dict:
         "tags": list(node.tags),
         "owner": contract.owner if contract else None,
         "uri": head.uri,
-    }  # fmt: skip
+    }
 
 
 def _read(read: Read) -> str:

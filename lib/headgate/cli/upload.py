@@ -10,7 +10,7 @@ import click
 import httpx
 
 from headgate.cli.options import Target, print_json, target_options
-from headgate.contract import Contract, load_contracts
+from headgate.contracts.contract import Contract, load_contracts
 from headgate.errors import HeadgateError, UploadRefused, UsageError, suggestion
 
 

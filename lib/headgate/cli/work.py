@@ -33,7 +33,7 @@ def lake_to_itself(target: Target, *, wait: bool) -> Iterator[bool]:
 
     Raises LakeBusy where `wait` is false.
     """
-    from headgate.engine.lock import writing
+    from headgate.engine.runtime.lock import writing
 
     waited = []
 
@@ -48,8 +48,8 @@ def lake_to_itself(target: Target, *, wait: bool) -> Iterator[bool]:
 @contextmanager
 def spark_that_looks(target: Target, *, small: bool = True) -> Iterator[SparkSession]:
     """A Spark session for what writes nothing. What a disk or a cluster did in the block is told as theirs."""
-    from headgate.engine.outside import outside
-    from headgate.engine.session import start_session, stop_session
+    from headgate.engine.runtime.platform_errors import outside
+    from headgate.engine.runtime.session import start_session, stop_session
 
     progress("starting Spark")
     session = start_session(target.environment, small=small)

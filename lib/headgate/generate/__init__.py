@@ -21,8 +21,16 @@ from headgate.generate.ticket import Ticket, in_order
 from headgate.generate.transactions import Transactions
 
 __all__ = [
-    "DATASETS", "KEY_STYLES", "KINDS", "Facts", "GeneratedUpload", "Spec", "estimated_bytes", "facts", "uploads",
-]  # fmt: skip
+    "DATASETS",
+    "KEY_STYLES",
+    "KINDS",
+    "Facts",
+    "GeneratedUpload",
+    "Spec",
+    "estimated_bytes",
+    "facts",
+    "uploads",
+]
 
 # Head office first: what it exports in the morning is sent before the stores' own.
 _FEEDS: dict[str, type[Stores | Export | Transactions]] = {
@@ -39,9 +47,15 @@ def uploads(spec: Spec) -> Iterator[GeneratedUpload]:
     """The uploads of `spec` in the order in which they are sent; each body is made when it is asked for."""
     for ticket in _plan(spec):
         yield GeneratedUpload(
-            ticket.dataset, ticket.store, ticket.key, ticket.day, ticket.sent_at.date(), ticket.kind, ticket.rows,
+            ticket.dataset,
+            ticket.store,
+            ticket.key,
+            ticket.day,
+            ticket.sent_at.date(),
+            ticket.kind,
+            ticket.rows,
             ticket.body(),
-        )  # fmt: skip
+        )
 
 
 def facts(spec: Spec) -> Facts:

@@ -18,9 +18,12 @@ class Customers(Versions):
     dataset = "customers"
     columns = ("customer_id", "updated_at", "name", "email", "phone", "city", "tier", "marketing_consent", "deleted")
     damages = (
-        {"updated_at": "yesterday"}, {"customer_id": None}, {"marketing_consent": "perhaps"}, {"updated_at": None},
+        {"updated_at": "yesterday"},
+        {"customer_id": None},
+        {"marketing_consent": "perhaps"},
+        {"updated_at": None},
         {"nickname": "Bo"},
-    )  # fmt: skip
+    )
     arriving = 0.08
     missing = 0.02
 

@@ -33,13 +33,26 @@ class Orders(Export):
 
     dataset = "orders"
     columns = (
-        "order_id", "line", "revised_at", "ordered_at", "customer_id", "store_id", "product_id", "quantity",
-        "unit_price", "status",
-    )  # fmt: skip
+        "order_id",
+        "line",
+        "revised_at",
+        "ordered_at",
+        "customer_id",
+        "store_id",
+        "product_id",
+        "quantity",
+        "unit_price",
+        "status",
+    )
     damages = (
-        {"quantity": "two"}, {"order_id": None}, {"unit_price": "1.505"}, {"ordered_at": "yesterday"},
-        {"status": None}, {"product_id": "sku-\udce4"}, {"": "one too many"},
-    )  # fmt: skip
+        {"quantity": "two"},
+        {"order_id": None},
+        {"unit_price": "1.505"},
+        {"ordered_at": "yesterday"},
+        {"status": None},
+        {"product_id": "sku-\udce4"},
+        {"": "one too many"},
+    )
 
     @property
     def days(self) -> int:

@@ -13,7 +13,7 @@ _NOUNS = {
     "produce": ("Apples", "Tomatoes", "Leek", "Bananas"),
     "drinks": ("Mineral Water", "Orange Juice", "Lager", "Coffee"),
     "household": ("Washing Powder", "Sponges", "Candles", "Bin Bags"),
-    "pantry": ("Rice", "Spaghetti", "Lentils", "Crème brûlée, \"ready\""),
+    "pantry": ("Rice", "Spaghetti", "Lentils", 'Crème brûlée, "ready"'),
 }
 _CATEGORIES = tuple(_NOUNS)
 _BRANDS = ("Hofgut", "Alba", "Nordlicht", "Bonté", "Eigenmarke", "")
@@ -26,9 +26,14 @@ class Products(Versions):
     dataset = "products"
     columns = ("product_id", "updated_at", "name", "category", "brand", "list_price", "discontinued")
     damages = (
-        {"updated_at": "yesterday"}, {"product_id": None}, {"list_price": "1,50"}, {"list_price": "1.505"},
-        {"discontinued": "perhaps"}, {"name": "Kr\udce4uter"}, {"": "one too many"},
-    )  # fmt: skip
+        {"updated_at": "yesterday"},
+        {"product_id": None},
+        {"list_price": "1,50"},
+        {"list_price": "1.505"},
+        {"discontinued": "perhaps"},
+        {"name": "Kr\udce4uter"},
+        {"": "one too many"},
+    )
     arriving = 0.02
     missing = 0.01
 

@@ -21,13 +21,27 @@ class Returns(Export):
 
     dataset = "returns"
     columns = (
-        "return_id", "revised_at", "returned_at", "transaction_id", "line", "product_id", "store_id", "customer_id",
-        "quantity", "amount", "currency", "reason",
-    )  # fmt: skip
+        "return_id",
+        "revised_at",
+        "returned_at",
+        "transaction_id",
+        "line",
+        "product_id",
+        "store_id",
+        "customer_id",
+        "quantity",
+        "amount",
+        "currency",
+        "reason",
+    )
     damages = (
-        {"amount": Amount("12.345")}, {"return_id": None}, {"line": "first"}, {"returned_at": None},
-        {"returned_at": "yesterday"}, {"note": "see receipt"},
-    )  # fmt: skip
+        {"amount": Amount("12.345")},
+        {"return_id": None},
+        {"line": "first"},
+        {"returned_at": None},
+        {"returned_at": "yesterday"},
+        {"note": "see receipt"},
+    )
 
     @property
     def days(self) -> int:

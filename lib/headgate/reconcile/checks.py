@@ -9,9 +9,9 @@ from functools import partial
 
 import pyarrow as pa
 
-from headgate.environment import Environment
-from headgate.graph import Graph, Node
-from headgate.plan import Planner
+from headgate.contracts.environment import Environment
+from headgate.planning.graph import Graph, Node
+from headgate.planning.plan import Planner
 from headgate.reconcile import landing, records, slices
 from headgate.reconcile.finding import Check, Kind, Level, NotChecked, Tally
 from headgate.table import Append, Changes, Merge

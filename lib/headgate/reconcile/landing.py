@@ -16,9 +16,9 @@ from typing import Any
 import obstore
 from obstore.store import ObjectStore
 
-from headgate.landing import Upload, head_of, list_below, parse_path, parse_upload_id
-from headgate.plan import Planner
-from headgate.query import Query
+from headgate.lake.landing import Upload, head_of, list_below, parse_path, parse_upload_id
+from headgate.lake.query import Query
+from headgate.planning.plan import Planner
 from headgate.reconcile.finding import Check, Kind, Level, Tally
 
 NAME = "landing and bronze"

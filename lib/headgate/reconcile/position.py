@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from headgate.ledger import Head, Ledger
+from headgate.ledger.ledger import Head, Ledger
 from headgate.reconcile.finding import NotChecked
 
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from headgate.graph import Node
-from headgate.landing import parse_upload_id
-from headgate.ledger import Ledger
-from headgate.query import Query, passes
+from headgate.lake.landing import parse_upload_id
+from headgate.lake.query import Query, passes
+from headgate.ledger.ledger import Ledger
+from headgate.planning.graph import Node
 from headgate.reconcile.finding import Check, Finding, Kind, Level, NotChecked, Tally
 from headgate.reconcile.position import sources_as_read
 from headgate.table import Append
@@ -43,9 +43,17 @@ BOTH = Kind("one record accepted and rejected", fix=_REBUILD)
 _BY_VERDICT = (OTHER_ROWS.what, LOST_ROWS.what)
 
 _COUNTS = (
-    "records", "unparsable", "rejected", "no_row", "accepted", "inserted", "updated", "deleted", "superseded",
+    "records",
+    "unparsable",
+    "rejected",
+    "no_row",
+    "accepted",
+    "inserted",
+    "updated",
+    "deleted",
+    "superseded",
     "unchanged",
-)  # fmt: skip
+)
 _BIG = "DECIMAL(38, 0)"  # a sum of squares is beyond 64 bits from two million records
 
 # What bronze holds, by upload.

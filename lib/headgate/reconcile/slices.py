@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from headgate.graph import Node
-from headgate.ledger import Ledger
-from headgate.query import Query, live, passes, quoted
+from headgate.lake.query import Query, live, passes, quoted
+from headgate.ledger.ledger import Ledger
+from headgate.planning.graph import Node
 from headgate.reconcile.finding import Check, Kind, Level, NotChecked, Tally
 from headgate.reconcile.position import sources_as_read
 from headgate.table import Affected, slices_of, unique_keys
@@ -20,9 +20,10 @@ NAME = "sources and slices"
 
 EXTRA = Kind("slices that no source has", fix="headgate run -s {table} --rebuild")
 EMPTY = Kind(
-    "slices of the sources without a row here", Level.NOTE,
+    "slices of the sources without a row here",
+    Level.NOTE,
     "nothing, where the function leaves them out; else headgate run -s {table} --rebuild",
-)  # fmt: skip
+)
 TWICE = Kind("one key twice", fix="headgate run -s {table} --rebuild")
 
 

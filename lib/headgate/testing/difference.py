@@ -73,8 +73,9 @@ def _shown(left: Sequence[Row], right: Sequence[Row], columns: Sequence[str]) ->
     # A terminal shows what differs in colour; elsewhere the codes of colours would stand between the words.
     terminal = sys.__stdout__ is not None and sys.__stdout__.isatty()
     formats = FormattingConfig() if terminal else FormattingConfig(*(Format() for _ in range(4)))
-    df1, df2 = ([SparkRow(**{name: row.get(name, _NO_COLUMN) for name in columns}) for row in rows]
-                for rows in (left, right))  # fmt: skip
+    df1, df2 = (
+        [SparkRow(**{name: row.get(name, _NO_COLUMN) for name in columns}) for row in rows] for rows in (left, right)
+    )
     try:
         assert_basic_rows_equality(df1, df2, formats=formats)
     except DataFramesNotEqualError as error:

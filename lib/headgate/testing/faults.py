@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 from unittest import mock
 
 from headgate import faults
-from headgate.graph import Graph
+from headgate.planning.graph import Graph
 
 if TYPE_CHECKING:
     from headgate.testing.lake import Lake
@@ -64,9 +64,7 @@ def run_shot_at(lake: Lake, point: str, *select: str) -> None:
     }
     selected = [option for name in select for option in ("--select", name)]
     command = [sys.executable, "-m", "headgate.cli", "run", "--project", str(lake.project.root), *selected]
-    done = subprocess.run(
-        command, env={**os.environ, **variables}, capture_output=True, text=True, timeout=_PATIENCE
-    )
+    done = subprocess.run(command, env={**os.environ, **variables}, capture_output=True, text=True, timeout=_PATIENCE)
     lake.now = datetime.now(UTC)
     if done.returncode != -signal.SIGKILL:
         _never_there(point, f" (exit code {done.returncode})\n{done.stdout}{done.stderr}")

@@ -17,13 +17,13 @@ from typing import Any, ClassVar, Protocol, Self
 import obstore
 from pyspark.sql import SparkSession
 
-from headgate.contract import Contract
-from headgate.engine.run import Report, Runner
-from headgate.environment import Environment, load_environment
+from headgate.contracts.contract import Contract
+from headgate.contracts.environment import Environment, load_environment
+from headgate.engine.verbs.run import Report, Runner
 from headgate.errors import HeadgateError, UsageError
-from headgate.graph import Graph, load_graph
-from headgate.landing import Upload, hash_of_key, whole_hour
-from headgate.plan import Kind, Planner, Work
+from headgate.lake.landing import Upload, hash_of_key, whole_hour
+from headgate.planning.graph import Graph, load_graph
+from headgate.planning.plan import Kind, Planner, Work
 from headgate.project import Project
 
 RECEIPT_PARTS = ("records", "unparsable", "rejected", "no_row", "accepted")
@@ -102,9 +102,14 @@ class Lake:
     # --- what is sent
 
     def upload(
-        self, dataset: str, records: Iterable[Mapping[str, Any] | str], *, key: str = "", store: str = "store-1",
+        self,
+        dataset: str,
+        records: Iterable[Mapping[str, Any] | str],
+        *,
+        key: str = "",
+        store: str = "store-1",
         at: datetime | None = None,
-    ) -> str:  # fmt: skip
+    ) -> str:
         """Lands an upload of records; gives its id. Where no time is given it comes a minute after the one before.
 
         A record is a dict by the contract's columns; a text stands for itself, such as a line that is no JSON.
@@ -115,9 +120,16 @@ class Lake:
         return self.land(dataset, body, key=key or f"upload-{len(self.sent) + 1}", store=store, at=at)
 
     def land(
-        self, dataset: str, body: bytes, *, key: str, store: str = "store-1", at: datetime = NOON, suffix: str = "",
+        self,
+        dataset: str,
+        body: bytes,
+        *,
+        key: str,
+        store: str = "store-1",
+        at: datetime = NOON,
+        suffix: str = "",
         received: datetime | None = None,
-    ) -> str:  # fmt: skip
+    ) -> str:
         """Lands bytes as the receiver would, received at a fixed time; gives the upload's id.
 
         Where its hour is more than an hour ago it is marked late, as the receiver does. `received` is when it came
@@ -217,8 +229,9 @@ def written(contract: Contract, records: Sequence[Mapping[str, Any] | str]) -> b
         return texts[0].encode()
     raise UsageError(
         f"{len(records)} records cannot be written as one upload of format {contract.format}",
-        where=contract.dataset, fix="give the bytes: lake.land(dataset, body, key=...)",
-    )  # fmt: skip
+        where=contract.dataset,
+        fix="give the bytes: lake.land(dataset, body, key=...)",
+    )
 
 
 def _text(contract: Contract, record: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ import pytest
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from headgate.environment import Environment
+    from headgate.contracts.environment import Environment
     from headgate.project import Project
     from headgate.testing.lake import Lake
 
@@ -27,7 +27,7 @@ def headgate_project(pytestconfig: pytest.Config) -> Project:
 @pytest.fixture(scope="session")
 def headgate_environment(headgate_project: Project) -> Environment:
     """The environment `local` of the project, whatever HEADGATE_ variables are set: its Spark settings count."""
-    from headgate.environment import load_environment
+    from headgate.contracts.environment import load_environment
 
     return load_environment(headgate_project, "local", environ={})
 
@@ -35,7 +35,7 @@ def headgate_environment(headgate_project: Project) -> Environment:
 @pytest.fixture(scope="session")
 def spark(headgate_environment: Environment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """One Spark session for all tests, as a run has it, and tuned for small data."""
-    from headgate.engine.session import start_session
+    from headgate.engine.runtime.session import start_session
 
     scratch = str(tmp_path_factory.mktemp("spark"))
     tuned = {

@@ -11,8 +11,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from headgate import faults
+from headgate.contracts.table_contract import differences, load_table_contracts
 from headgate.errors import UsageError
-from headgate.table_contract import differences, load_table_contracts
 from headgate.testing.difference import Row, difference, like_held
 from headgate.testing.faults import run_killed_at
 
@@ -55,9 +55,13 @@ def assert_order_insensitive(lake: Lake, table: str) -> None:
         _land(reversed_, one)
         reversed_.run(f"+{table}")
     _require_same(
-        at_once, reversed_, table, "depends on the order or the batches of uploads",
-        "one run of all uploads", "a run for each, the last one first",
-    )  # fmt: skip
+        at_once,
+        reversed_,
+        table,
+        "depends on the order or the batches of uploads",
+        "one run of all uploads",
+        "a run for each, the last one first",
+    )
 
 
 def assert_late_data_converges(lake: Lake, table: str, *, days: float = 3) -> None:
@@ -72,9 +76,13 @@ def assert_late_data_converges(lake: Lake, table: str, *, days: float = 3) -> No
         _land(other, one, delay)
     other.run(f"+{table}")
     _require_same(
-        in_time, other, table, "late uploads do not end up as those in time",
-        "all uploads in time", f"all but the last {days:g} days late",
-    )  # fmt: skip
+        in_time,
+        other,
+        table,
+        "late uploads do not end up as those in time",
+        "all uploads in time",
+        f"all but the last {days:g} days late",
+    )
 
 
 def assert_crash_safe(lake: Lake, table: str) -> None:
@@ -91,9 +99,13 @@ def assert_crash_safe(lake: Lake, table: str) -> None:
     if more := [f"{name} {then + 1} -> {now + 1}" for name, (then, now) in commits.items() if then != now]:
         raise AssertionError(f"{table}: killed runs leave other commits than one that was left alone: {more}")
     _require_same(
-        alone, killed, table, "a killed run is not made good by the next",
-        "a run that was left alone", "runs killed at every point",
-    )  # fmt: skip
+        alone,
+        killed,
+        table,
+        "a killed run is not made good by the next",
+        "a run that was left alone",
+        "runs killed at every point",
+    )
 
 
 def assert_contract_holds(lake: Lake, table: str) -> None:
@@ -137,9 +149,14 @@ def _built(lake: Lake, table: str, sent: Sequence[Sent]) -> Lake:
 
 def _land(lake: Lake, sent: Sent, delay: timedelta = timedelta(0)) -> None:
     lake.land(
-        sent.dataset, sent.body, key=sent.key, store=sent.store, at=sent.received, suffix=sent.suffix,
+        sent.dataset,
+        sent.body,
+        key=sent.key,
+        store=sent.store,
+        at=sent.received,
+        suffix=sent.suffix,
         received=sent.received + delay,
-    )  # fmt: skip
+    )
 
 
 def _require_same(one: Lake, other: Lake, table: str, broken: str, of_one: str, of_other: str) -> None:

@@ -1,0 +1,311 @@
+"""An environment: where the lake is, which engine runs it, and its settings, from conf/environments.
+
+Any key can be set by a variable, HEADGATE_ and its path in capitals: HEADGATE_RECEIVER_PORT=8081.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, ObjectStore
+
+from headgate import faults
+from headgate.document import Document, Invalid, Place, Problem, Trail, as_error, check, load_document, parse_document
+from headgate.errors import EnvironmentConfigError, StorageError, suggestion
+from headgate.lake import s3
+from headgate.lake.landing import DEFAULT_LOOKBACK, LEAST_LOOKBACK
+from headgate.modules import table_names
+from headgate.project import Project
+
+#: Variables that are no key of an environment.
+RESERVED = ("HEADGATE_ENV", "HEADGATE_KEY", "HEADGATE_URL", "HEADGATE_JARS", faults.VARIABLE)
+
+DEFAULT_TIME_TRAVEL = timedelta(days=7)
+DEFAULT_PARALLEL_TABLES = 4
+LOOPBACK = "127.0.0.1"
+
+_PREFIX = "HEADGATE_"
+_S3 = re.compile(r"s3://[a-z0-9][a-z0-9.-]+(/.*)?")
+_COUNT = {"type": "integer", "minimum": 1, "x-wanted": "a whole number from 1"}
+_DIGEST = {
+    "type": "string",
+    "pattern": "^[0-9a-f]{64}$",
+    "x-secret": True,  # whoever errs here may have written the key itself
+    "x-wanted": "the SHA-256 of a key, as 64 lower-case hex digits",
+}
+_RECEIVER: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "host": {"type": "string", "minLength": 1, "x-wanted": "a host name or address"},
+        "port": {"type": "integer", "minimum": 0, "maximum": 65535, "x-wanted": "a port from 0 to 65535"},
+        "workers": _COUNT,
+        "threads": _COUNT,
+        "max_upload_bytes": _COUNT,
+        "store_keys": {
+            "type": "object",
+            "x-secret": True,
+            "x-wanted": "a list of digests for each store",
+            "additionalProperties": {
+                "type": "array",
+                "items": _DIGEST,
+                "x-secret": True,
+                "x-wanted": "a list of the SHA-256 digests of keys",
+            },
+        },
+    },
+}
+_PORT = {"type": "integer", "minimum": 1, "maximum": 65535, "x-wanted": "a port from 1 to 65535"}
+_CLUSTER: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "port": _PORT,
+        "ui_port": _PORT,
+        "workers": _COUNT,
+        "worker_cores": _COUNT,
+        "worker_memory_gb": _COUNT,
+    },
+}
+_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["lake"],
+    "properties": {
+        "lake": {"type": "string", "minLength": 1, "x-wanted": "a folder, or s3://bucket/prefix"},
+        "engine": {"enum": ["local", "cluster"]},
+        "spark": {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}},
+        "lookback_hours": {"type": "number", "maximum": 8784, "x-wanted": "a number of hours, at most a year"},
+        "parallel_tables": _COUNT,
+        "time_travel_days": {"type": "number", "minimum": 0, "maximum": 3660, "x-wanted": "a number of days from 0"},
+        "receiver": _RECEIVER,
+        "cluster": _CLUSTER,
+    },
+}
+
+
+@dataclass(frozen=True)
+class Receiver:
+    """How the receiver listens. `store_keys` gives, for each store, the SHA-256 hex digests of its keys."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    workers: int = 2
+    threads: int = 8
+    max_upload_bytes: int = 128 * 2**20
+    store_keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A Spark standalone cluster on this machine. Cores, and memory in GB, are those of each worker."""
+
+    port: int = 7077
+    ui_port: int = 7080
+    workers: int = 2
+    worker_cores: int = 1
+    worker_memory_gb: int = 2
+
+    @property
+    def master(self) -> str:
+        return f"spark://{LOOPBACK}:{self.port}"
+
+    @property
+    def ui(self) -> str:
+        """The master's web page; below it `/json/` says the same to programs."""
+        return f"http://{LOOPBACK}:{self.ui_port}"
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Where a project's lake is, and what runs it. `lake` is an absolute folder or an s3:// address."""
+
+    name: str
+    lake: str
+    engine: str
+    spark: Mapping[str, str]
+    lookback: timedelta
+    receiver: Receiver
+    path: Path
+    time_travel: timedelta = DEFAULT_TIME_TRAVEL
+    parallel_tables: int = DEFAULT_PARALLEL_TABLES
+    cluster: Cluster = Cluster()
+
+    @property
+    def is_cluster(self) -> bool:
+        """Whether the tables are built by other processes than the one that runs."""
+        return self.engine == "cluster"
+
+    @property
+    def is_folder(self) -> bool:
+        return not self.lake.startswith(s3.SCHEME)
+
+    @property
+    def folder(self) -> Path:
+        """The lake's folder. Raises EnvironmentConfigError where the lake is none."""
+        if not self.is_folder:
+            raise EnvironmentConfigError(f"needs a lake in a folder, and this one is {self.lake}", where=str(self.path))
+        return Path(self.lake)
+
+    def object_store(self) -> ObjectStore:
+        """A store rooted at the lake; a folder is made where there is none. Raises StorageError."""
+        try:
+            return LocalStore(self.folder, mkdir=True) if self.is_folder else s3.object_store(self.lake)
+        except (OSError, BaseError) as error:
+            raise StorageError(
+                f"the lake cannot be opened: {str(error).splitlines()[0]}",
+                where=self.lake,
+                fix="name a folder that can be made and written, in the environment's lake or HEADGATE_LAKE; "
+                "on S3, set AWS's variables (docs/s3.md)",
+            ) from error
+
+    def storage_options(self) -> dict[str, str]:
+        """What `deltalake` has to be told of the lake beside a table's address."""
+        return {} if self.is_folder else s3.storage_options()
+
+    def in_lake(self, project: Project, lake: str) -> Environment:
+        """The same environment on another lake. Raises EnvironmentConfigError where that is no address."""
+        if "://" in lake and not _S3.fullmatch(lake):
+            raise EnvironmentConfigError(f"'{lake}' is not possible", fix="give a folder, or s3://bucket/prefix")
+        return replace(self, lake=_absolute(project, lake))
+
+    def table_uri(self, name: str) -> str:
+        """Where the table `name`, such as silver.transactions, is: a folder or an s3:// address."""
+        return f"{self.lake}/{table_path(name)}"
+
+
+def table_path(name: str) -> str:
+    """Where the table `name` is below the lake."""
+    return name.replace(".", "/")
+
+
+def load_environment(project: Project, name: str = "local", environ: Mapping[str, str] = os.environ) -> Environment:
+    """The environment `name` of `project`, with the variables of `environ` over its file.
+
+    Raises EnvironmentConfigError with every problem of the file and the variables, UsageError for a point to be
+    killed at that there is not.
+    """
+    if faults.VARIABLE in environ:
+        bronze = [f"bronze.{path.stem}" for path in sorted(project.datasets.glob("*.yaml"))]
+        faults.require_known(environ[faults.VARIABLE], [*bronze, *table_names(project)])
+    path = _path_of(project, name)
+    try:
+        document = _overridden(load_document(path, project.relative(path)), environ)
+        return _environment(project, name, path, document)
+    except Invalid as invalid:
+        raise as_error(EnvironmentConfigError, invalid.problems) from None
+
+
+def _path_of(project: Project, name: str) -> Path:
+    known = {path.stem: path for path in sorted(project.environments.glob("*.yaml"))}
+    if name not in known:
+        raise EnvironmentConfigError(
+            f"no environment '{name}'.{suggestion(name, known)}",
+            where=project.relative(project.environments),
+            fix=f"there are: {', '.join(known) or 'none'}; name one by --env or HEADGATE_ENV",
+        )
+    return known[name]
+
+
+def _environment(project: Project, name: str, path: Path, document: Document) -> Environment:
+    """The environment of a document. Raises Invalid."""
+    problems = check(document, _SCHEMA) or list(_beyond_schema(document))
+    if problems:
+        raise Invalid(problems)
+    value = document.value
+    return Environment(
+        name=name,
+        lake=_absolute(project, value["lake"]),
+        engine=value.get("engine", "local"),
+        spark={key: _spark_text(setting) for key, setting in value.get("spark", {}).items()},
+        lookback=_lookback(value),
+        time_travel=timedelta(days=value["time_travel_days"]) if "time_travel_days" in value else DEFAULT_TIME_TRAVEL,
+        parallel_tables=value.get("parallel_tables", DEFAULT_PARALLEL_TABLES),
+        receiver=_receiver(value.get("receiver", {})),
+        cluster=Cluster(**value.get("cluster", {})),
+        path=path,
+    )
+
+
+def _beyond_schema(document: Document) -> Iterator[Problem]:
+    lake = document.value["lake"]
+    if "://" in lake and not _S3.fullmatch(lake):
+        yield document.problem(("lake",), f"'{lake}' is not possible", "give a folder, or s3://bucket/prefix")
+    least = LEAST_LOOKBACK / timedelta(hours=1)
+    if not document.value.get("lookback_hours", least) >= least:
+        what = f"less than {LEAST_LOOKBACK / timedelta(minutes=1):.0f} minutes: a late upload could be missed"
+        yield document.problem(("lookback_hours",), what, f"give at least {math.ceil(100 * least) / 100}")
+
+
+def _lookback(value: Mapping[str, Any]) -> timedelta:
+    return timedelta(hours=value["lookback_hours"]) if "lookback_hours" in value else DEFAULT_LOOKBACK
+
+
+def _absolute(project: Project, lake: str) -> str:
+    """The lake as an address without a closing slash, or as an absolute folder."""
+    return lake.rstrip("/") if "://" in lake else str((project.root / Path(lake).expanduser()).resolve())
+
+
+def _spark_text(setting: str | float | bool) -> str:
+    return str(setting).lower() if isinstance(setting, bool) else str(setting)
+
+
+def _receiver(value: Mapping[str, Any]) -> Receiver:
+    keys = {store: tuple(digests) for store, digests in value.get("store_keys", {}).items()}
+    return Receiver(**{**value, "store_keys": keys})
+
+
+# --- variables
+
+
+def _overridden(document: Document, environ: Mapping[str, str]) -> Document:
+    """`document` with the keys that variables set. Raises Invalid for a variable that is no key's."""
+    keys = {_PREFIX + "_".join(trail).upper(): (trail, schema) for trail, schema in _keys((), _SCHEMA)}
+    value, places, problems = document.value, dict(document.places), []
+    for name in sorted(n for n in environ if n.startswith(_PREFIX) and n not in RESERVED):
+        if name not in keys:
+            problems.append(_unknown_variable(name, keys))
+            continue
+        trail, schema = keys[name]
+        value = _with(value, trail, _parsed(name, environ[name], schema))
+        places = {t: place for t, place in places.items() if t[: len(trail)] != trail} | {trail: Place(name)}
+    if problems:
+        raise Invalid(problems)
+    return Document(document.file, value, places)
+
+
+def _keys(trail: tuple[str, ...], schema: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
+    for name, inner in schema.get("properties", {}).items():
+        yield (*trail, name), inner
+        yield from _keys((*trail, name), inner)
+
+
+def _unknown_variable(name: str, keys: Mapping[str, Any]) -> Problem:
+    what = f"the variable sets no key of an environment.{suggestion(name, [*keys, *RESERVED])}"
+    return Problem(Place(name), "", what, f"unset it, or use one of {', '.join(keys)}")
+
+
+def _parsed(name: str, text: str, schema: Mapping[str, Any]) -> Any:
+    """A variable's value: as it is where the key takes text, else as YAML."""
+    if schema.get("type") == "string":
+        return text
+    try:
+        return parse_document(text, name).value
+    except Invalid as invalid:
+        raise Invalid(replace(problem, place=Place(name)) for problem in invalid.problems) from invalid
+
+
+def _with(value: Any, trail: Trail, new: Any) -> Any:
+    """`value` with `new` at `trail`; what is in its way is replaced."""
+    if not trail:
+        return new
+    around = value if isinstance(value, dict) else {}
+    return {**around, trail[0]: _with(around.get(trail[0]), trail[1:], new)}

@@ -1,0 +1,209 @@
+"""The gate: what decides, before anything is committed, whether a record or a batch may pass.
+
+A record is accepted or rejected as a unit, with every reason. Its contract judges it when it is read (`typed`); its
+table's declaration and the row expectations of the table's suite judge what the function made of it, in one pass
+(`marks`). The suite's batch expectations judge what would be committed. What fails there stops the batch: the target
+stays as it was, until the cause is mended or a person says that it may pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import reduce
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from headgate.engine.delta.commit import Judge
+from headgate.engine.gate.marks import Marks
+from headgate.engine.gate.rules import Rule, judge_batch, rules_of
+from headgate.engine.read.snapshots import live_rows
+from headgate.engine.write.outcome import Job
+from headgate.errors import BatchRefused
+from headgate.planning.graph import Node
+from headgate.planning.plan import Kind
+from headgate.suites.expectation import Expectation
+from headgate.suites.quality import MOST_EXAMPLES, Result
+from headgate.suites.suite import Suite, require_columns
+from headgate.table import Append, Merge
+
+
+def marks_of(job: Job, shape: DataFrame) -> Marks:
+    """The rules that judge each row of the function's output, of which `shape` is an empty frame.
+
+    Raises SuiteError where the suite does not fit the columns.
+    """
+    writes, suite = job.node.writes, job.suite
+    placing = _placing(writes) if isinstance(writes, Merge) else []
+    by_suite = []
+    if suite:
+        require_columns(suite, shape.columns)
+        by_suite = rules_of(suite, shape, job.project.cache)
+        if isinstance(writes, Merge) and writes.delete_when:
+            by_suite = [_of_live(rule) for rule in by_suite]
+    rejecting = [rule.name for rule in placing]
+    if isinstance(writes, Append | Merge) and suite:
+        rejecting += [expectation.name for expectation in suite.rows if expectation.severity == "critical"]
+    return Marks((*placing, *by_suite), frozenset(rejecting))
+
+
+def _placing(writes: Merge) -> list[Rule]:
+    """A row cannot be placed whose key or sequence is null."""
+    needed = [*((name, "key") for name in writes.keys)]
+    if writes.sequence_by:
+        needed.append((writes.sequence_by, "sequence"))
+    return [Rule(f"{rule} is null", (name,), F.lit(True), F.col(name).isNull()) for name, rule in needed]
+
+
+def _of_live(rule: Rule) -> Rule:
+    """A row that deletes its key holds nothing that could be wrong."""
+    live = F.col("_state") == "live"
+    return replace(rule, judged=live & rule.judged, failing=live & rule.failing)
+
+
+def judge_rows(job: Job, rows: DataFrame, shape: DataFrame) -> DataFrame:
+    """`rows` of a table that has no records to quarantine, staged. Raises BatchRefused where its suite refuses them."""
+    marks = marks_of(job, shape)
+    marked = job.stages.stage(marks.on(rows))
+    passed = marks.off(marked)
+    require_quality(job, marks, marked, passed)
+    return passed
+
+
+def judge_of(job: Job, shape: DataFrame) -> Judge | None:
+    """What judges the rows of such a table in the files that are to be committed; None where it has no suite."""
+    if job.suite is None:
+        return None
+    marks = marks_of(job, shape)
+    return lambda rows: require_quality(job, marks, marks.on(rows), rows)
+
+
+def require_quality(job: Job, marks: Marks, marked: DataFrame, published: DataFrame | None) -> None:
+    """Judges the batch by the table's suite. The results go with the commit, or with the BatchRefused that it raises.
+
+    marked: every row that the function gave. published: the live rows that the commit would write; None where uploads
+    bring none, which is no batch that could have too few. Records that a person takes through again are none either:
+    each is judged, their shares and sums are not.
+    """
+    quarantines = isinstance(job.node.writes, Append | Merge)
+    if job.suite is None or (quarantines and job.work.kind in (Kind.BACKFILL, Kind.REPLAY)):
+        return
+    results = _by_row(job.suite, marks, marked)
+    if published is not None:
+        views = {name: live_rows(job, name) for name in job.suite.relations if name in job.work.sources}
+        results += judge_batch(job.suite, published, views)
+    told = [result.as_dict() for result in results]
+    wrong = [result for result in results if _fails(_of(job.suite, result), result, quarantines=quarantines)]
+    refusing = [result for result in wrong if result.expectation not in job.accepted]
+    if refusing:
+        raise _refused(job, refusing, told)
+    accepted = [job.accepted[result.expectation].as_dict() for result in wrong]
+    job.committer.told.update({"quality": told, **({"accepted": accepted} if accepted else {})})
+
+
+def _by_row(suite: Suite, marks: Marks, marked: DataFrame) -> list[Result]:
+    counts = marks.counts(marked, [expectation.name for expectation in suite.rows])
+    found = []
+    for expectation in suite.rows:
+        judged, failed = counts[expectation.name]
+        result = Result(
+            expectation.name,
+            expectation.type,
+            expectation.columns,
+            expectation.kind,
+            expectation.severity,
+            success=not failed or (judged - failed) / judged >= expectation.mostly,
+            judged=judged,
+            unexpected=failed,
+            examples=_examples(marks, marked, expectation) if failed else (),
+        )
+        found.append(result)
+    return found
+
+
+def _examples(marks: Marks, marked: DataFrame, expectation: Expectation) -> tuple[str, ...]:
+    """A few rows that fail: the record that each came from, where there is one, and the values."""
+    names = list(expectation.columns)
+    shown = [F.col(name).cast("string").alias(f"c{i}") for i, name in enumerate(names)]
+    origin = ["_source.upload", "_source.record"] if "_source" in marked.columns else []
+    rows = marked.filter(marks.failed(expectation.name)).select(*origin, *shown).head(MOST_EXAMPLES)
+    return tuple(_shown(row.asDict(), names) for row in rows)
+
+
+def _shown(row: dict, names: Sequence[str]) -> str:
+    values = ", ".join(f"{name}={'null' if row[f'c{i}'] is None else row[f'c{i}']}" for i, name in enumerate(names))
+    return f"{values} in record {row['record']} of {row['upload']}" if "upload" in row else values
+
+
+def _fails(expectation: Expectation, result: Result, *, quarantines: bool) -> bool:
+    """Whether a result stops the batch. A record that can be quarantined stops it only where the suite says so."""
+    if expectation.severity != "critical":
+        return False
+    if expectation.kind == "batch" or not quarantines:
+        return not result.success
+    too_many = expectation.mostly < 1 and not result.success
+    return too_many or (expectation.on_failure == "fail" and bool(result.unexpected))
+
+
+def _of(suite: Suite, result: Result) -> Expectation:
+    return next(expectation for expectation in suite.expectations if expectation.name == result.expectation)
+
+
+def _refused(job: Job, results: Sequence[Result], told: list[dict]) -> BatchRefused:
+    accept = " ".join(f"--accept-failed '{result.expectation}'" for result in results)
+    return BatchRefused(
+        "; ".join(result.said for result in results),
+        where=job.project.relative(job.suite.path) if job.suite else job.node.name,
+        fix="correct what was sent, the function or the suite, and run again: nothing was written. To publish it as "
+        f'it is: headgate run -s {job.node.name} {accept} --reason "..."',
+        results=told,
+    )
+
+
+def require_one_row_a_record(rows: DataFrame, node: Node) -> None:
+    """Raises BatchRefused where a record gave more than one row: it could not be accepted or rejected as a unit."""
+    twice = rows.groupBy("_source.upload", "_source.record").count().filter("count > 1").head()
+    if twice:
+        raise BatchRefused(
+            f"record {twice['record']} of upload {twice['upload']} gave {twice['count']} rows; Merge takes one",
+            where=f"{node.module}:{node.line}",
+            fix="keep the parts nested, and explode them in a second table that reads this one by Affected",
+        )
+
+
+def require_inside(outside: DataFrame, by: tuple[str, ...], node: Node) -> None:
+    """Raises BatchRefused where the output holds a row of a slice that is not being recomputed."""
+    row = outside.head()
+    if row is not None:
+        slice_ = ", ".join(f"{name}={row[name]}" for name in by)
+        raise BatchRefused(
+            f"gave a row of the slice {slice_}, which none of its input rows belongs to",
+            where=f"{node.module}:{node.line}",
+            fix=f"carry {list(by)} through from the input as they are",
+        )
+
+
+def require_all_placed(unplaced: DataFrame | None, node: Node) -> None:
+    """Raises BatchRefused where a row without a key came from a table that has no records to reject."""
+    row = unplaced.head() if unplaced is not None else None
+    if row is not None:
+        raise BatchRefused(
+            f"record {row['_source']['record']} of upload {row['_source']['upload']}: "
+            f"{row['_reasons'][0]['column']} {row['_reasons'][0]['rule']}",
+            where=f"{node.module}:{node.line}",
+            fix=f"leave such a row out here, or reject its record in {node.sources[0]}, which reads the upload",
+        )
+
+
+def require_balance(counts: dict[str, int], node: Node) -> None:
+    """The two counting equations, over a run; an accepted record has one row, or with `Append` more.
+
+    Raises BatchRefused: a record that is nowhere is a fault of Headgate.
+    """
+    records = ("unparsable", "rejected", "no_row", "accepted")
+    rows = ("inserted", "updated", "deleted", "superseded", "unchanged")
+    whole = counts["records"] == reduce(lambda total, name: total + counts[name], records, 0)
+    parts = counts["rows"] == reduce(lambda total, name: total + counts[name], rows, 0)
+    if not whole or not parts or counts["no_row"] < 0 or counts["unread"] != 0:
+        raise BatchRefused(f"the counts do not balance: {counts}", where=node.name, fix="report this with the counts")

@@ -1,0 +1,205 @@
+"""The door to GX's engine: the conditions of its row expectations, and its own validation of a frame.
+
+What is imported here is GX's inner API, pinned with its version and held by tests/engine/test_gx_authority.py.
+The import takes seconds, so a frame is only opened where GX is needed.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from headgate.errors import SuiteError
+from headgate.suites.expectation import QUERY, Expectation
+from headgate.suites.quality import MOST_EXAMPLES
+
+_JUDGE_NULLS = ("column_values.null", "column_values.nonnull")  # every other one leaves rows without a value out
+_COUNTS = {"result_format": {"result_format": "BOOLEAN_ONLY"}}
+_SHOWN = {"result_format": {"result_format": "BASIC", "partial_unexpected_count": MOST_EXAMPLES}}
+_ROWS_SHOWN = {"result_format": {"result_format": "COMPLETE"}}  # of a query: GX takes 200 rows at most
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A row expectation as GX judges it: the rows that count, and of them those that fail. Neither is ever null."""
+
+    judged: Column
+    failing: Column
+
+
+@dataclass(frozen=True)
+class Found:
+    """What GX found of one expectation: its verdict, its own result, and some of the values that failed."""
+
+    success: bool
+    result: dict[str, Any]
+    examples: list[Any]
+
+
+def import_gx() -> None:
+    """Imports GX: some ten seconds of work, which whoever needs it next then has not to wait for.
+
+    Where another thread is at it, waits until it is done: a part of GX that is there already knows no metric yet.
+    """
+    import great_expectations  # noqa: F401
+
+
+class GxFrame:
+    """A frame, opened by GX's Spark engine. GX persists nothing: who opens a frame to validate it has staged it."""
+
+    def __init__(self, frame: DataFrame) -> None:
+        import_gx()
+        from great_expectations.execution_engine import SparkDFExecutionEngine
+
+        logging.getLogger("great_expectations").setLevel(logging.ERROR)  # its warnings hold values of records
+        self._engine = SparkDFExecutionEngine(persist=False, spark=frame.sparkSession)
+        self._engine.load_batch_data("rows", frame)
+
+    def conditions(self, expectations: Sequence[Expectation]) -> list[Condition]:
+        """The conditions of row expectations, in their order. Raises SuiteError where GX refuses one."""
+        from great_expectations.expectations.registry import get_metric_kwargs
+        from great_expectations.validator.metric_configuration import MetricConfiguration
+
+        asked = [_as_gx(expectation) for expectation in expectations]
+        metrics = []
+        for one in asked:
+            name = f"{one.map_metric}.condition"
+            kwargs = get_metric_kwargs(name, configuration=one.configuration)
+            metrics.append(MetricConfiguration(name, kwargs["metric_domain_kwargs"], kwargs["metric_value_kwargs"]))
+        found = self._resolved([(expectation, [m]) for expectation, m in zip(expectations, metrics, strict=True)])
+        return [self._condition(one, metric, found[metric.id]) for one, metric in zip(asked, metrics, strict=True)]
+
+    def _condition(self, asked: Any, metric: Any, found: tuple[Column, dict[str, Any], dict[str, Any]]) -> Condition:
+        failing, _, columns = found
+        guards = [self._row_condition(asked), _has_value(asked, columns)]
+        guards.append(_not_ignored(metric.metric_domain_kwargs.get("ignore_row_if"), columns))
+        judged = _all([guard for guard in guards if guard is not None])
+        return Condition(judged, judged & F.coalesce(failing, F.lit(False)))
+
+    def validate(self, expectations: Sequence[Expectation]) -> list[Found]:
+        """What GX's validation finds of each, in their order: the aggregates of all run together.
+
+        Raises SuiteError where GX cannot judge one.
+        """
+        asked = [_as_gx(expectation) for expectation in expectations]
+        needed = [self._needed(*both, _COUNTS) for both in zip(expectations, asked, strict=True)]
+        metrics = self._resolved(list(zip(expectations, (list(need.values()) for need in needed), strict=True)))
+        judged = zip(expectations, asked, needed, strict=True)
+        return [self._found(expectation, one, need, metrics) for expectation, one, need in judged]
+
+    def _found(self, expectation: Expectation, asked: Any, needed: dict[str, Any], metrics: dict[Any, Any]) -> Found:
+        values = {name: metrics[metric.id] for name, metric in needed.items()}
+        shown = _ROWS_SHOWN if expectation.type == QUERY else _SHOWN
+        with _refusing(expectation):
+            verdict = asked._build_evr(asked._validate(values, copy.deepcopy(shown), self._engine))
+        result = dict(verdict.result or {})
+        return Found(bool(verdict.success), result, self._examples(expectation, asked, result))
+
+    def _examples(self, expectation: Expectation, asked: Any, result: dict[str, Any]) -> list[Any]:
+        """Some values that failed. Those of a map expectation cost a job: they are looked for where one failed."""
+        listed = result.get("partial_unexpected_list") or result.get("details", {}).get("unexpected_rows")
+        metric = self._needed(expectation, asked, _SHOWN).get(f"{getattr(asked, 'map_metric', None)}.unexpected_values")
+        if not listed and metric is not None and result.get("unexpected_count"):
+            listed = self._resolved([(expectation, [metric])])[metric.id]
+        return list(listed or [])[:MOST_EXAMPLES]
+
+    def _needed(self, expectation: Expectation, asked: Any, shown: dict[str, Any]) -> dict[str, Any]:
+        """The metrics that an expectation is judged by, by name."""
+        from great_expectations.validator.metric_configuration import MetricConfiguration
+
+        with _refusing(expectation):
+            needed = asked.get_validation_dependencies(self._engine, copy.deepcopy(shown)).metric_configurations
+        # Made anew, as GX gives quantiles to a metric that has its id: two expectations would share the first's values.
+        return {
+            name: MetricConfiguration(metric.metric_name, metric.metric_domain_kwargs, metric.metric_value_kwargs)
+            for name, metric in needed.items()
+        }
+
+    def _resolved(self, needed: list[tuple[Expectation, list[Any]]]) -> dict[Any, Any]:
+        """The values of metrics, by their id. Raises SuiteError that names the expectation whose metrics have none."""
+        from great_expectations.exceptions import GreatExpectationsError
+        from great_expectations.validator.validation_graph import ValidationGraph
+
+        graph = ValidationGraph(self._engine)
+        try:
+            for _, metrics in needed:
+                for metric in metrics:
+                    graph.build_metric_dependency_graph(metric)
+            return graph.resolve({"catch_exceptions": False}, show_progress_bars=False)[0]
+        except GreatExpectationsError as error:
+            if len(needed) > 1:  # GX blames all that ran together
+                for one in needed:
+                    self._resolved([one])
+            raise refused(needed[0][0], error) from error
+
+    def _row_condition(self, asked: Any) -> Column | None:
+        from great_expectations.expectations.row_conditions import PassThroughCondition
+
+        condition = getattr(asked, "row_condition", None)
+        if condition is None:
+            return None
+        if isinstance(condition, PassThroughCondition):
+            return F.coalesce(F.expr(condition.pass_through_filter), F.lit(False))
+        return F.coalesce(F.expr(self._engine.condition_to_filter_clause(condition)), F.lit(False))
+
+
+@contextmanager
+def _refusing(expectation: Expectation) -> Iterator[None]:
+    """Whatever GX's own code of an expectation raises is a SuiteError."""
+    try:
+        yield
+    except Exception as error:
+        raise refused(expectation, error) from error
+
+
+def refused(expectation: Expectation, error: Exception) -> SuiteError:
+    """What to say of an expectation that GX or Spark cannot judge."""
+    told = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    what = f"{expectation.name} cannot be judged: {told}"
+    return SuiteError(what, where=str(expectation.place), fix="compare its kwargs with the types of its columns")
+
+
+def _as_gx(expectation: Expectation) -> Any:
+    """The expectation as GX's own object. Raises SuiteError where GX does not take its kwargs."""
+    from great_expectations.compatibility.pydantic import ValidationError
+    from great_expectations.exceptions import GreatExpectationsError
+    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+
+    try:
+        return ExpectationConfiguration(expectation.type, copy.deepcopy(dict(expectation.kwargs))).to_domain_obj()
+    except ValidationError as error:
+        # Of a kwarg of several types there is one for each type.
+        first = {str(one["loc"][0]): str(one["msg"]) for one in reversed(error.errors())}
+        told = "; ".join(said if name == "__root__" else f"{name}: {said}" for name, said in first.items())
+        what, where = f"{expectation.name}: {told}", str(expectation.place)
+        raise SuiteError(what, where=where, fix="correct its kwargs") from error
+    except GreatExpectationsError as error:
+        raise refused(expectation, error) from error
+
+
+def _has_value(asked: Any, columns: dict[str, Any]) -> Column | None:
+    if "column" not in columns or asked.map_metric in _JUDGE_NULLS:
+        return None
+    return F.col(columns["column"]).isNotNull()
+
+
+def _not_ignored(rule: str | None, columns: dict[str, Any]) -> Column | None:
+    """Where a row counts by `ignore_row_if`: GX's engine filters by it, and its condition does not know of it."""
+    names = columns.get("column_list") or [columns[name] for name in ("column_A", "column_B") if name in columns]
+    if rule in ("both_values_are_missing", "all_values_are_missing"):
+        return ~_all([F.col(name).isNull() for name in names])
+    if rule in ("either_value_is_missing", "any_value_is_missing"):
+        return _all([F.col(name).isNotNull() for name in names])
+    return None
+
+
+def _all(conditions: list[Column]) -> Column:
+    return reduce(lambda left, right: left & right, conditions) if conditions else F.lit(True)

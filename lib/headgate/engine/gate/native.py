@@ -1,0 +1,111 @@
+"""The batch expectations that most suites have, judged without GX: uniqueness, row counts, queries.
+
+Importing GX takes longer than most increments, so these few are Headgate's own. tests/engine/test_gx_authority.py
+holds each of them against GX; one with a row condition is left to GX.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
+from typing import Any
+
+from pyspark.errors import PySparkException
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from headgate.engine.gate.gx import Found, refused
+from headgate.suites.expectation import QUERY, Expectation
+from headgate.suites.quality import MOST_EXAMPLES
+
+#: The view in which a query finds the batch.
+BATCH_VIEW = "_headgate_batch"
+
+
+def is_plain(expectation: Expectation) -> bool:
+    """Whether an expectation is judged here; GX has to where it is not."""
+    return expectation.type in (*_JUDGES, *_ROW_COUNTS) and expectation.kwargs.get("row_condition") is None
+
+
+def judge_plain(expectations: Iterable[Expectation], rows: DataFrame) -> dict[str, Found]:
+    """What is found of the rows of a batch, by the expectation's name."""
+    found, count = dict[str, Found](), None
+    for expectation in sorted(expectations, key=lambda one: one.type in _ROW_COUNTS):  # others may count the rows too
+        try:
+            if expectation.type in _ROW_COUNTS:
+                count = rows.count() if count is None else count
+                found[expectation.name] = _row_count(expectation, count)
+            else:
+                found[expectation.name] = _JUDGES[expectation.type](expectation, rows)
+                count = found[expectation.name].result.get("element_count", count)
+        except PySparkException as error:
+            raise refused(expectation, error) from error
+    return found
+
+
+def _unique(expectation: Expectation, rows: DataFrame) -> Found:
+    """Every row of a group of more than one is unexpected; nulls are equal."""
+    names = [f"`{name}`" if "." not in name else name for name in expectation.columns]
+    missing = [F.col(name).isNull() for name in names]
+    ignore = expectation.kwargs.get("ignore_row_if", "all_values_are_missing")
+    join = {"all_values_are_missing": lambda a, b: a & b, "any_value_is_missing": lambda a, b: a | b}.get(ignore)
+    left_out = reduce(join, missing) if join else F.lit(False)
+    if found := _all_differ(rows, names, left_out):
+        return found
+    keys = [F.col(name).alias(f"c{number}") for number, name in enumerate(names)]
+    groups = rows.select(*keys, left_out.alias("left_out")).groupBy("left_out", *(f"c{n}" for n in range(len(keys))))
+    counted = groups.agg(F.count("*").alias("copies"))
+    twice = ~F.col("left_out") & (F.col("copies") > 1)
+    told = counted.agg(
+        F.sum("copies").alias("all"),
+        F.sum(F.when(F.col("left_out"), F.col("copies"))).alias("missing"),
+        F.sum(F.when(twice, F.col("copies"))).alias("unexpected"),
+    ).collect()[0]
+    total, absent, unexpected = (told[name] or 0 for name in ("all", "missing", "unexpected"))
+    columns = (F.col(f"c{number}").alias(name) for number, name in enumerate(expectation.columns))
+    shown = counted.filter(twice).select(*columns).head(MOST_EXAMPLES) if unexpected else []
+    examples = [row.asDict() if len(keys) > 1 else row[0] for row in shown]
+    judged = total - absent
+    success = not unexpected or (judged - unexpected) / judged >= expectation.mostly
+    result = {"element_count": total, "missing_count": absent, "unexpected_count": unexpected}
+    return Found(success, result, examples)
+
+
+def _all_differ(rows: DataFrame, names: Sequence[str], left_out: Column) -> Found | None:
+    """What is found where no two rows have the same hash, as in most batches; None where two might be equal.
+
+    Hashes are numbers, which are sent and compared in a part of the time that texts take.
+    """
+    hashed = rows.select(F.when(~left_out, F.xxhash64(*names)).alias("hash")).repartition("hash")
+    jvm: Any = rows.sparkSession._jvm
+    told = DataFrame(jvm.headgate.Repeats.of(hashed._jdf), rows.sparkSession).collect()
+    if any(part["repeats"] for part in told):
+        return None
+    count, missing = (sum(part[name] for part in told) for name in ("all", "missing"))
+    return Found(True, {"element_count": count, "missing_count": missing, "unexpected_count": 0}, [])
+
+
+def _row_count(expectation: Expectation, count: int) -> Found:
+    kwargs = expectation.kwargs
+    least, most = (kwargs.get(name, kwargs.get("value")) for name in ("min_value", "max_value"))
+    low = least is None or (count > least if kwargs.get("strict_min") else count >= least)
+    high = most is None or (count < most if kwargs.get("strict_max") else count <= most)
+    return Found(low and high, {"observed_value": count}, [])
+
+
+def _no_rows(expectation: Expectation, rows: DataFrame) -> Found:
+    """No row that the query gives is expected. `{batch}` in it is the batch; `{{` stands for a brace."""
+    rows.createOrReplaceTempView(BATCH_VIEW)
+    query = str(expectation.kwargs["unexpected_rows_query"]).rstrip("; \t\r\n\v\f").format(batch=BATCH_VIEW)
+    unexpected = rows.sparkSession.sql(query)
+    count = unexpected.count()
+    shown: list[Any] = unexpected.head(MOST_EXAMPLES) if count else []
+    return Found(not count, {"observed_value": count}, [row.asDict() for row in shown])
+
+
+_JUDGES: dict[str, Callable[[Expectation, DataFrame], Found]] = {
+    "expect_column_values_to_be_unique": _unique,
+    "expect_compound_columns_to_be_unique": _unique,
+    QUERY: _no_rows,
+}
+_ROW_COUNTS = ("expect_table_row_count_to_be_between", "expect_table_row_count_to_equal")

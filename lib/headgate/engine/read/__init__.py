@@ -1,0 +1,1 @@
+"""Everything a table's function receives: bronze records, changes, affected slices, snapshots."""

@@ -1,0 +1,192 @@
+"""Bronze: each landed upload's records as they were sent, and one receipt an upload.
+
+Python tasks take bin-packed lists of objects, fetch them, and write bronze's files themselves, so that
+20,000 small uploads need a few tasks, bytes that are no text stay under control, and no record goes
+through the JVM. Only the files' names and statistics come back, for one commit. A task that is tried
+again leaves files that no commit names.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable, Iterator
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+from obstore.store import ObjectStore
+from pyspark.sql import SparkSession
+
+from headgate.contracts.contract import Contract
+from headgate.contracts.environment import Environment, table_path
+from headgate.engine.delta.files import Files, NewFile
+from headgate.formats.records import Layout, Record, split
+from headgate.lake.landing import Landed
+from headgate.planning.plan import UNKNOWN_SIZE
+
+PARTITION_BY = ["dt", "_state"]
+_INDEXED = ("upload", "received", "record")
+PROPERTIES = {
+    # Raw text stays out of the statistics: it would be copied into the log.
+    "delta.dataSkippingStatsColumns": ",".join(_INDEXED),
+    # What Spark takes without being told; deltalake would wait for the hundredth commit.
+    "delta.checkpointInterval": "10",
+}
+
+_RECEIPT = pa.struct([("bytes", pa.int64()), ("sha256", pa.string()), ("records", pa.int64())])
+_FIELDS = [
+    ("upload", pa.string()),
+    ("store", pa.string()),
+    ("object", pa.string()),
+    ("received", pa.timestamp("us", tz="UTC")),
+    ("record", pa.int64()),
+    ("raw", pa.string()),
+    ("raw_encoding", pa.string()),
+    ("problem", pa.string()),
+    ("receipt", _RECEIPT),
+]
+_FILE = pa.schema(_FIELDS)
+SCHEMA = pa.schema([*_FIELDS, ("dt", pa.date32()), ("_state", pa.string())])
+_REPEATING = [name for name, _ in _FIELDS if name not in ("record", "raw", "receipt")]
+
+_BIN_BYTES = 32 * 2**20
+_BIN_OBJECTS = 500
+_MAX_BINS_BY_COUNT = 64
+_BATCH_BYTES = 8 * 2**20
+
+
+def layout_of(contract: Contract) -> Layout:
+    """How the contract says that uploads are written."""
+    return Layout(
+        format=contract.format,
+        columns=tuple(field.name for field in contract.fields),
+        max_record_bytes=contract.max_record_bytes,
+        delimiter=contract.csv.delimiter,
+        quote=contract.csv.quote,
+        escape=contract.csv.escape,
+    )
+
+
+def write_landed(
+    session: SparkSession, environment: Environment, contract: Contract, table: str, landed: Iterable[Landed]
+) -> list[NewFile]:
+    """The files of `table` that hold one row per record of each upload and one receipt row an upload; not committed.
+
+    Raises where an object cannot be fetched.
+    """
+    layout, folder = layout_of(contract), table_path(table)
+    bins = pack(list(landed))
+
+    def write(chosen: list[Landed]) -> list[NewFile]:
+        store = environment.object_store()
+        files = Files(store, folder, _FILE, indexed=_INDEXED, repeating=_REPEATING)
+        for item in chosen:
+            _write_upload(store, layout, item, files)
+        return files.close()
+
+    return session.sparkContext.parallelize(bins, len(bins)).flatMap(write).collect()
+
+
+def pack(landed: list[Landed]) -> list[list[Landed]]:
+    """The objects in bins of about 32 MiB or 500 objects; at most 64 bins unless their bytes ask for more.
+
+    Neighbours by path stay together, so that a bin touches few days.
+    """
+    size = sum(_size(item) for item in landed)
+    count = max(-(-size // _BIN_BYTES), min(_MAX_BINS_BY_COUNT, -(-len(landed) // _BIN_OBJECTS)), 1)
+    share = size / count
+    bins: list[list[Landed]] = [[]]
+    filled = 0.0
+    for item in landed:
+        if bins[-1] and filled >= share * len(bins) and len(bins) < count:
+            bins.append([])
+        bins[-1].append(item)
+        filled += _size(item)
+    return bins
+
+
+def _size(item: Landed) -> int:
+    """What an object weighs in a bin: its bytes, and what its fetch costs beside them."""
+    return (item.size if item.size is not None else UNKNOWN_SIZE) + 2048
+
+
+def _write_upload(store: ObjectStore, layout: Layout, item: Landed, files: Files) -> None:
+    import obstore
+
+    found = obstore.get(store, item.path)
+    received = found.meta["last_modified"].replace(microsecond=0)
+    body = bytes(found.bytes())
+    base = {"upload": item.upload, "store": item.store, "object": item.path, "received": received}
+    day, count = _day(item.path), 0
+    for records in _chunks(split(body, layout, gzipped=item.path.endswith(".gz"))):
+        files.add({"dt": day, "_state": "live"}, _records_batch(base, count, records))
+        count += len(records)
+    files.add({"dt": day, "_state": "receipt"}, _receipt_batch(base, body, count))
+
+
+def _chunks(records: Iterable[Record]) -> Iterator[list[Record]]:
+    """The records in lists of about 8 MiB of raw text."""
+    chunk: list[Record] = []
+    size = 0
+    for record in records:
+        chunk.append(record)
+        size += len(record.raw)
+        if size >= _BATCH_BYTES:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
+
+
+def _records_batch(base: dict[str, Any], first: int, records: list[Record]) -> pa.RecordBatch:
+    raw, encoding = _as_text(records)
+    return _batch(
+        base,
+        len(records),
+        record=pa.array(range(first, first + len(records)), pa.int64()),
+        raw=raw,
+        raw_encoding=encoding,
+        problem=pa.array([record.problem for record in records], pa.string()),
+    )
+
+
+def _receipt_batch(base: dict[str, Any], body: bytes, records: int) -> pa.RecordBatch:
+    receipt = {"bytes": len(body), "sha256": hashlib.sha256(body).hexdigest(), "records": records}
+    return _batch(base, 1, receipt=pa.array([receipt], _RECEIPT))
+
+
+def _batch(base: dict[str, Any], rows: int, **columns: pa.Array) -> pa.RecordBatch:
+    """A batch of a file: `base` repeated, `columns` as given, the rest null."""
+
+    def column(field: pa.Field) -> pa.Array:
+        if field.name in columns:
+            return columns[field.name]
+        if field.name in base:
+            return pa.repeat(pa.scalar(base[field.name], field.type), rows)
+        return pa.nulls(rows, field.type)
+
+    return pa.RecordBatch.from_arrays([column(field) for field in _FILE], schema=_FILE)
+
+
+def _as_text(records: list[Record]) -> tuple[pa.Array, pa.Array]:
+    """The raw bytes as text, and for each whether it is base64: a cast would lose bytes that are not UTF-8.
+
+    A record without a problem has been read as UTF-8 already; the cast raises where one has not.
+    """
+    pairs = [(record.raw, None) if record.problem is None else _text_or_base64(record.raw) for record in records]
+    texts = pa.array([text for text, _ in pairs], pa.binary()).cast(pa.string())
+    return texts, pa.array([code for _, code in pairs], pa.string())
+
+
+def _text_or_base64(raw: bytes) -> tuple[bytes, str | None]:
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return base64.b64encode(raw), "base64"
+    return raw, None
+
+
+def _day(path: str) -> str:
+    """The path's day, `yyyy-mm-dd`."""
+    return date.fromisoformat(path.split("/dt=", 1)[1][:10]).isoformat()

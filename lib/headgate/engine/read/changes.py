@@ -1,0 +1,224 @@
+"""What a table's function is given: changed bronze rows, or the live rows of the affected slices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial, reduce
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import MapType
+
+from headgate.engine.runtime.materialize import Stages
+from headgate.planning.plan import Source
+
+_FEED_COLUMNS = ("_change_type", "_commit_version", "_commit_timestamp")
+_ADDED = ("insert", "update_postimage")
+
+
+def read_changes(session: SparkSession, uri: str, source: Source) -> DataFrame:
+    """The rows of an insert-only table that came in (since, version]; all of them where `since` is None."""
+    everything = read_at(session, uri, source.version)
+    if source.since is None:
+        return everything
+    if not source.moved:
+        return everything.limit(0)
+    feed = _feed(session, uri, source.since, source.version)
+    return feed.filter(F.col("_change_type") == "insert").drop(*_FEED_COLUMNS)
+
+
+def read_at(session: SparkSession, uri: str, version: int) -> DataFrame:
+    return session.read.format("delta").option("versionAsOf", version).load(uri)
+
+
+def live(frame: DataFrame) -> DataFrame:
+    """The live rows, without Headgate's own columns."""
+    rows = frame.filter(F.col("_state") == "live") if "_state" in frame.columns else frame
+    return rows.drop(*(name for name in rows.columns if name.startswith("_")))
+
+
+@dataclass(frozen=True)
+class AffectedRead:
+    """A read by `Affected`: the function's parameter, the table as this run sees it, and how it is laid out.
+
+    `unique`: `by` are keys of which the table has one live row each. `partitioned`: a slice is whole partitions.
+    """
+
+    parameter: str
+    uri: str
+    source: Source
+    everything: DataFrame
+    unique: bool
+    partitioned: bool
+
+
+@dataclass(frozen=True)
+class Slices:
+    """The affected slices, and for each read their live rows.
+
+    `values` are the slices' values of `by` (None: every slice). `within` gives a literal SQL condition
+    that every affected slice meets, its columns under a prefix; where `exact`, no other slice meets it.
+    """
+
+    by: tuple[str, ...]
+    rows: Mapping[str, DataFrame]
+    values: DataFrame | None = None
+    within: Callable[[str], str] = lambda _: "true"
+    exact: bool = True
+    none: bool = False
+
+
+def read_affected(
+    session: SparkSession,
+    reads: Sequence[AffectedRead],
+    by: tuple[str, ...],
+    *,
+    whole: bool,
+    by_partition: bool,
+    stages: Stages,
+    asked: DataFrame | None = None,
+) -> Slices:
+    """The slices of `by` in which content of any read changed on net, with all of their live rows in each read.
+
+    `asked` are slices to recompute beside them. Where the output's slices are its partitions (`by_partition`), or
+    every read's are, they are told one by one, so that only their partitions are read. Where `by` are the unique
+    keys of the only read, what came in on net is all there is, and it is not scanned.
+    """
+    everything = {read.parameter: read.everything for read in reads}
+    if whole:
+        return Slices(by, everything)
+    nets = {read.parameter: stages.stage(_net_changes_of(session, read)) for read in reads if read.source.moved}
+    parts = [net.select(*by) for net in nets.values()] + ([asked.select(*by)] if asked is not None else [])
+    if not parts:
+        return Slices(by, everything, none=True)
+    values = stages.stage(reduce(DataFrame.union, parts).distinct())
+    if by_partition or all(read.partitioned for read in reads):
+        points = _points(values)
+        within = partial(_one_of, points)
+        return Slices(by, _filtered(everything, within("")), values, within, none=not points)
+    bounds = _bounds(values, by)
+    within = partial(_between, bounds)
+    if len(reads) == 1 and reads[0].unique and asked is None:
+        rows = {name: net.filter("_sign > 0").select(everything[name].columns) for name, net in nets.items()}
+    else:
+        rows = {name: in_slices(frame, values) for name, frame in _filtered(everything, within("")).items()}
+    return Slices(by, rows, values, within, exact=False, none=not bounds)
+
+
+def _filtered(frames: Mapping[str, DataFrame], condition: str) -> dict[str, DataFrame]:
+    return {name: frame.filter(condition) for name, frame in frames.items()}
+
+
+def moved_on_net(session: SparkSession, uri: str, since: int, version: int) -> bool:
+    """Whether the live content of a table is another one at `version` than it was at `since`."""
+    return not _net_changes(_feed(session, uri, since, version)).isEmpty()
+
+
+def _net_changes_of(session: SparkSession, read: AffectedRead) -> DataFrame:
+    since = -1 if read.source.since is None else read.source.since
+    return _net_changes(_feed(session, read.uri, since, read.source.version))
+
+
+def _feed(session: SparkSession, uri: str, since: int, version: int) -> DataFrame:
+    """The change feed of (since, version]; from the beginning where `since` is -1."""
+    reader = session.read.format("delta").option("readChangeFeed", "true")
+    return reader.option("startingVersion", since + 1).option("endingVersion", version).load(uri)
+
+
+def _net_changes(feed: DataFrame) -> DataFrame:
+    """The live rows that came (`_sign` > 0) or went (< 0) on net. A row that went and came back is none."""
+    signed = feed.withColumn("_sign", F.when(F.col("_change_type").isin(*_ADDED), 1).otherwise(-1))
+    rows = signed.filter(F.col("_state") == "live") if "_state" in feed.columns else signed
+    business = [name for name in feed.columns if not name.startswith("_")]
+    groups = {name: _groupable(rows, name) for name in business}
+    grouped = rows.groupBy(*(column.alias(f"_group_{name}") for name, column in groups.items()))
+    net = grouped.agg(F.sum("_sign").alias("_sign"), *(F.first(name).alias(name) for name in business))
+    return net.filter("_sign <> 0").select(*business, "_sign")
+
+
+def _groupable(rows: DataFrame, name: str) -> Column:
+    """A column that Spark can group by: a map as its sorted entries."""
+    if isinstance(rows.schema[name].dataType, MapType):
+        return F.array_sort(F.map_entries(name))
+    return F.col(name)
+
+
+def in_slices(rows: DataFrame, values: DataFrame) -> DataFrame:
+    """The rows whose slice is one of `values`; null is a value like any other."""
+    return _by_slices(rows, values, "left_semi")
+
+
+def outside_slices(rows: DataFrame, values: DataFrame) -> DataFrame:
+    """The rows whose slice is none of `values`."""
+    return _by_slices(rows, values, "left_anti")
+
+
+def _by_slices(rows: DataFrame, values: DataFrame, how: str) -> DataFrame:
+    wanted = values.select(*(F.col(name).alias(f"_slice_{name}") for name in values.columns))
+    matches = (F.col(name).eqNullSafe(F.col(f"_slice_{name}")) for name in values.columns)
+    return rows.join(wanted, reduce(lambda a, b: a & b, matches), how)
+
+
+# A value as Spark prints it, and its type: what a literal is made of.
+Literal = tuple[str | None, str]
+
+
+def _points(values: DataFrame) -> list[dict[str, Literal]]:
+    """Each slice as literals, in a stable order."""
+    rows = _as_text(values).collect()
+    types = _types(values)
+    return [{name: (row[name], types[name]) for name in values.columns} for row in sorted(rows, key=str)]
+
+
+def _bounds(values: DataFrame, by: tuple[str, ...]) -> dict[str, tuple[Literal, Literal, int]]:
+    """Least and greatest value and number of nulls of each column of `by`; empty without rows."""
+    sides = [
+        f(name).cast("string").alias(f"{label}_{name}") for name in by for label, f in (("lo", F.min), ("hi", F.max))
+    ]
+    nulls = [F.count_if(F.col(name).isNull()).alias(f"nulls_{name}") for name in by]
+    row = values.agg(*sides, *nulls, F.count("*").alias("rows")).collect()[0]
+    if not row["rows"]:
+        return {}
+    types = _types(values)
+    sides_of = {name: ((row[f"lo_{name}"], types[name]), (row[f"hi_{name}"], types[name])) for name in by}
+    return {name: (*sides_of[name], row[f"nulls_{name}"]) for name in by}
+
+
+def _one_of(points: list[dict[str, Literal]], prefix: str) -> str:
+    """Exactly these slices, so that other partitions are neither read nor replaced."""
+    slices = (
+        "(" + " AND ".join(_equals(prefix + name, value) for name, value in point.items()) + ")" for point in points
+    )
+    return " OR ".join(slices) or "false"
+
+
+def _between(bounds: dict[str, tuple[Literal, Literal, int]], prefix: str) -> str:
+    """A condition by which files without an affected slice are skipped."""
+    sides = []
+    for name, (lo, hi, nulls) in bounds.items():
+        column = _quoted(prefix + name)
+        between = f"{column} BETWEEN {_literal(lo)} AND {_literal(hi)}" if lo[0] is not None else "false"
+        sides.append(f"({between} OR {column} IS NULL)" if nulls else between)
+    return " AND ".join(sides) or "false"
+
+
+def _equals(column: str, value: Literal) -> str:
+    return f"{_quoted(column)} IS NULL" if value[0] is None else f"{_quoted(column)} = {_literal(value)}"
+
+
+def _literal(value: Literal) -> str:
+    escaped = (value[0] or "").replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'" if value[1] == "string" else f"CAST('{escaped}' AS {value[1]})"
+
+
+def _quoted(column: str) -> str:
+    return ".".join(f"`{part}`" for part in column.split("."))
+
+
+def _as_text(rows: DataFrame) -> DataFrame:
+    return rows.select(*(F.col(name).cast("string").alias(name) for name in rows.columns))
+
+
+def _types(rows: DataFrame) -> dict[str, str]:
+    return {field.name: field.dataType.simpleString() for field in rows.schema}

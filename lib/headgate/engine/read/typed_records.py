@@ -1,0 +1,72 @@
+"""Bronze records as typed rows by their contract, each whole record accepted, or rejected with every reason.
+
+`jvm/RecordReader.java` reads a record: it knows what Spark's `from_json` does not tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, cast
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from headgate.contracts.contract import Contract, Field
+
+REASON = "struct<column: string, rule: string, value: string>"
+REJECTED = f"struct<raw: string, raw_encoding: string, reasons: array<{REASON}>>"
+SOURCE_FIELDS = ("upload", "received", "record")
+UNPARSABLE = "unparsable"
+
+SHOWN = 200  # characters of a value that a reason repeats
+_READER = "headgate_read_record"
+
+
+def typed(bronze: DataFrame, contract: Contract) -> DataFrame:
+    """One row per bronze record: the contract's columns, `_source`, and `_rejected` (null where accepted)."""
+    source = F.struct(*SOURCE_FIELDS).alias("_source")
+    read = bronze.select(source, "raw", "raw_encoding", _read(bronze.sparkSession, contract).alias("read"))
+    body = F.struct("raw", "raw_encoding", F.col("read.reasons").alias("reasons")).cast(REJECTED)
+    return read.select(
+        *(F.col("read.values")[field.name].alias(field.name) for field in contract.fields),
+        "_source",
+        F.when(F.col("read.reasons").isNotNull(), body).alias("_rejected"),
+    )
+
+
+def typed_schema(contract: Contract) -> str:
+    """The schema of accepted records, in Spark's DDL."""
+    return f"{_columns(contract.fields)}, _source struct<upload: string, received: timestamp, record: bigint>"
+
+
+def type_of(field: Field, *, required: str = "") -> str:
+    """The field's type in Spark's DDL; `required` stands after the types of required fields inside it."""
+    if field.type == "struct":
+        return f"struct<{_columns(field.fields, required=required)}>"
+    if field.type == "array":
+        return f"array<{type_of(_item(field), required=required)}>"
+    return f"decimal({field.precision},{field.scale})" if field.type == "decimal" else field.type
+
+
+def _columns(fields: Iterable[Field], *, required: str = "") -> str:
+    return ", ".join(
+        f"`{field.name}` {type_of(field, required=required)}{required if field.required else ''}" for field in fields
+    )
+
+
+def _item(field: Field) -> Field:
+    if field.item is None:
+        raise ValueError(f"the array '{field.name}' has no items")
+    return field.item
+
+
+def _read(session: SparkSession, contract: Contract) -> Column:
+    """A record as `values` and `reasons`, null where it is accepted."""
+    jvm: Any = session._jvm
+    ddl = jvm.org.apache.spark.sql.types.StructType.fromDDL
+    strict = contract.evolution == "strict" and contract.format != "csv"  # a CSV's header is the contract's
+    reader = jvm.headgate.RecordReader(ddl(_columns(contract.fields, required=" NOT NULL")), strict, SHOWN)
+    given = ddl(f"values struct<{_columns(contract.fields)}>, reasons array<{REASON}>")
+    # A name is looked up when a frame is made: one for every contract does.
+    cast(Any, session)._jsparkSession.udf().register(_READER, reader, given)
+    return F.call_udf(_READER, F.col("raw"), F.col("problem"))

@@ -1,0 +1,98 @@
+"""The jars that Spark needs in addition to its own, resolved once into a folder.
+
+`--packages` would copy every jar at each start; a folder on the driver's class path costs nothing.
+`make setup` runs this module. The jars for S3 are 640 MB: they are resolved when a lake on S3 is first used, or by
+`python -m headgate.engine.runtime.jars s3`.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from headgate.errors import HeadgateError, SetupError
+from headgate.java import find_java
+
+DELTA = "io.delta:delta-spark_4.1_2.13:4.2.0"
+S3A = "org.apache.hadoop:hadoop-aws:3.4.2"
+#: Headgate's own: what reads records, and the LogStore for S3. `make jar` builds it from the sources beside it.
+HEADGATE = Path(__file__).parents[1] / "jvm" / "headgate.jar"
+
+
+def jars_folder() -> Path:
+    """Where the jars are: HEADGATE_JARS, or a folder of this Python environment."""
+    return Path(os.environ.get("HEADGATE_JARS") or Path(sys.prefix) / "share" / "headgate" / "jars")
+
+
+def ensure_jars() -> Path:
+    """The folder of jars, resolved now where it is not there yet. Raises SetupError."""
+    return _ensured(DELTA, jars_folder())
+
+
+def ensure_s3_jars() -> Path:
+    """The folder of the jars that a lake on S3 needs beside those, as `ensure_jars`."""
+    return _ensured(S3A, jars_folder() / "s3")
+
+
+def _ensured(package: str, folder: Path) -> Path:
+    if not (folder / "resolved").exists():
+        print(f"headgate: resolving {package} into {folder} (once)", file=sys.stderr)
+        _resolve(package, folder)
+    return folder
+
+
+def _resolve(package: str, folder: Path) -> None:
+    find_java()
+    folder.mkdir(parents=True, exist_ok=True)
+    # In the folder itself, so that each jar comes by a rename: a process beside this one may read them already.
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        done = _submit_nothing(package, Path(scratch))
+        found = sorted((Path(scratch) / "ivy" / "jars").glob("*.jar"))
+        if done.returncode != 0 or not found:
+            raise SetupError(
+                f"the jars of {package} could not be resolved: {_reason(done.stderr)}",
+                fix="check the connection to Maven Central, or a mirror set for Ivy, and run make setup again",
+            )
+        for jar in _not_in_spark(found):
+            jar.replace(folder / jar.name)
+        (folder / "resolved").write_text(package)
+
+
+def _submit_nothing(package: str, scratch: Path) -> subprocess.CompletedProcess[str]:
+    """Starts Spark with nothing to do, so that its Ivy fetches the packages."""
+    import pyspark
+
+    script = scratch / "nothing.py"
+    script.write_text("")
+    submit = Path(pyspark.__file__).parent / "bin" / "spark-submit"
+    settings = ["--packages", package, "--conf", f"spark.jars.ivy={scratch / 'ivy'}"]
+    environment = {**os.environ, "PYSPARK_PYTHON": sys.executable, "SPARK_HOME": str(submit.parent.parent)}
+    return subprocess.run(
+        [str(submit), *settings, str(script)], capture_output=True, text=True, check=False, env=environment
+    )
+
+
+def _not_in_spark(jars: list[Path]) -> list[Path]:
+    """The jars whose artifact Spark does not bring itself: two versions of one would clash."""
+    import pyspark
+
+    own = {_artifact(jar.name) for jar in (Path(pyspark.__file__).parent / "jars").glob("*.jar")}
+    return [jar for jar in jars if _artifact(jar.name.partition("_")[2]) not in own]
+
+
+def _artifact(name: str) -> str:
+    return re.sub(r"-\d[\w.\-]*\.jar$", "", name)
+
+
+def _reason(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if "not found" in line or "Exception" in line]
+    return lines[-1] if lines else "Ivy gave no reason"
+
+
+if __name__ == "__main__":
+    try:
+        ensure_s3_jars() if "s3" in sys.argv[1:] else ensure_jars()
+    except HeadgateError as error:
+        sys.exit(f"error[{error.code}]: {error}")

@@ -1,0 +1,50 @@
+"""Materialises a batch once, so that it can be judged, counted and written without being computed again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pyspark import StorageLevel
+from pyspark.sql import DataFrame
+
+from headgate.engine.runtime.staging import is_kept, remove
+
+
+@contextmanager
+def stages() -> Iterator[Stages]:
+    """A scope for staged frames: they are freed when it ends."""
+    scope = Stages()
+    try:
+        yield scope
+    finally:
+        scope.free()
+
+
+class Stages:
+    """The frames that a scope has staged."""
+
+    def __init__(self) -> None:
+        self._staged: list[DataFrame] = []
+
+    def stage(self, frame: DataFrame) -> DataFrame:
+        """`frame`, computed once, now, and kept as its rows are.
+
+        In one process they stay there: in memory (a columnar cache would cost twice the time), and on disk where that
+        is full. PySpark's MEMORY_AND_DISK would serialise and compress each row, and undo it at each of several
+        readings. On a cluster they are written to the lake: a worker that is lost takes with it what it held.
+        """
+        if is_kept(frame.sparkSession):
+            kept = frame.checkpoint(eager=True)
+        else:
+            kept = frame.localCheckpoint(eager=True, storageLevel=StorageLevel.MEMORY_AND_DISK_DESER)
+        self._staged.append(kept)
+        return kept
+
+    def free(self) -> None:
+        for frame in self._staged:
+            rows = frame._jdf.queryExecution().analyzed().rdd()
+            rows.unpersist(False)
+            if rows.getCheckpointFile().isDefined():
+                remove(frame.sparkSession, rows.getCheckpointFile().get())
+        self._staged.clear()

@@ -1,0 +1,129 @@
+"""The Spark session: one for a run, passed in to whatever needs it."""
+
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from headgate.contracts.environment import Environment
+from headgate.engine.runtime import s3a as s3
+from headgate.engine.runtime.jars import HEADGATE, ensure_jars, ensure_s3_jars
+from headgate.engine.runtime.quiet import without_banner
+from headgate.engine.runtime.staging import forget_staged, keep_staged
+from headgate.engine.runtime.workers import cluster_settings, require_master, watch_master
+from headgate.java import find_java
+
+_LOG_SETTINGS = Path(__file__).with_name("log4j2.properties")
+
+# Delta settings hold for every session of an application; each answers something that was measured.
+_SETTINGS = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "true",
+    "spark.ui.enabled": "false",
+    # Tables that are built at a time share the cores.
+    "spark.scheduler.mode": "FAIR",
+    "spark.ui.showConsoleProgress": "false",
+    # Delta reads its log with 50 tasks by default: most tables here are small.
+    "spark.databricks.delta.snapshotPartitions": "2",
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "8",
+    # The batch is materialised and pinned before a MERGE reads it.
+    "spark.databricks.delta.merge.materializeSource": "none",
+    # Rows outside of the slices that are replaced are found in the files, before their commit (`replace`).
+    "spark.databricks.delta.replaceWhere.constraintCheck.enabled": "false",
+    # A version older than a week can be read for as long as its files are there: only `maintain` removes them, and it
+    # knows what dependents and promised time travel need.
+    "spark.databricks.delta.vacuum.enforceTimeTravelWithinDeletedFileRetentionDuration": "false",
+    # Spark's own INT96 is deprecated, is larger, and has no statistics.
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    # Few open files a task replace the sort that a partitioned write would do.
+    "spark.sql.maxConcurrentOutputFileWriters": "64",
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "10000",
+    # Room for the compiled code of every table of a run: Spark's own 100 places are taken by a single one.
+    "spark.sql.codegen.cache.maxEntries": "4000",
+    # A record may say a key twice; the last counts, as JSON readers have it.
+    "spark.sql.variant.allowDuplicateKeys": "true",
+}
+
+
+# What compiles little and starts fast: a small run takes half the processor time that it takes otherwise.
+# Without all its tiers Java has room for 48 MB of compiled code; once that is full it compiles no more, and crawls.
+_SMALL_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=240m"
+# A heap that has to grow is collected whole each time. It is reserved at once, and taken as it is needed.
+_LARGE_JVM = "-XX:+UseParallelGC -XX:InitialRAMPercentage=33 -XX:MetaspaceSize=256m"
+
+
+def start_session(
+    environment: Environment, settings: Mapping[str, str] | None = None, *, small: bool = False
+) -> SparkSession:
+    """A session with Headgate's settings, then the environment's, then `settings`: in process, or on its cluster.
+
+    `small` starts a JVM for little data. Raises SetupError where Java or the jars are missing, ClusterError where no
+    master answers, and EnvironmentConfigError where the lake is on S3 and the settings would lose commits there.
+    """
+    find_java()
+    asked = {**environment.spark, **(settings or {})}
+    if not environment.is_folder:
+        s3.require_log_store(asked, str(environment.path))
+    # They would print the whole Java trace of an author's mistake, which is reported as one line.
+    for name in ("DataFrameQueryContextLogger", "SQLQueryContextLogger"):
+        logging.getLogger(name).disabled = True
+    # Python workers have to be this Python, with what is installed beside it.
+    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    jvm = _SMALL_JVM if small else _LARGE_JVM
+    found = class_path(environment)
+    local = _local_settings(jvm, found)
+    chosen = {
+        **_SETTINGS,
+        **local,
+        **(cluster_settings(environment, jvm, found) if environment.is_cluster else {}),
+        **({} if environment.is_folder else s3.s3_settings()),
+        **asked,
+    }
+    builder = SparkSession.builder.appName("headgate").config(map=dict(chosen))
+    require_master(chosen.get("spark.master", ""))
+    with without_banner():
+        session = builder.master(chosen.get("spark.master", "local[*]")).getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    if environment.is_cluster:
+        keep_staged(session, environment)
+        watch_master(session, chosen["spark.master"])
+    return session
+
+
+def stop_session(session: SparkSession) -> None:
+    """Ends the application, and removes what it staged on a cluster."""
+    try:
+        forget_staged(session)
+    finally:
+        session.stop()
+
+
+def class_path(environment: Environment) -> str:
+    """What Java finds beside Spark's own jars. S3's are fetched where the lake is there. Raises SetupError."""
+    parts = [f"{ensure_jars()}/*", str(HEADGATE)]
+    if not environment.is_folder:
+        parts.append(f"{ensure_s3_jars()}/*")
+    return os.pathsep.join(parts)
+
+
+def _local_settings(jvm: str, found: str) -> dict[str, str]:
+    cores = os.cpu_count() or 2
+    return {
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.memory": f"{_driver_gigabytes()}g",
+        "spark.driver.extraClassPath": found,
+        "spark.driver.extraJavaOptions": f"{jvm} -Dlog4j2.configurationFile={_LOG_SETTINGS.as_uri()}",
+        "spark.sql.shuffle.partitions": str(max(4, cores * 2)),
+    }
+
+
+def _driver_gigabytes() -> int:
+    """A third of the machine's memory, from 1 to 8 GB: in one process the driver is the executor too."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return max(1, min(8, memory // 3 // 2**30))

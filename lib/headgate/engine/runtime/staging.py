@@ -1,0 +1,89 @@
+"""Where a cluster keeps staged frames: in the lake, so that they outlive the worker that computed them.
+
+Each application has a folder below `.headgate/staging`, removed when it ends. One that was killed leaves its own
+behind; the next application removes it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import socket
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from headgate.contracts.environment import Environment
+
+ROOT = ".headgate/staging"
+#: After so long an application of another machine, of which nothing else can be told, has ended.
+LONGEST = timedelta(days=2)
+
+_NAME = re.compile(r"(?P<began>\d{8}T\d{6})-[0-9a-f]+-(?P<process>\d+)@(?P<host>.+)")
+_BEGAN = "%Y%m%dT%H%M%S"
+
+
+def keep_staged(session: SparkSession, environment: Environment) -> None:
+    """From now on the session's staged frames are kept in the lake; what dead applications left is removed."""
+    root = f"{environment.lake}/{ROOT}"
+    now = datetime.now(UTC)
+    for name in _names(session, root):
+        if is_dead(name, now):
+            remove(session, f"{root}/{name}")
+    session.sparkContext.setCheckpointDir(f"{root}/{new_name(now)}")
+
+
+def is_kept(session: SparkSession) -> bool:
+    """Whether the session's staged frames are kept in the lake."""
+    return session.sparkContext.getCheckpointDir() is not None
+
+
+def forget_staged(session: SparkSession) -> None:
+    """Removes what the session has staged in the lake."""
+    if folder := session.sparkContext.getCheckpointDir():
+        remove(session, folder.rpartition("/")[0])  # Spark makes one of its own in the folder that it is given
+
+
+def remove(session: SparkSession, uri: str) -> None:
+    """Removes a folder, where it is there."""
+    files, path = _files(session, uri)
+    files.delete(path, True)
+
+
+def new_name(now: datetime) -> str:
+    """The folder of this process's application: when it began, and who can tell whether it is alive."""
+    return f"{now.strftime(_BEGAN)}-{secrets.token_hex(4)}-{os.getpid()}@{socket.gethostname()}"
+
+
+def is_dead(name: str, now: datetime) -> bool:
+    """Whether the application that `new_name` named so has ended, as far as that can be told from here."""
+    told = _NAME.fullmatch(name)
+    if told is None:
+        return False  # nobody's that we know
+    if now - datetime.strptime(told["began"], _BEGAN).replace(tzinfo=UTC) > LONGEST:
+        return True
+    return told["host"] == socket.gethostname() and not _runs(int(told["process"]))
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _names(session: SparkSession, root: str) -> list[str]:
+    files, path = _files(session, root)
+    return [entry.getPath().getName() for entry in files.listStatus(path)] if files.exists(path) else []
+
+
+def _files(session: SparkSession, uri: str) -> tuple[Any, Any]:
+    """Hadoop's file system of an address, and the address as it takes it."""
+    jvm: Any = session.sparkContext._jvm
+    path = jvm.org.apache.hadoop.fs.Path(uri)
+    return path.getFileSystem(session.sparkContext._jsc.hadoopConfiguration()), path

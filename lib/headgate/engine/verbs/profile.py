@@ -1,0 +1,133 @@
+"""A suite that describes a table as it stands: a proposal, which a person edits before it is kept.
+
+What is proposed is true of the rows it was made from, and a guess of those to come: so everything is a warning, and
+nothing is quarantined by it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from pyspark.sql import Column, DataFrame, Row
+from pyspark.sql import functions as F
+from pyspark.sql.types import BooleanType, DataType, DateType, NumericType, StringType, TimestampType
+
+from headgate.errors import UsageError
+from headgate.planning.graph import Node
+from headgate.suites.suite_document import normalised
+from headgate.table import History, Merge
+
+#: A column has a set of values where there are at most so many, and each stands in so many rows on average.
+_MOST_VALUES, _ROWS_A_VALUE = 20, 5
+_LISTED = (StringType, BooleanType)
+_RANGED = (NumericType, DateType, TimestampType)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What the rows hold in one column. `least` and `most` are None where it has no range."""
+
+    name: str
+    kind: DataType
+    nulls: int
+    distinct: int  # about
+    least: Any
+    most: Any
+
+
+def proposed(node: Node, rows: DataFrame) -> str:
+    """The suite proposed for a table by its rows, as the text of its file. Two Spark jobs, each an aggregate.
+
+    Proposed are: columns without nulls, the values of those with few, the ranges of numbers, dates and times, the
+    keys that the table declares, how many rows it has. Raises UsageError where there are no rows.
+    """
+    count, seen = _looked_at(rows)
+    if not count:
+        raise UsageError(f"{node.name} has no rows to make a proposal from", fix="headgate run")
+    listed = [one.name for one in seen if _is_listed(one, count)]
+    values = _values(rows, listed)
+    expectations = [*_of_table(node, count), *(told for one in seen for told in _of_column(one, values.get(one.name)))]
+    return normalised(json.dumps({"name": node.name, "expectations": expectations}))
+
+
+def _looked_at(rows: DataFrame) -> tuple[int, list[_Seen]]:
+    """How many rows there are, and what each column holds."""
+    fields = rows.schema.fields
+    sums: list[Column] = [F.count("*")]
+    for field in fields:
+        column, kind = F.col(f"`{field.name}`"), field.dataType
+        ranged, listed = isinstance(kind, _RANGED), isinstance(kind, _LISTED)
+        sums.append(F.count_if(column.isNull()))
+        sums.append(F.approx_count_distinct(column) if listed else F.lit(0))
+        sums += [_shown(F.min(column), kind), _shown(F.max(column), kind)] if ranged else [F.lit(None), F.lit(None)]
+    told = rows.agg(*(one.alias(f"n{number}") for number, one in enumerate(sums))).collect()[0]
+    groups = (told[1 + 4 * number : 5 + 4 * number] for number in range(len(fields)))
+    seen = [_Seen(field.name, field.dataType, *group) for field, group in zip(fields, groups, strict=True)]
+    return told[0], seen
+
+
+def _shown(bound: Column, kind: DataType) -> Column:
+    """A bound as it is collected: a time as text in UTC, which Python's own zone does not touch."""
+    return F.date_format(bound, "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX") if isinstance(kind, TimestampType) else bound
+
+
+def _is_listed(one: _Seen, count: int) -> bool:
+    few = 0 < one.distinct <= _MOST_VALUES
+    return isinstance(one.kind, _LISTED) and few and one.distinct * _ROWS_A_VALUE <= count - one.nulls
+
+
+def _values(rows: DataFrame, names: Sequence[str]) -> dict[str, list[Any]]:
+    """Column -> its values, sorted."""
+    if not names:
+        return {}
+    found: Row = rows.agg(*(F.sort_array(F.collect_set(F.col(f"`{name}`"))) for name in names)).collect()[0]
+    return dict(zip(names, found, strict=True))
+
+
+def _of_table(node: Node, count: int) -> Iterator[dict[str, Any]]:
+    """What is expected of the table as a whole: a batch is of another size, and its keys are unique in any case."""
+    yield _expectation(
+        "expect_table_row_count_to_be_between", scope="table", min_value=max(1, count // 2), max_value=2 * count
+    )
+    keys = _keys(node)
+    if len(keys) == 1:
+        yield _expectation("expect_column_values_to_be_unique", scope="table", column=keys[0])
+    elif keys:
+        yield _expectation("expect_compound_columns_to_be_unique", scope="table", column_list=list(keys))
+
+
+def _keys(node: Node) -> tuple[str, ...]:
+    """The columns that identify a live row, where the table's declaration says so."""
+    if isinstance(node.writes, Merge):
+        return node.writes.keys
+    return (*node.writes.keys, "valid_from") if isinstance(node.writes, History) else ()
+
+
+def _of_column(one: _Seen, values: list[Any] | None) -> Iterator[dict[str, Any]]:
+    if not one.nulls:
+        yield _expectation("expect_column_values_to_not_be_null", column=one.name)
+    if values:
+        yield _expectation("expect_column_values_to_be_in_set", column=one.name, value_set=values)
+    least, most = _plain(one.least), _plain(one.most)
+    if least is not None and most is not None:
+        yield _expectation("expect_column_values_to_be_between", column=one.name, min_value=least, max_value=most)
+
+
+def _plain(bound: Any) -> Any:
+    """A bound as JSON has it; None for what is no number."""
+    if isinstance(bound, Decimal):
+        return int(bound) if bound == bound.to_integral_value() else float(bound)
+    if isinstance(bound, float) and not math.isfinite(bound):
+        return None
+    return bound.isoformat() if isinstance(bound, date | datetime) else bound
+
+
+def _expectation(kind: str, *, scope: str = "", **kwargs: Any) -> dict[str, Any]:
+    meta = {"meta": {"headgate": {"scope": scope}}} if scope else {}
+    return {"type": kind, "kwargs": kwargs, "severity": "warning", **meta}

@@ -1,0 +1,164 @@
+"""Replay: rejected records go through again, after a contract, a suite or a function was corrected.
+
+They keep their own order, so a newer row of the same key stays. In one commit what passes is merged and leaves the
+quarantine, what fails keeps its place with its new reasons, and the uploads' receipts count each record as it stands
+now. What the table has read up to stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from headgate.engine.read.changes import read_at
+from headgate.engine.read.typed_records import UNPARSABLE
+from headgate.engine.write import append, merge
+from headgate.engine.write.batch import COUNTS, RECEIPT, Feed, all_states, changes_of, feed_of, judge, winners
+from headgate.engine.write.difference import write_difference
+from headgate.engine.write.outcome import Job, Outcome
+from headgate.errors import UsageError
+from headgate.lake.landing import parse_upload_id
+from headgate.table import Append
+from headgate.views import quarantine
+
+#: How many uploads the commit's metadata names: a log's line stays short.
+_NAMED = 100
+
+_QUARANTINED = (UNPARSABLE, "rejected")  # what a receipt counts a rejected record as
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What became of records that went through again, as a batch's counts; `outcome` is None where nothing was written.
+
+    reasons: `column`, `rule` and `records` of each reason for which a record stays; one with several counts in each.
+    """
+
+    counts: Mapping[str, int]
+    reasons: list[dict[str, Any]]
+    outcome: Outcome | None = None
+
+    @property
+    def records(self) -> int:
+        return self.counts.get("records", 0)
+
+    @property
+    def stay(self) -> int:
+        return self.counts.get("quarantined", 0)
+
+    @property
+    def released(self) -> int:
+        return self.records - self.stay
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """What the table holds of the chosen records: their `rejected` rows, and how many an upload has of them.
+
+    counted: upload, records, and as what its receipt counts them.
+    """
+
+    target: DataFrame
+    rejected: DataFrame
+    counted: DataFrame
+    uploads: list[str]
+
+
+def replay(job: Job, where: str = "", *, dry_run: bool = False) -> Replayed:
+    """Takes the rejected records through again that meet `where`, SQL on the columns of the quarantine's view.
+
+    Raises BatchRefused, with the target untouched, where the gate refuses the batch; UsageError for a wrong condition.
+    """
+    chosen = _choose(job, where)
+    if not chosen.uploads:
+        return Replayed({}, [])
+    feed = _feed(job, chosen)
+    if isinstance(job.node.writes, Append):
+        batch = judge(job, feed, append.placed, append.all_inserted, one_row_a_record=False)
+        rows, held = batch.rows, chosen.target.limit(0)
+    else:
+        batch, within = merge.judged(job, feed)
+        rows = winners(batch)
+        held = chosen.target.filter(within("")).join(rows.select("_key"), "_key", "left_semi")
+    found = Replayed(batch.counts, _reasons(batch.rejected))
+    if dry_run:
+        return found
+    uploads = chosen.counted.select(F.col("upload").alias("_upload"))
+    receipts = chosen.target.filter("_state = 'receipt'")
+    receipts = receipts.join(uploads, F.col("_source.upload") == F.col("_upload"), "left_semi")
+    told = {"where": where, "released": found.released, "uploads": _released(batch.receipts)}
+    batch = replace(batch, receipts=_corrected(batch.receipts, receipts, chosen.counted))
+    held = held.unionByName(chosen.rejected).unionByName(receipts)
+    return replace(found, outcome=write_difference(job, batch, all_states(job, rows, batch), held, replay=told))
+
+
+def _choose(job: Job, where: str) -> _Chosen:
+    if not quarantine.has_quarantine(job.node):
+        raise UsageError(f"{job.node.name} has no quarantine", fix=f"replay {job.node.sources[0]}, which it reads")
+    head = job.work.head
+    target = read_at(job.session, head.uri, head.version)
+    rejected = target.filter("_state = 'rejected'")
+    if where.strip():
+        found = quarantine.rejected(job.committer.ledger, job.node, where=where, version=head.version)
+        pairs = zip(*(found[name].to_pylist() for name in ("upload", "record")), strict=True)
+        wanted = job.session.createDataFrame(list(pairs), "_upload string, _record bigint")
+        same = (F.col("_source.upload") == F.col("_upload")) & (F.col("_source.record") == F.col("_record"))
+        rejected = rejected.join(wanted, same, "left_semi")
+    rejected = job.stages.stage(rejected)
+    unparsable = F.col("_rejected.reasons")[0]["rule"] == UNPARSABLE
+    counts = {"records": F.count("*"), UNPARSABLE: F.count_if(unparsable), "rejected": F.count_if(~unparsable)}
+    counted = rejected.groupBy("_source.upload").agg(*(count.alias(name) for name, count in counts.items()))
+    counted = job.stages.stage(counted)
+    return _Chosen(target, rejected, counted, [row["upload"] for row in counted.select("upload").collect()])
+
+
+def _feed(job: Job, chosen: _Chosen) -> Feed:
+    """The chosen records as bronze has them, as if their uploads had been nothing else."""
+    parameter, read = changes_of(job)
+    bronze = read_at(job.session, job.environment.table_uri(read.table), job.work.sources[read.table].version)
+    days = {found.hour.date() for found in map(parse_upload_id, chosen.uploads) if found}
+    of_days = bronze.filter(F.col("dt").isin(*days))
+    records = chosen.rejected.select("_source.upload", "_source.record")
+    mine = of_days.filter("_state = 'live'").join(records, ["upload", "record"], "left_semi")
+    count = chosen.counted.select("upload", F.col("records").alias("_records"))
+    receipts = of_days.filter("_state = 'receipt'").join(count, "upload")
+    receipts = receipts.withColumn("receipt", F.col("receipt").withField("records", F.col("_records")))
+    return feed_of(job, parameter, read, mine.unionByName(receipts.select(bronze.columns)))
+
+
+def _corrected(now: DataFrame, held: DataFrame, counted: DataFrame) -> DataFrame:
+    """The uploads' receipts, in which the chosen records are counted as what they are now, and no more as rejected."""
+    was = counted.select("upload", F.struct("records", *_QUARANTINED).alias("_was"))
+    then = held.select(F.col("_source.upload").alias("upload"), F.col("_receipt").alias("_then"))
+    joined = now.select("upload", "received", "_receipt").join(then, "upload").join(was, "upload")
+
+    def count(name: str) -> Column:
+        total = F.col(f"_then.{name}") + F.col(f"_receipt.{name}")
+        return (total - F.col(f"_was.{name}") if name in ("records", *_QUARANTINED) else total).alias(name)
+
+    receipt = F.struct("_then.store", "_then.object", *map(count, COUNTS)).cast(RECEIPT)
+    return joined.select("upload", "received", receipt.alias("_receipt"))
+
+
+def _released(receipts: DataFrame) -> dict[str, int]:
+    """Upload -> how many of its records leave the quarantine, of the first uploads by name."""
+    stay = F.col("_receipt.unparsable") + F.col("_receipt.rejected")
+    released = receipts.select("upload", (F.col("_receipt.records") - stay).alias("records")).filter("records > 0")
+    return {row["upload"]: row["records"] for row in released.orderBy("upload").limit(_NAMED).collect()}
+
+
+def _reasons(rejected: DataFrame) -> list[dict[str, Any]]:
+    """The reasons of rejected records and how many have each, as `quarantine.totals` tells them."""
+
+    def plain(reason: Column) -> Column:
+        column = F.regexp_replace(reason["column"], r"\[\d+\]", "[]")
+        return F.struct(column.alias("column"), reason["rule"].alias("rule"))
+
+    reason = F.explode(F.array_distinct(F.transform("_rejected.reasons", plain)))
+    found = rejected.select(reason.alias("_reason")).groupBy("_reason.column", "_reason.rule")
+    counted = found.agg(F.count("*").alias("records")).orderBy(F.col("records").desc(), "column", "rule")
+    return [row.asDict() for row in counted.collect()]

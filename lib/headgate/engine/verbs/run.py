@@ -1,0 +1,327 @@
+"""One run: each selected table that has work, in dependency order, several at a time, in one Spark application."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from headgate import faults
+from headgate.contracts.environment import Environment
+from headgate.contracts.table_contract import load_table_contracts
+from headgate.engine.delta.commit import Committer, new_run_id
+from headgate.engine.gate.rules import import_ahead
+from headgate.engine.read import bronze
+from headgate.engine.read.function import AuthoredFunction, cause_of
+from headgate.engine.read.snapshots import moved_snapshot
+from headgate.engine.runtime.materialize import stages
+from headgate.engine.runtime.platform_errors import outside
+from headgate.engine.verbs.backfill import backfill_uploads
+from headgate.engine.verbs.replay import Replayed, replay
+from headgate.engine.write.append import build_append
+from headgate.engine.write.merge import build_merge
+from headgate.engine.write.outcome import Job, Outcome
+from headgate.engine.write.replace import build_replace
+from headgate.errors import BatchRefused, ContractChanged, HeadgateError, LostRace, StorageError, TableError
+from headgate.lake import s3
+from headgate.planning.graph import Graph, Node
+from headgate.planning.plan import Kind, Planner, Work, contract_of
+from headgate.project import Project
+from headgate.suites.quality import Acceptance
+from headgate.suites.suite import load_suites
+from headgate.table import Append, History, Merge, Replace
+from headgate.views import reports, results
+
+_TRIES = 3
+
+_BUILDERS = {Append: build_append, Merge: build_merge, Replace: build_replace, History: build_replace}
+
+#: Up to so many bytes of sources and target a table is small, and its session has these settings.
+SMALL_BYTES = 32 * 2**20
+SMALL = {"spark.sql.adaptive.enabled": "false", "spark.sql.shuffle.partitions": "1"}
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a run did to one table. `status` is done, current, failed or skipped; `seconds` are wall time."""
+
+    table: str
+    status: str
+    work: str = ""
+    reason: str = ""
+    rows_in: int = 0
+    written: int = 0
+    quarantined: int = 0
+    version: int | None = None
+    seconds: float = 0.0
+    counts: dict[str, int] = field(default_factory=dict)
+    error: dict[str, str] | None = None
+    quality: Sequence[Mapping[str, Any]] = ()  # what the table's suite found: `headgate.suites.quality.Result.as_dict`
+    lost: str = ""  # where another run was first with this work: which, and its commit
+
+
+class Runner:
+    """Builds tables with a session that it is given. `tell` hears of each table as it begins."""
+
+    def __init__(
+        self,
+        project: Project,
+        environment: Environment,
+        graph: Graph,
+        session: SparkSession,
+        tell: Callable[[str], None] = lambda _: None,
+        *,
+        rebuild: bool = False,
+        planner: Planner | None = None,
+        accepted: Iterable[Acceptance] = (),
+    ) -> None:
+        self._project, self._environment, self._graph = project, environment, graph
+        self._session, self._tell, self._rebuild = session, tell, rebuild
+        self._planner = planner or Planner(environment, graph)
+        self._contracts = load_table_contracts(project)
+        self._suites = load_suites(project)
+        self._accepted = {acceptance.expectation: acceptance for acceptance in accepted}
+        self.run_id = new_run_id()
+
+    def run(self, names: Iterable[str]) -> list[Report]:
+        """Builds each table; one that fails stops its descendants, not its siblings. Keeps the reports in the lake."""
+        started, names = datetime.now(UTC), list(names)
+        import_ahead([self._suites[name] for name in names if name in self._suites], self._project.cache)
+        found = self._run_all(names)
+        self._keep(started, found)
+        self._record(found)
+        return found
+
+    def _run_all(self, names: Iterable[str]) -> list[Report]:
+        """Several tables at a time, each as soon as what it reads is done; the reports in the order of `names`."""
+        order = list(names)
+        waiting, found = list(order), dict[str, Report]()
+        running: dict[Future[Report], str] = {}
+        at_a_time = self._environment.parallel_tables
+        pool = ThreadPoolExecutor(at_a_time, thread_name_prefix="table")
+        try:
+            while waiting or running:
+                for name in self._ready(waiting, running.values()):
+                    if above := self._stopped_by(name, found):
+                        found[name] = Report(name, "skipped", reason=f"{above} failed")
+                    elif len(running) < at_a_time:  # none waits in the pool: a run that is stopped begins no other
+                        running[pool.submit(self._run_table, name)] = name
+                    else:
+                        continue
+                    waiting.remove(name)
+                for done in wait(running, return_when=FIRST_COMPLETED).done:
+                    found[running.pop(done)] = done.result()
+        except BaseException:
+            self._session.sparkContext.cancelAllJobs()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
+        return [found[name] for name in order]
+
+    def _ready(self, waiting: list[str], running: Iterable[str]) -> list[str]:
+        """The waiting tables none of whose sources is still to be done."""
+        undone = {*waiting, *running}
+        return [name for name in waiting if not undone & set(self._graph.node(name).sources)]
+
+    def _stopped_by(self, name: str, found: Mapping[str, Report]) -> str:
+        """The failed table above `name`, directly or not; empty where there is none."""
+        for source in self._graph.node(name).sources:
+            report = found.get(source)
+            if report and report.status == "failed":
+                return source
+            if report and report.status == "skipped":
+                return report.reason.removesuffix(" failed")
+        return ""
+
+    def _keep(self, started: datetime, found: Iterable[Report]) -> None:
+        """Writes the run's report. The tables are committed, so a failure is told and fails nothing."""
+        report = reports.RunReport(self.run_id, started, datetime.now(UTC), [asdict(table) for table in found])
+        try:
+            reports.write(self._environment.object_store(), report)
+        except StorageError as error:
+            print(f"warning: the run's report was not kept: {error}", file=sys.stderr)
+
+    def _record(self, found: Iterable[Report]) -> None:
+        """Adds what suites found to `quality.results`. The tables are committed, so a failure fails nothing."""
+        refused = (table for table in found if table.status == "failed" and table.quality)
+        failed = [results.Failed(table.table, self.run_id, datetime.now(UTC), table.quality) for table in refused]
+        try:
+            results.record(self._environment, (name for name in self._graph.nodes if name in self._suites), failed)
+        except Exception as error:  # whatever it is: the next run records what this one did not
+            print(f"warning: {results.TABLE} was not written: {str(error).partition(chr(10))[0]}", file=sys.stderr)
+
+    def _run_table(self, name: str) -> Report:
+        started = time.monotonic()
+        try:
+            return self._try_table(name, started)
+        except Exception as error:
+            return _failed(name, outside(error, self._environment) or error, started)
+
+    def _try_table(self, name: str, started: float) -> Report:
+        """Plans and builds; after a lost race it plans again, and may find the work done."""
+        lost = ""
+        for _ in range(_TRIES):
+            work = self._plan(name)
+            if not work.is_work:
+                reason = lost or work.reason or work.kind.value
+                return Report(name, "current", reason=reason, version=_version(work), lost=lost)
+            if work.kind is Kind.REFUSED:
+                raise ContractChanged(
+                    f"its contract changed: {work.reason}",
+                    where=self._graph.node(name).module,
+                    fix=f"take the change back, or build the table anew by it: headgate run --rebuild -s {name}",
+                )
+            faults.point(f"planned:{name}")
+            session = self._new_session(work)
+            work = self._with_moved_snapshot(session, work)
+            self._tell(f"{name}: {work.kind.value} {work.reason}".rstrip())
+            try:
+                outcome = self._build(session, work)
+            except LostRace as error:
+                lost = error.what
+                continue
+            return _done(work, outcome, started)
+        raise LostRace(f"lost {_TRIES} races: {lost}", where=name, fix="run again when the other run has ended")
+
+    def _plan(self, name: str) -> Work:
+        work = self._planner.plan_table(name)
+        if self._rebuild and self._graph.node(name).layer != "bronze" and work.head.exists:
+            return self._planner.rebuilt(work, "asked for by --rebuild")
+        return work
+
+    def _build(self, session: SparkSession, work: Work) -> Outcome:
+        node = self._graph.node(work.table)
+        if node.layer == "bronze":
+            return self._build_bronze(session, node, work)
+        with self._job(session, node, work) as job:
+            outcome = _BUILDERS[type(node.writes)](job)
+            return replace(outcome, quality=job.committer.told.get("quality", ()))
+
+    def backfill(self, name: str, *, uploads: Iterable[str] = (), asked: str = "") -> Report:
+        """Computes chosen uploads, or the slices that meet the condition `asked`, again."""
+        chosen = list(uploads)
+
+        def build(job: Job) -> Outcome | None:
+            return build_replace(job) if asked else backfill_uploads(job, chosen)
+
+        return self._again(name, Kind.BACKFILL, build, asked)
+
+    def replay(self, name: str, *, where: str = "", dry_run: bool = False) -> tuple[Report, Replayed | None]:
+        """Takes the rejected records that meet `where` through again; what became of them is None where that failed."""
+        found: list[Replayed] = []
+
+        def through(job: Job) -> Outcome | None:
+            found.append(replay(job, where, dry_run=dry_run))
+            return found[0].outcome
+
+        report = self._again(name, Kind.REPLAY, through)
+        return report, next(iter(found), None)
+
+    def _again(self, name: str, kind: Kind, build: Callable[[Job], Outcome | None], asked: str = "") -> Report:
+        """Work at the table's position that a person asked for."""
+        started = time.monotonic()
+        try:
+            work, node = self._planner.backfilled(name, kind), self._graph.node(name)
+            with self._job(self._new_session(work), node, work, asked) as job:
+                outcome = build(job)
+        except Exception as error:
+            return _failed(name, error, started)
+        if outcome is None or outcome.version == work.head.version:
+            return Report(name, "current", work.kind.value, "nothing differs", version=work.head.version)
+        return _done(work, outcome, started)
+
+    def _new_session(self, work: Work) -> SparkSession:
+        """A session of the table's own: MERGE takes its transaction from its session's settings."""
+        session = self._session.newSession()
+        if self._is_small(work):
+            for key, value in SMALL.items():
+                session.conf.set(key, value)
+        return session
+
+    @contextmanager
+    def _job(self, session: SparkSession, node: Node, work: Work, asked: str = "") -> Iterator[Job]:
+        """Everything that does one table's work; what its function does wrong is told by file and line."""
+        contract = contract_of(self._graph, node)
+        committer = Committer(session, self._planner.ledger, node, work, self.run_id, contract)
+        function = AuthoredFunction(self._project, node)
+        with stages() as scope:
+            try:
+                yield Job(
+                    session,
+                    self._project,
+                    self._environment,
+                    self._graph,
+                    node,
+                    work,
+                    function,
+                    committer,
+                    scope,
+                    self._contracts.get(node.name),
+                    self._suites.get(node.name),
+                    self._accepted,
+                    asked,
+                )
+            except Exception as error:
+                function.refuse(outside(error, self._environment) or error)
+
+    def _with_moved_snapshot(self, session: SparkSession, work: Work) -> Work:
+        """`work`, or a rebuild where a table that is read whole has other content than at the position."""
+        node = self._graph.node(work.table)
+        moved = "" if work.whole else moved_snapshot(session, self._environment, node, work)
+        return self._planner.rebuilt(work, f"{moved} changed, which is read whole") if moved else work
+
+    def _is_small(self, work: Work) -> bool:
+        """Whether all that the work can touch is little: one task a stage is then faster than planning for more."""
+        ledger = self._planner.ledger
+        tables = {name: source.version for name, source in work.sources.items() if source.exists}
+        if work.head.exists:
+            tables[work.table] = work.head.version
+        return sum(ledger.size(name, version) for name, version in tables.items()) <= SMALL_BYTES
+
+    def _build_bronze(self, session: SparkSession, node: Node, work: Work) -> Outcome:
+        committer = Committer(session, self._planner.ledger, node, work, self.run_id)
+        contract = self._graph.contract_of(node.name)
+        files = bronze.write_landed(session, self._environment, contract, node.name, work.landed)
+        counts = {"uploads": len(work.landed)}
+        commit = committer.add_files(
+            files, bronze.SCHEMA, bronze.PARTITION_BY, bronze.PROPERTIES, changes_rows=True, counts=counts
+        )
+        records = sum(file.rows for file in files) - len(work.landed)
+        return Outcome(commit.version, len(work.landed), records, counts={**counts, "records": records})
+
+
+def _failed(name: str, error: Exception, started: float) -> Report:
+    told = error if isinstance(error, HeadgateError) else s3.failure(error) or TableError(cause_of(error), where=name)
+    results = told.results if isinstance(told, BatchRefused) else ()
+    return Report(name, "failed", reason=told.what, error=told.as_dict(), quality=results, seconds=_since(started))
+
+
+def _done(work: Work, outcome: Outcome, started: float) -> Report:
+    return Report(
+        work.table,
+        "done",
+        work.kind.value,
+        work.reason,
+        outcome.rows_in,
+        outcome.written,
+        outcome.quarantined,
+        outcome.version,
+        _since(started),
+        dict(outcome.counts),
+        quality=outcome.quality,
+    )
+
+
+def _version(work: Work) -> int | None:
+    return work.head.version if work.head.exists else None
+
+
+def _since(started: float) -> float:
+    return round(time.monotonic() - started, 2)

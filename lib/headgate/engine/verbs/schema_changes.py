@@ -1,0 +1,53 @@
+"""How the outputs of functions differ from the tables as they stand, found without reading a row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pyspark.sql import SparkSession
+
+from headgate.contracts import table_contract
+from headgate.contracts.environment import Environment
+from headgate.contracts.table_contract import TableContract, load_table_contracts
+from headgate.engine.read.output_schema import differences
+from headgate.engine.read.snapshots import shape_of
+from headgate.errors import HeadgateError
+from headgate.ledger.ledger import Ledger, schema_of
+from headgate.planning.graph import Graph
+from headgate.project import Project
+
+
+@dataclass(frozen=True)
+class SchemaChange:
+    """What the next run of a table would find: columns changed or gone (it would refuse them), columns added."""
+
+    table: str
+    changed: tuple[str, ...] = ()
+    unlike_contract: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+    error: str = ""
+
+
+def schema_changes(
+    session: SparkSession, project: Project, environment: Environment, graph: Graph, names: Iterable[str]
+) -> list[SchemaChange]:
+    """One for each table that a function makes. A function that fails is told, and hinders no other."""
+    ledger, contracts = Ledger(environment), load_table_contracts(project)
+    built = [name for name in names if graph.node(name).layer != "bronze"]
+    return [_change(session, project, ledger, graph, contracts.get(name), name) for name in built]
+
+
+def _change(
+    session: SparkSession, project: Project, ledger: Ledger, graph: Graph, contract: TableContract | None, name: str
+) -> SchemaChange:
+    head = ledger.head(name)
+    try:
+        given = schema_of(shape_of(project, graph, session, name).schema.json())
+    except HeadgateError as error:
+        return SchemaChange(name, error=str(error))
+    unlike = tuple(table_contract.differences(contract, given)) if contract else ()
+    if not head.exists:
+        return SchemaChange(name, unlike_contract=unlike)
+    changed, added = differences(ledger.schema(name, head.version), given)
+    return SchemaChange(name, tuple(changed), unlike, tuple(added))

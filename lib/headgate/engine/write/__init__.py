@@ -1,0 +1,1 @@
+"""The four writes: append, merge, replace, history."""

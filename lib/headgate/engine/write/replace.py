@@ -1,0 +1,208 @@
+"""`Replace` and `History`: the output owns each slice. What is computed for a slice replaces what was there.
+
+By partition where the slice is the output's partition; otherwise by keyed difference, one MERGE that
+deletes what is missing, inserts what is new, and leaves equal rows alone.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+
+from delta.tables import DeltaTable
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from headgate.engine.delta.commit import Judge
+from headgate.engine.gate import gate
+from headgate.engine.read.changes import (
+    AffectedRead,
+    Slices,
+    in_slices,
+    outside_slices,
+    read_affected,
+    read_at,
+)
+from headgate.engine.read.output_schema import (
+    content_hash,
+    indexed_columns,
+    require_contract,
+    require_same_or_added,
+    with_columns_of,
+)
+from headgate.engine.read.snapshots import live_rows, snapshots
+from headgate.engine.write.history import require_no_ties, versions
+from headgate.engine.write.outcome import Job, Outcome
+from headgate.ledger.ledger import Commit
+from headgate.planning.plan import Kind
+from headgate.table import Affected, History, Replace, slices_of, unique_keys
+
+
+def build_replace(job: Job) -> Outcome:
+    """Recomputes the affected slices. Raises BatchRefused, with the target untouched, where the gate refuses them."""
+    slices = _read(job)
+    inputs = {**slices.rows, **snapshots(job)}
+    shape = _output(job, job.function.check(job.session, inputs))
+    require_contract(shape, job.contract, job.node)
+    require_same_or_added(shape, job.work, job.node, job.committer.ledger)
+    if slices.none:
+        return _advance(job, shape)
+    rows = job.function(**inputs)
+    if isinstance(job.node.writes, History):
+        rows = job.stages.stage(rows)
+        require_no_ties(rows, job.node.writes, job.node)
+    rows = _output(job, rows)
+    if slices.values is None:
+        return _build_whole(job, rows, gate.judge_of(job, shape))
+    rows_in = sum(frame.count() for frame in slices.rows.values())
+    if slices.exact and _is_by_partition(job):
+        return _replace_partitions(job, rows, slices, gate.judge_of(job, shape), rows_in)
+    rows = gate.judge_rows(job, rows, shape)
+    gate.require_inside(_outside(rows, slices), slices.by, job.node)
+    return _replace_by_difference(job, rows, slices, rows_in)
+
+
+def _output(job: Job, rows: DataFrame) -> DataFrame:
+    """The table's rows, from those of the function."""
+    return versions(rows, job.node.writes) if isinstance(job.node.writes, History) else rows
+
+
+def _outside(rows: DataFrame, slices: Slices) -> DataFrame:
+    """The rows that belong to none of the slices."""
+    if slices.exact or slices.values is None:
+        return rows.filter(f"NOT coalesce({slices.within('')}, false)")
+    return outside_slices(rows, slices.values)
+
+
+def _read(job: Job) -> Slices:
+    """The affected slices; of a table that reads by `Snapshot` alone all, or none where nothing moved."""
+    reads = [_affected_read(job, name, read) for name, read in job.node.reads.items() if isinstance(read, Affected)]
+    if not reads:
+        return Slices((), {}, none=not job.work.whole)
+    by = slices_of(job.writes_as(Replace, History))
+    return read_affected(
+        job.session,
+        reads,
+        by,
+        whole=job.work.whole,
+        by_partition=_is_by_partition(job),
+        stages=job.stages,
+        asked=_asked(job, reads, by) if job.asked else None,
+    )
+
+
+def _asked(job: Job, reads: list[AffectedRead], by: tuple[str, ...]) -> DataFrame:
+    """The slices that a backfill asked for: those that are there, and those that should be."""
+    target = read_at(job.session, job.work.head.uri, job.work.head.version)
+    frames = [target, *(read.everything for read in reads)]
+    return reduce(DataFrame.union, (frame.filter(job.asked).select(*by) for frame in frames))
+
+
+def _affected_read(job: Job, parameter: str, read: Affected) -> AffectedRead:
+    writes = job.graph.node(read.table).writes
+    return AffectedRead(
+        parameter,
+        job.environment.table_uri(read.table),
+        job.work.sources[read.table],
+        live_rows(job, read.table),
+        unique=set(read.by) == set(unique_keys(writes)),
+        partitioned=writes is not None and set(read.by) <= set(writes.partition_by),
+    )
+
+
+def _is_by_partition(job: Job) -> bool:
+    writes = job.writes_as(Replace, History)
+    return isinstance(writes, Replace) and writes.by_partition
+
+
+def _build_whole(job: Job, rows: DataFrame, judge: Judge | None) -> Outcome:
+    """Every slice, in one overwriting commit."""
+    partition_by = list(job.writes_as(Replace, History).partition_by)
+    spread = rows.hint("rebalance", *partition_by)
+    indexed = ",".join(indexed_columns(rows, partition_by))
+    properties = {"delta.dataSkippingStatsColumns": indexed} if indexed else {}
+    commit = job.committer.overwrite(spread, partition_by, properties, judge, changes_rows=True)
+    return _outcome(job, commit, _rows_in_sources(job))
+
+
+def _replace_partitions(job: Job, rows: DataFrame, slices: Slices, judge: Judge | None, rows_in: int) -> Outcome:
+    def inside(written: DataFrame) -> None:
+        gate.require_inside(_outside(written, slices), slices.by, job.node)
+        if judge:
+            judge(written)
+
+    spread = rows.hint("rebalance", *job.writes_as(Replace, History).partition_by)
+    commit = job.committer.replace_where(spread, slices.within(""), inside, changes_rows=True)
+    return _outcome(job, commit, rows_in)
+
+
+def _replace_by_difference(job: Job, rows: DataFrame, slices: Slices, rows_in: int) -> Outcome:
+    """Deletes the rows of the slices that are no more, inserts those that are new, in one commit."""
+    target = read_at(job.session, job.work.head.uri, job.work.head.version).filter(slices.within(""))
+    held = target if slices.exact or slices.values is None else in_slices(target, slices.values)
+    changes = job.stages.stage(_difference(rows, held))
+    counts = changes.agg(F.sum("_gone").alias("gone"), F.sum("_copies").alias("copies")).collect()[0]
+    if not counts["gone"] and not counts["copies"]:
+        return _advance(job, rows)
+    new = changes.filter("_copies > 0").withColumn("_copy", F.explode(F.sequence(F.lit(1), F.col("_copies"))))
+    inserts = new.select(*rows.columns)
+    if counts["gone"]:
+        gone = changes.filter("_gone > 0").select(*rows.columns, "_hash")
+        return _outcome(job, _merge_difference(job, gone, inserts, slices), rows_in)
+    spread = inserts.hint("rebalance", *job.writes_as(Replace, History).partition_by)
+    return _outcome(job, job.committer.append(spread, changes_rows=True), rows_in)
+
+
+def _difference(rows: DataFrame, held: DataFrame) -> DataFrame:
+    """One row for each content that differs: `_gone` copies to delete, `_copies` to insert, and its hash.
+
+    Copies of one content cannot be told apart, so where their number changes all go and all come.
+    """
+    new = rows.select("*", F.lit(1).alias("_new"), F.lit(0).alias("_old"))
+    old = with_columns_of(held, rows).select("*", F.lit(0).alias("_new"), F.lit(1).alias("_old"))
+    counted = (
+        new.union(old)
+        .withColumn("_hash", content_hash(rows))
+        .groupBy("_hash")
+        .agg(F.sum("_old").alias("_gone"), F.sum("_new").alias("_copies"), *(F.first(n).alias(n) for n in rows.columns))
+    )
+    return counted.filter("_gone <> _copies")
+
+
+def _merge_difference(job: Job, gone: DataFrame, inserts: DataFrame, slices: Slices) -> Commit:
+    """One MERGE: a row of `gone` deletes every copy of its content, a row of `inserts` matches nothing."""
+    changes = gone.unionByName(inserts.withColumn("_hash", F.lit(None).cast("string"))).alias("changes")
+    held = list(job.committer.ledger.schema(job.node.name, job.work.head.version))
+    # `startswith`, of two hashes equality, is no join key: only rows of the changed slices are hashed.
+    same = content_hash(inserts, "target.", held).startswith(F.col("changes._hash"))
+    condition = F.expr(slices.within("target.")) & same
+    for name in slices_of(job.writes_as(Replace, History)):
+        condition = condition & F.col(f"target.{name}").eqNullSafe(F.col(f"changes.{name}"))
+    columns: dict[str, str | Column] = {f"`{name}`": F.col(f"changes.{name}") for name in inserts.columns}
+    with job.committer.merging(changes_rows=True) as session:
+        target = DeltaTable.forPath(session, job.work.head.uri).alias("target")
+        merge = target.merge(changes, condition).withSchemaEvolution().whenMatchedDelete()
+        merge.whenNotMatchedInsert(condition="changes._hash IS NULL", values=columns).execute()
+    return job.committer.committed()
+
+
+def _advance(job: Job, shape: DataFrame) -> Outcome:
+    """A commit without rows: what was read has moved, and nothing of it matters here."""
+    if job.work.kind is Kind.BACKFILL:
+        return Outcome(job.work.head.version, 0, 0)
+    nothing = job.session.createDataFrame([], shape.schema)
+    return Outcome(job.committer.append(nothing, changes_rows=False).version, 0, 0)
+
+
+def _outcome(job: Job, commit: Commit, rows_in: int) -> Outcome:
+    told = {name: int(value) for name, value in commit.metrics.items() if str(value).isdigit()}
+    merged = commit.operation == "MERGE"
+    inserted = told.get("numTargetRowsInserted" if merged else "numOutputRows", 0)
+    deleted = told.get("numTargetRowsDeleted" if merged else "numDeletedRows", 0)
+    return Outcome(commit.version, rows_in, inserted, counts={"inserted": inserted, "deleted": deleted})
+
+
+def _rows_in_sources(job: Job) -> int:
+    """The live rows that a whole build reads, told by the source's own statistics."""
+    ledger = job.committer.ledger
+    built = ((name, source) for name, source in job.work.sources.items() if source.exists)
+    return sum(ledger.live_rows(name, source.version) for name, source in built)

@@ -1,0 +1,311 @@
+"""A Delta table's log as the ledger: its head, its position, and what happened since a version.
+
+Every commit that Headgate makes carries its table's position in `userMetadata`; there is no other
+state store. All of this reads the log's files, without a JVM.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import obstore
+from obstore.exceptions import NotFoundError
+from obstore.store import ObjectStore
+
+from headgate.contracts.environment import Environment, table_path
+
+if TYPE_CHECKING:
+    from headgate.lake.query import Query
+
+#: Operations that leave every row as it was.
+HOUSEKEEPING = frozenset(
+    {
+        "OPTIMIZE",
+        "VACUUM START",
+        "VACUUM END",
+        "SET TBLPROPERTIES",
+        "UNSET TBLPROPERTIES",
+        "CHANGE COLUMN",
+        "ADD CONSTRAINT",
+        "DROP CONSTRAINT",
+        "UPGRADE PROTOCOL",
+        "REORG",
+        "CLUSTER BY",
+        "COMPUTE STATS",
+    }
+)
+_ROW_METRICS = (
+    "numOutputRows",
+    "numTargetRowsInserted",
+    "numTargetRowsUpdated",
+    "numTargetRowsDeleted",
+    "numDeletedRows",
+    "numUpdatedRows",
+    "numRemovedFiles",
+)
+
+
+@dataclass(frozen=True)
+class Commit:
+    """One version of a table. `own` is Headgate's metadata, or None for a commit made by others."""
+
+    version: int
+    timestamp: int  # milliseconds since 1970
+    operation: str
+    parameters: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    own: Mapping[str, Any] | None
+    actions: tuple[Mapping[str, Any], ...] = field(repr=False, default=())
+
+    @property
+    def time(self) -> datetime:
+        return datetime.fromtimestamp(self.timestamp / 1000, UTC)
+
+    @property
+    def changes_rows(self) -> bool:
+        """Whether a reader of the table may find other rows after it. Told from the log, never by reading."""
+        if self.own is not None:
+            return bool(self.own.get("changes_rows", True))
+        if self.operation in HOUSEKEEPING:
+            return False
+        if self.operation == "RESTORE":
+            return True
+        counts = [int(self.metrics[name]) for name in _ROW_METRICS if name in self.metrics]
+        return not counts or any(counts)
+
+    @property
+    def takes_rows_away(self) -> bool:
+        """Whether rows left an insert-only table: a rollback, an overwrite, a delete.
+
+        Compaction does not count, and neither do rejected records that a replay released.
+        """
+        removed = [action["remove"] for action in self.actions if "remove" in action]
+        gone = (file for file in removed if file.get("dataChange", True))
+        return any(file.get("partitionValues", {}).get("_state", "live") == "live" for file in gone)
+
+    @property
+    def schema(self) -> Mapping[str, Any] | None:
+        """Column name -> type, where the commit set the schema."""
+        for action in self.actions:
+            if "metaData" in action:
+                return schema_of(action["metaData"]["schemaString"])
+        return None
+
+
+@dataclass(frozen=True)
+class Head:
+    """Where a table stands. `position` is None where none is found, and `lost` says why if one should be."""
+
+    table: str
+    uri: str
+    version: int
+    id: str
+    txn: int
+    commit: Commit | None = None
+    position: Mapping[str, Any] | None = None
+    lost: str = ""
+
+    @property
+    def exists(self) -> bool:
+        return self.version >= 0
+
+
+class Ledger:
+    """Reads the logs of an environment's tables."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._store: ObjectStore = environment.object_store()
+        self.storage_options = environment.storage_options()
+
+    def head(self, table: str, version: int | None = None) -> Head:
+        """The table's newest version, or the one that is given, with its position."""
+        delta = self.open(table, version)
+        uri = self._environment.table_uri(table)
+        if delta is None:
+            return Head(table, uri, version=-1, id="", txn=-1)
+        version, txn = int(delta.version()), delta.transaction_version(table)
+        owner, lost = self.position_at(table, version)
+        return Head(
+            table,
+            uri,
+            version,
+            str(delta.metadata().id),
+            -1 if txn is None else txn,
+            commit=owner,
+            position=owner.own["position"] if owner and owner.own else None,
+            lost=lost,
+        )
+
+    def open(self, table: str, version: int | None = None) -> Any:
+        """The `deltalake` table, or None where there is none yet."""
+        from deltalake import DeltaTable
+        from deltalake.exceptions import TableNotFoundError
+
+        try:
+            return DeltaTable(self._environment.table_uri(table), version=version, storage_options=self.storage_options)
+        except TableNotFoundError:
+            return None
+
+    def commit(self, table: str, version: int) -> Commit | None:
+        """One commit, or None where its file was cleaned up."""
+        path = f"{table_path(table)}/_delta_log/{version:020d}.json"
+        try:
+            content = bytes(obstore.get(self._store, path).bytes())
+        except (NotFoundError, FileNotFoundError):
+            return None
+        return parse_commit(version, content)
+
+    def commits(self, table: str, after: int, upto: int) -> Iterator[Commit | None]:
+        """The commits of (after, upto], oldest first; None for each that was cleaned up."""
+        for version in range(after + 1, upto + 1):
+            yield self.commit(table, version)
+
+    def history(self, table: str, limit: int | None = None) -> Iterator[Commit]:
+        """The commits, newest first, as far back as the log goes."""
+        delta = self.open(table)
+        if delta is None:
+            return
+        newest = delta.version()
+        oldest = 0 if limit is None else max(0, newest - limit + 1)
+        for version in range(newest, oldest - 1, -1):
+            found = self.commit(table, version)
+            if found is None:
+                return
+            yield found
+
+    def version_of(self, table: str, run: str) -> int | None:
+        """The version that a run committed, or None where the log does not tell of it."""
+        return next((c.version for c in self.history(table) if c.own is not None and c.own.get("run") == run), None)
+
+    def schema(self, table: str, version: int) -> dict[str, Any]:
+        """Column name -> type, at a version."""
+        return schema_of(self.open(table, version).schema().to_json())
+
+    def size(self, table: str, version: int) -> int:
+        """The bytes of a version's files."""
+        import pyarrow.compute as pc
+
+        return pc.sum(self.files(table, version)["size_bytes"]).as_py() or 0
+
+    def files(self, table: str, version: int) -> Any:
+        """A version's data files, one a row of an Arrow table: size_bytes, num_records, `partition.<column>`."""
+        import pyarrow as pa
+
+        return pa.table(self.open(table, version).get_add_actions(flatten=True))
+
+    def uploads(self, table: str, days: Iterable[str]) -> set[str]:
+        """The ids of the uploads that a bronze table has taken in under `days` (`yyyy-mm-dd`)."""
+        wanted = ", ".join(f"DATE '{day}'" for day in sorted(days))
+        query = f"SELECT upload FROM t WHERE _state = 'receipt' AND dt IN ({wanted})"
+        return set(_query(self.open(table)).table(query)["upload"].to_pylist())
+
+    def receipts(self, table: str, version: int) -> list[dict[str, Any]]:
+        """The uploads that a bronze table held at a version: upload, store, dt, records."""
+        columns = "upload, store, dt, receipt['records'] AS records"
+        query = f"SELECT {columns} FROM t WHERE _state = 'receipt' ORDER BY upload"
+        return list(_query(self.open(table, version)).rows(query))
+
+    def received(self, table: str) -> dict[str, int]:
+        """The `records` by all receipts of a table that rejects records, and how many of them are `rejected`."""
+        rejected = "sum(_receipt['rejected'] + _receipt['unparsable']) AS rejected"
+        query = f"SELECT sum(_receipt['records']) AS records, {rejected} FROM t WHERE _state = 'receipt'"
+        return {name: count or 0 for name, count in _query(self.open(table)).row(query).items()}
+
+    def live_rows(self, table: str, version: int) -> int:
+        """How many live rows a version holds, by the statistics of its files."""
+        files = self.files(table, version).to_pylist()
+        return sum(file["num_records"] or 0 for file in files if file.get("partition._state", "live") == "live")
+
+    def position_at(self, table: str, version: int) -> tuple[Commit | None, str]:
+        """The commit whose position holds at `version`; or None, and why it is lost."""
+        while version >= 0:
+            commit = self.commit(table, version)
+            if commit is None:
+                return None, f"the log before version {version + 1} was cleaned up"
+            if commit.own is not None and not _is_stale_copy(commit):
+                void = self._restored_under(table, commit)
+                return (None, void) if void else (commit, "")
+            version = self._version_before(table, commit)
+        return None, "no commit carries one"
+
+    def _version_before(self, table: str, commit: Commit) -> int:
+        """The version whose content a commit made by others went on from."""
+        if commit.operation != "RESTORE":
+            return commit.version - 1
+        restored = commit.parameters.get("version")
+        if restored not in (None, "", "null"):
+            return int(restored)
+        return self._version_at(table, commit)
+
+    def _version_at(self, table: str, restore: Commit) -> int:
+        """The version that a RESTORE to a timestamp went back to. A time without a zone is in UTC."""
+        delta = self.open(table)
+        delta.load_as_version(datetime.fromisoformat(str(restore.parameters["timestamp"])))
+        return int(delta.version())
+
+    def _restored_under(self, table: str, commit: Commit) -> str:
+        """Says so where a RESTORE lies between the version a commit was planned against and the commit.
+
+        The compare-and-swap cannot see one: a RESTORE does not move `txn`.
+        """
+        planned = int((commit.own or {}).get("planned", commit.version - 1))
+        for between in self.commits(table, planned, commit.version - 1):
+            if between is None or between.operation == "RESTORE":
+                return f"version {commit.version} was planned before a RESTORE and committed after it"
+        return ""
+
+
+def _query(delta: Any) -> Query:
+    """A table as `t` in SQL."""
+    # Not to_pyarrow_table: that imports pandas, which takes longer than the rest of a plan.
+    from headgate.lake.query import Query
+
+    return Query(t=delta)
+
+
+def _is_stale_copy(commit: Commit) -> bool:
+    """A maintenance commit only copies a position: the copy counts where nothing came between."""
+    copied_from = (commit.own or {}).get("copied_from")
+    return copied_from is not None and copied_from != commit.version - 1
+
+
+def parse_commit(version: int, content: bytes) -> Commit:
+    """The commit that a log file's lines describe."""
+    actions = tuple(json.loads(line) for line in content.splitlines() if line.strip())
+    info: Mapping[str, Any] = next((a["commitInfo"] for a in actions if "commitInfo" in a), {})
+    return Commit(
+        version=version,
+        timestamp=int(info.get("timestamp", 0)),
+        operation=str(info.get("operation", "")),
+        parameters=info.get("operationParameters", {}),
+        metrics=info.get("operationMetrics", {}),
+        own=_own(info.get("userMetadata")),
+        actions=actions,
+    )
+
+
+def _own(text: str | None) -> Mapping[str, Any] | None:
+    try:
+        found = json.loads(text or "")
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) and "headgate" in found else None
+
+
+def schema_of(schema_string: str) -> dict[str, Any]:
+    """Column name -> type, from a schema's JSON. Whether a value may be null is no part of a type here."""
+    return {f["name"]: _without_nullability(f["type"]) for f in json.loads(schema_string)["fields"]}
+
+
+def _without_nullability(kind: Any) -> Any:
+    if isinstance(kind, list):
+        return [_without_nullability(part) for part in kind]
+    if not isinstance(kind, dict):
+        return kind
+    ignored = ("nullable", "containsNull", "valueContainsNull", "metadata")
+    return {key: _without_nullability(value) for key, value in kind.items() if key not in ignored}

@@ -1,0 +1,100 @@
+"""How the tables that stand in the lake differ from those that are declared: older code, not declared any more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import obstore
+from obstore.store import ObjectStore
+
+from headgate.contracts.environment import table_path
+from headgate.ledger.ledger import Head, Ledger
+from headgate.planning.graph import Graph, Node
+from headgate.planning.plan import Kind, Work, contract_changes, declaration
+
+#: What is said of a Delta table that stands in the lake and that nothing declares.
+NOT_DECLARED = "not declared any more: left as it is"
+
+_LAYERS = ("bronze", "silver", "gold")
+
+
+def codes_after(work: Work, code: str) -> list[str]:
+    """The hashes of the code that made a table's rows, once `code` has done `work`: an increment keeps older rows."""
+    return [code] if work.whole else sorted({*_codes(work.head), code})
+
+
+def suites_after(work: Work, suite: str) -> list[str]:
+    """The hashes of the suites that a table's rows passed, once `suite` has judged `work`; empty for none at all."""
+    found = {suite} if work.whole else {*_suites(work.head), suite}
+    return sorted(found) if any(found) else []
+
+
+def is_older(node: Node, head: Head) -> bool:
+    """Whether rows of the table were made by other code than it has now.
+
+    A bronze table's code is its contract, and its rows are as they were sent: there only the last commit counts.
+    """
+    if node.layer == "bronze":
+        return head.commit is not None and _own(head).get("code") != node.code_hash
+    return any(code != node.code_hash for code in _codes(head))
+
+
+def note(graph: Graph, node: Node, work: Work) -> str:
+    """What a plan says beside a table's work; empty where there is nothing to say."""
+    if work.whole or work.kind is Kind.REFUSED:
+        return ""
+    if not is_older(node, work.head):
+        return _note_of_suite(node, work.head)
+    if changed := contract_changes(graph, node, work.head):
+        told = "; ".join(change.what for change in changed)
+        return f"its contract changed: {told}; old rows not rebuilt (headgate run --rebuild -s {node.name})"
+    if node.layer == "bronze":
+        return "its contract changed since its last commit"
+    return f"built by older code: old rows not rebuilt (headgate run --rebuild -s {node.name})"
+
+
+def _note_of_suite(node: Node, head: Head) -> str:
+    if not node.suite_hash or all(suite == node.suite_hash for suite in _suites(head)):
+        return ""
+    return f"its suite changed: old rows not judged by it (headgate check --table {node.name})"
+
+
+def modified(graph: Graph, ledger: Ledger) -> set[str]:
+    """The tables that are not built yet, were built by older code, or are declared otherwise than they were built."""
+    return {name for name, node in graph.nodes.items() if _is_modified(node, ledger.head(name))}
+
+
+def undeclared(store: ObjectStore, graph: Graph) -> list[str]:
+    """The Delta tables in the lake that no contract and no module declares: removed or renamed. A listing a layer."""
+    found = (f"{layer}.{name}" for layer in _LAYERS for name in _folders(store, layer))
+    return [name for name in found if name not in graph.nodes and _is_delta(store, name)]
+
+
+def _is_modified(node: Node, head: Head) -> bool:
+    if not head.exists or is_older(node, head):
+        return True
+    return node.layer != "bronze" and _own(head).get("declared") != declaration(node)
+
+
+def _codes(head: Head) -> Iterable[str]:
+    own = _own(head)
+    return own.get("codes") or ([own["code"]] if "code" in own else [])
+
+
+def _suites(head: Head) -> Iterable[str]:
+    """What the rows were judged by; of a table that never had a suite, none."""
+    return _own(head).get("suites") or ([""] if head.exists else [])
+
+
+def _own(head: Head) -> dict:
+    return dict(head.commit.own or {}) if head.commit else {}
+
+
+def _folders(store: ObjectStore, layer: str) -> list[str]:
+    found = obstore.list_with_delimiter(store, f"{layer}/")["common_prefixes"]
+    return sorted(prefix.rstrip("/").rpartition("/")[2] for prefix in found)
+
+
+def _is_delta(store: ObjectStore, table: str) -> bool:
+    log = obstore.list(store, f"{table_path(table)}/_delta_log/", chunk_size=1)
+    return next(iter(log), None) is not None

@@ -1,0 +1,125 @@
+"""A suite: what is expected of a table's rows, from GX's own JSON in conf/expectations (`suite_document`)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from headgate.document import Invalid, Place, Problem, as_error
+from headgate.errors import SuiteError, suggestion
+from headgate.modules import table_names
+from headgate.project import Project
+from headgate.suites.expectation import Expectation
+from headgate.suites.suite_document import read_suite
+
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+@dataclass(frozen=True)
+class Suite:
+    """What is expected of a table. `hash` is SHA-256 over what is judged: ids, notes and layout do not count.
+
+    fresh_within: how long the table may be without anything new, as `duration_of` reads it; empty for no promise.
+    """
+
+    table: str
+    expectations: tuple[Expectation, ...]
+    hash: str
+    path: Path
+    fresh_within: str = ""
+
+    @property
+    def rows(self) -> tuple[Expectation, ...]:
+        """The row expectations that judge a batch."""
+        return tuple(e for e in self.expectations if e.kind == "row" and e.scope == "batch")
+
+    @property
+    def batches(self) -> tuple[Expectation, ...]:
+        """The batch expectations that judge a batch."""
+        return tuple(e for e in self.expectations if e.kind == "batch" and e.scope == "batch")
+
+    @property
+    def relations(self) -> tuple[str, ...]:
+        """The other tables that queries of the suite read."""
+        return tuple(dict.fromkeys(name for expectation in self.expectations for name in expectation.relations))
+
+
+def suite_files(project: Project) -> list[Path]:
+    """The files of conf/expectations that are suites, in a stable order."""
+    return sorted(project.expectations.rglob("*.json"))
+
+
+def load_suites(project: Project) -> dict[str, Suite]:
+    """The suites of conf/expectations, by table. Raises SuiteError with the problems of every file."""
+    tables = table_names(project)
+    found: dict[str, Suite] = {}
+    problems: list[Problem] = []
+    for path in suite_files(project):
+        table = ".".join(path.relative_to(project.expectations).with_suffix("").parts)
+        try:
+            found[table] = _read(path, table, project.relative(path), tables)
+        except Invalid as invalid:
+            problems.extend(invalid.problems)
+        if table not in tables:
+            what = f"no table '{table}'.{suggestion(table, tables)}"
+            fix = "name the file conf/expectations/<layer>/<table>.json after a module in jobs"
+            problems.append(Problem(Place(project.relative(path)), "", what, fix))
+    if problems:
+        raise as_error(SuiteError, problems)
+    return found
+
+
+def _read(path: Path, table: str, file: str, tables: Collection[str]) -> Suite:
+    """The suite at `path`. Raises Invalid with every problem of the file."""
+    found, fresh_within = read_suite(path, table, file, tables)
+    return Suite(table, tuple(found), _hash(found), path, fresh_within)
+
+
+def duration_of(text: str) -> timedelta:
+    """The time that a number with `m`, `h` or `d` names, such as 26h."""
+    return timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
+
+
+def require_columns(suite: Suite, columns: Collection[str]) -> None:
+    """Raises SuiteError where the suite names a column that a table with `columns` has not.
+
+    A field of a struct, `a.b`, is looked up by its first part.
+    """
+    problems = []
+    for expectation in suite.expectations:
+        for name in expectation.needs:
+            if name not in columns and name.partition(".")[0].strip("`") not in columns:
+                what = f"{suite.table} has no column '{name}'.{suggestion(name, columns)}"
+                fix = f"the columns are {', '.join(columns)}"
+                problems.append(Problem(expectation.place, expectation.name, what, fix))
+    if problems:
+        raise as_error(SuiteError, problems)
+
+
+def require_relations(suite: Suite, sources: Collection[str]) -> None:
+    """Raises SuiteError where a query that judges batches reads a table that is none of `sources`: what its own reads.
+
+    A run pins what a table reads, and nothing else. Of scope `table` a query may read any.
+    """
+    problems = [
+        Problem(
+            expectation.place,
+            expectation.name,
+            f"the query reads `{name}`, and {suite.table} does not",
+            'read it in the table\'s module, or give the expectation the scope "table"',
+        )
+        for expectation in suite.batches
+        for name in expectation.relations
+        if name not in sources
+    ]
+    if problems:
+        raise as_error(SuiteError, problems)
+
+
+def _hash(found: list[Expectation]) -> str:
+    judged = [[e.name, e.type, e.kwargs, e.severity, e.scope, e.on_failure] for e in found]
+    return hashlib.sha256(json.dumps(judged, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,157 @@
+"""The quarantine: the records that a table rejected, with every reason, as they stand in the table itself.
+
+Nobody keeps whether a record still matters: it is *superseded* where its key has a row of a greater order by now, and
+*open* otherwise, which is told each time that someone looks. All of this is read without a JVM.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+
+from headgate.errors import UsageError
+from headgate.lake.query import Query
+from headgate.ledger.ledger import Ledger
+from headgate.planning.graph import Graph, Node
+
+#: What names the view of a table's rejected records: `quarantine.silver.sales`.
+PREFIX = "quarantine."
+#: The columns of the view, and those that a person is shown in a table.
+COLUMNS = (
+    "status",
+    "upload",
+    "record",
+    "store",
+    "object",
+    "received",
+    "key",
+    "sequence",
+    "run",
+    "first_seen",
+    "why",
+    "reasons",
+    "raw",
+    "raw_encoding",
+)
+SHORT = ("status", "upload", "record", "first_seen", "why", "raw")
+_SHOWN = 300  # characters of an error in a condition
+
+# What `merge.ORDER` says of two rows of one key.
+_ORDER = ("sequence", "received", "upload", "record")
+_REASON = "trim(concat(reason['column'], ' ', reason['rule'], coalesce(' (' || reason['value'] || ')', '')))"
+
+
+def has_quarantine(node: Node) -> bool:
+    """Whether a table rejects records: those of an upload are rejected where they are typed."""
+    return node.bronze is not None and node.writes is not None
+
+
+def tables(graph: Graph, ledger: Ledger) -> list[str]:
+    """The tables that are built and keep a quarantine."""
+    return [name for name, node in graph.nodes.items() if has_quarantine(node) and ledger.open(name)]
+
+
+def rejected(
+    ledger: Ledger, node: Node, *, where: str = "", limit: int | None = None, version: int | None = None
+) -> pa.Table:
+    """One row a rejected record that meets `where`, SQL on COLUMNS; the newest first.
+
+    `record` counts from 0 in its upload; `first_seen` is when the run began that was the first to reject it, in UTC.
+    Raises UsageError where there is no such table or column, FileNotFoundError where a version's files were vacuumed.
+    """
+    query = _opened(ledger, node, version)
+    last = "" if limit is None else f"LIMIT {int(limit)}"
+    chosen = f"SELECT * FROM view WHERE {_checked(where)} ORDER BY first_seen DESC, upload, record {last}"
+    try:
+        return query.table(f"{_view(query)} {chosen}")
+    except Exception as error:
+        raise _refused(error, where) from error
+
+
+def totals(ledger: Ledger, node: Node) -> dict[str, Any]:
+    """How many records are `open` and `superseded`, and the same by `reasons`; a record with two reasons is in both.
+
+    A reason's place in an array does not count: `items[3].price` is told as `items[].price`.
+    """
+    query = _opened(ledger, node, None)
+    counts = "count(*) FILTER (WHERE status = 'open') AS open, count(*) FILTER (WHERE status <> 'open') AS superseded"
+    view = _view(query)
+    column = r"regexp_replace(reason['column'], '\[\d+\]', '[]', 'g')"
+    by_reason = f"""{view}, named AS (SELECT DISTINCT place, status, {column} AS "column", reason['rule'] AS rule
+                     FROM (SELECT place, status, unnest(reasons) AS reason FROM placed))
+                    SELECT "column", rule, {counts} FROM named GROUP BY 1, 2 ORDER BY 3 DESC, 4 DESC, 1, 2"""
+    return {
+        "table": node.name,
+        **query.row(f"{view} SELECT {counts} FROM view"),
+        "reasons": list(query.rows(by_reason)),
+    }
+
+
+def _opened(ledger: Ledger, node: Node, version: int | None) -> Query:
+    if not has_quarantine(node):
+        raise UsageError(
+            f"{node.name} has no quarantine", fix="the table that reads the uploads by Changes rejects their records"
+        )
+    delta = ledger.open(node.name, version)
+    if delta is None:
+        raise UsageError(f"{node.name} is not built yet", fix="headgate run")
+    return Query(t=delta)
+
+
+def _view(query: Query) -> str:
+    """The view, as the beginning of a query: `view` has COLUMNS, `placed` has `place` as well."""
+    parts = ", ".join(f"source['{part}'] AS {part}" for part in _ORDER)
+    kept = ", ".join(f"rejected['{part}'] AS {part}" for part in ("key", "run", "first_seen", "reasons", "raw"))
+    greater = _greater("held.source", "mine.source", _ORDER)
+    return f"""
+        WITH mine AS (SELECT _key AS place, _source AS source, _rejected AS rejected FROM t WHERE _state = 'rejected'),
+        held AS (SELECT _key AS key, _source AS source FROM t
+                 WHERE _state IN ('live', 'deleted') AND {_within_keys(query)}),
+        receipts AS (SELECT _key AS place, _receipt AS receipt FROM t WHERE _state = 'receipt'),
+        told AS (SELECT place, string_agg({_REASON}, '; ') AS why
+                 FROM (SELECT place, unnest(rejected['reasons']) AS reason FROM mine) GROUP BY place),
+        placed AS (
+            SELECT place, status, why, {parts}, {kept}, rejected['raw_encoding'] AS raw_encoding,
+                   receipt['store'] AS store, receipt['object'] AS object
+            FROM (SELECT mine.place, mine.source, mine.rejected, told.why, receipts.receipt,
+                         CASE WHEN {greater} THEN 'superseded' ELSE 'open' END AS status
+                  FROM mine LEFT JOIN told ON told.place = mine.place
+                  LEFT JOIN held ON held.key = mine.rejected['key']
+                  LEFT JOIN receipts ON receipts.place = concat('u:', mine.source['upload']))),
+        view AS (SELECT {", ".join(COLUMNS)} FROM placed)"""
+
+
+def _greater(left: str, right: str, parts: tuple[str, ...]) -> str:
+    """The condition that a struct is greater by its parts in this order."""
+    one, other = f"{left}['{parts[0]}']", f"{right}['{parts[0]}']"
+    rest = f" OR ({one} = {other} AND ({_greater(left, right, parts[1:])}))" if parts[1:] else ""
+    return f"{one} > {other}{rest}"
+
+
+def _within_keys(query: Query) -> str:
+    """A literal condition by which files without a rejected record's key are skipped."""
+    least = "min(_rejected['key']) AS least, max(_rejected['key']) AS greatest"
+    found = query.row(f"SELECT {least} FROM t WHERE _state = 'rejected'")
+    if found["least"] is None:
+        return "FALSE"
+    return f"_key BETWEEN {_text(found['least'])} AND {_text(found['greatest'])}"
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _checked(where: str) -> str:
+    """A condition as it is put into a query; everything without one."""
+    return f"({where}\n)" if where.strip() else "TRUE"
+
+
+def _refused(error: Exception, where: str) -> Exception:
+    """What to say of a query that failed: files that are gone, or a condition that is none."""
+    told = " ".join(str(error).split()).partition(" Valid fields are")[0]
+    if "Object at location" in told:
+        return FileNotFoundError(told)
+    if not where.strip():
+        return error
+    return UsageError(told[:_SHOWN], where=f"--where {where}", fix=f"write a condition in SQL on {', '.join(COLUMNS)}")

@@ -1,0 +1,144 @@
+"""`quality.results`: what suites found, one row an expectation, as a Delta table for people who look back.
+
+It is filled from the metadata of the tables' commits, where the results stand first, so a run that was killed leaves
+nothing out: the next one goes on after the last version that is recorded of each table. A batch that failed has no
+commit, and its results stand only here and in the run's report. Nothing is decided by this table, and it is none of
+the graph. Written by `deltalake`, without a JVM.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+
+from headgate import __version__
+from headgate.contracts.environment import Environment
+from headgate.errors import StorageError, UsageError
+from headgate.ledger.ledger import Commit, Head, Ledger
+
+TABLE = "quality.results"
+#: The columns that fit a screen.
+SHORT = ("table", "version", "at", "expectation", "severity", "success", "judged", "unexpected", "observed")
+
+_SCHEMA = pa.schema(
+    [
+        ("run", pa.string()),
+        ("table", pa.string()),
+        ("table_id", pa.string()),
+        ("version", pa.int64()),
+        ("at", pa.timestamp("us", "UTC")),
+        ("expectation", pa.string()),
+        ("type", pa.string()),
+        ("columns", pa.list_(pa.string())),
+        ("kind", pa.string()),
+        ("severity", pa.string()),
+        ("success", pa.bool_()),
+        ("judged", pa.int64()),
+        ("unexpected", pa.int64()),
+        ("observed", pa.string()),
+        ("examples", pa.list_(pa.string())),
+        ("accepted_by", pa.string()),
+        ("reason", pa.string()),
+    ]
+)
+#: So many commits of a table may be looked through again, run after run, because they held no result.
+_MOST_AGAIN = 20
+#: Its log tells what is recorded, so it is not cleaned.
+_PROPERTIES = {"delta.enableExpiredLogCleanup": "false"}
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A batch that its suite refused: what it found, of a run that committed nothing to `table`."""
+
+    table: str
+    run: str
+    at: datetime
+    results: Sequence[Mapping[str, Any]]
+
+
+def record(environment: Environment, tables: Iterable[str], failed: Iterable[Failed]) -> int:
+    """Adds the results of `tables` that are not recorded yet, and those of failed batches; gives how many rows.
+
+    How far a table is recorded stands in the newest commit's metadata, {table: {id, version}}, so that little is read.
+    Another id is another table, of which nothing is recorded yet. Raises what `deltalake` and the lake raise.
+    """
+    ledger = Ledger(environment)
+    head = ledger.head(TABLE)
+    if head.exists and head.commit is None:
+        raise StorageError(f"how far tables are recorded is not told: {head.lost}", where=TABLE)
+    recorded = dict((head.commit.own or {})["position"]) if head.commit else {}
+    rows = [row for one in failed for row in _of_failed(one)]
+    lag = 0
+    for table in tables:
+        since, upto = _range(ledger, table, recorded.get(table))
+        commits = ledger.commits(table, since, upto["version"])
+        rows += [row for commit in commits for row in _of_commit(table, upto["id"], commit)]
+        lag = max(lag, upto["version"] - since)
+        recorded[table] = upto
+    if rows or lag > _MOST_AGAIN:
+        _append(ledger, head, rows, recorded)
+    return len(rows)
+
+
+def newest(ledger: Ledger, limit: int | None, version: int | None = None) -> pa.Table:
+    """What is recorded, the newest first; within a batch in its suite's order. Raises UsageError where nothing is."""
+    delta = ledger.open(TABLE, version)
+    if delta is None:
+        raise UsageError(f"{TABLE} is not built yet", fix="it is, with the first run of a table that has a suite")
+    return delta.to_pyarrow_dataset().to_table().sort_by([("at", "descending")]).slice(0, limit)
+
+
+def _range(ledger: Ledger, table: str, recorded: Mapping[str, Any] | None) -> tuple[int, dict[str, Any]]:
+    """The version after which a table is not recorded yet, and the id and version that it stands at."""
+    delta = ledger.open(table)
+    if delta is None:
+        return -1, {"id": "", "version": -1}
+    at = {"id": str(delta.metadata().id), "version": int(delta.version())}
+    return (int(recorded["version"]) if recorded and recorded["id"] == at["id"] else -1), at
+
+
+def _of_commit(table: str, id_: str, commit: Commit | None) -> list[dict[str, Any]]:
+    """The rows of one commit; none where it has no results, or was cleaned up."""
+    if commit is None or commit.own is None:
+        return []
+    whose = {"run": commit.own["run"], "table": table, "table_id": id_, "version": commit.version, "at": commit.time}
+    accepted = {one["expectation"]: one for one in commit.own.get("accepted", ())}
+    return [
+        {**result, **whose, "accepted_by": word.get("by"), "reason": word.get("reason")}
+        for result in commit.own.get("quality", ())
+        for word in [accepted.get(result["expectation"], {})]
+    ]
+
+
+def _of_failed(one: Failed) -> list[dict[str, Any]]:
+    return [{**result, "run": one.run, "table": one.table, "at": one.at} for result in one.results]
+
+
+def _append(ledger: Ledger, head: Head, rows: list[dict[str, Any]], recorded: Mapping[str, Any]) -> None:
+    """One commit, by compare-and-swap: of two runs that would record the same, one fails."""
+    from deltalake import CommitProperties, Transaction, write_deltalake
+
+    told = {"headgate": __version__, "table": TABLE, "planned": head.version, "position": recorded}
+    properties = CommitProperties(
+        custom_metadata={"userMetadata": json.dumps(told)},
+        app_transactions=[Transaction(TABLE, head.txn + 1)],
+        max_commit_retries=None if head.exists else 0,  # who makes it second would make it again, as version 1
+    )
+    table = pa.Table.from_pylist(rows, schema=_SCHEMA)
+    if head.exists:
+        write_deltalake(ledger.open(TABLE, head.version), table, mode="append", commit_properties=properties)
+    else:
+        write_deltalake(
+            head.uri,
+            table,
+            mode="error",
+            configuration=_PROPERTIES,
+            commit_properties=properties,
+            storage_options=ledger.storage_options,
+        )

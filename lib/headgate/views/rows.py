@@ -1,0 +1,85 @@
+"""Reads rows of tables without a JVM, for a person who looks and for `receipt`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from headgate.errors import UsageError
+from headgate.lake.landing import Upload
+from headgate.ledger.ledger import Ledger
+
+
+def live_rows(ledger: Ledger, table: str, limit: int | None, version: int | None = None) -> pa.Table:
+    """The live rows of a table, without Headgate's own columns; bronze as it is. At most `limit` of them.
+
+    Of the newest version where none is given. Raises FileNotFoundError where a version's files were vacuumed.
+    """
+    data = _dataset(ledger, table, version)
+    if table.startswith("bronze."):
+        return _read(data, [n for n in data.schema.names if n != "receipt"], ds.field("_state") == "live", limit)
+    only_live = ds.field("_state") == "live" if "_state" in data.schema.names else None
+    return _read(data, [name for name in data.schema.names if not name.startswith("_")], only_live, limit)
+
+
+def receipt(ledger: Ledger, table: str, upload: str) -> dict[str, Any] | None:
+    """The counts that a Merge table's receipt tells of an upload, or None where it has none yet."""
+    found = _read(_dataset(ledger, table), ["_receipt"], ds.field("_key") == f"u:{upload}", 1).to_pylist()
+    return found[0]["_receipt"] if found else None
+
+
+def rejections(ledger: Ledger, table: str, upload: str, limit: int) -> list[dict[str, Any]]:
+    """The rejected records of one upload."""
+    wanted = (ds.field("_state") == "rejected") & (ds.field("_source", "upload") == upload)
+    found = _read(_dataset(ledger, table), ["_source", "_rejected"], wanted, limit)
+    return [_flat(row) for row in found.to_pylist()]
+
+
+def bronze_receipt(ledger: Ledger, upload: Upload) -> dict[str, Any] | None:
+    """The receipt row that bronze wrote for an upload, or None where it has none yet."""
+    table = f"bronze.{upload.dataset}"
+    if ledger.open(table) is None:
+        return None
+    day = ds.field("dt") == pa.scalar(upload.hour.date())
+    wanted = (ds.field("_state") == "receipt") & day & (ds.field("upload") == upload.id)
+    found = _read(_dataset(ledger, table), ["object", "received", "receipt"], wanted, 1).to_pylist()
+    return found[0] if found else None
+
+
+def _dataset(ledger: Ledger, table: str, version: int | None = None) -> ds.Dataset:
+    delta = ledger.open(table, version)
+    if delta is None:
+        raise UsageError(f"{table} is not built yet", fix="headgate run")
+    return delta.to_pyarrow_dataset()
+
+
+def _read(data: ds.Dataset, columns: list[str], wanted: ds.Expression | None, limit: int | None) -> pa.Table:
+    """The rows that meet a condition: batch by batch, so that a look at a large table stays cheap."""
+    scanner = data.scanner(columns=columns, filter=wanted)
+    return (
+        scanner.to_table() if limit is None else pa.Table.from_batches(_first(scanner, limit), scanner.projected_schema)
+    )
+
+
+def _first(scanner: ds.Scanner, limit: int) -> Iterator[pa.RecordBatch]:
+    left = limit
+    for batch in scanner.to_batches():
+        if left <= 0:
+            return
+        yield batch.slice(0, left)
+        left -= min(left, batch.num_rows)
+
+
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    source, rejected = row["_source"], row["_rejected"]
+    return {
+        "upload": source["upload"],
+        "record": source["record"],
+        "received": source["received"],
+        "reasons": rejected["reasons"],
+        "raw": rejected["raw"],
+        "raw_encoding": rejected["raw_encoding"],
+    }

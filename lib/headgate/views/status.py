@@ -1,0 +1,113 @@
+"""How a project stands, for one screen: what failed, what is behind, what older code built, what is quarantined,
+what is overdue, how suites judged.
+
+Told from logs, receipts, run reports and listings alone: no JVM, nothing written, nothing decided.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from headgate.contracts.environment import Environment
+from headgate.lake.landing import newest_received
+from headgate.ledger.ledger import Ledger
+from headgate.planning.freshness import overdue
+from headgate.planning.graph import Graph, Node
+from headgate.planning.plan import Kind, Planner, Work
+from headgate.planning.state import note, undeclared
+from headgate.views import reports
+from headgate.views.trend import trend
+
+#: So many of a table's commits are looked through for the last that took in records.
+_COMMITS = 20
+
+
+def status(environment: Environment, graph: Graph, planner: Planner) -> dict[str, Any]:
+    """Everything that `headgate status` shows, as plain values."""
+    store = environment.object_store()
+    works = planner.plan(graph.nodes)
+    runs = reports.newest(store, reports.RUNS)
+    failed = reports.failed(runs, graph.nodes)
+    stale = {work.table: told for work in works if (told := note(graph, graph.node(work.table), work))}
+    return {
+        "environment": environment.name,
+        "lake": environment.lake,
+        "run": next(map(_run, runs), None),
+        "failed": [_failed(name, told) for name, told in failed.items()],
+        "behind": [_behind(work) for work in works if work.is_work or work.kind is Kind.AFTER],
+        "stale": [{"table": name, "reason": told} for name, told in stale.items()],
+        "overdue": list(_overdue(graph, planner)),
+        "quarantine": [_quarantine(planner.ledger, node) for node in graph.nodes.values() if _rejects(node, works)],
+        "quality": list(filter(None, (_quality(planner.ledger, node) for node in graph.nodes.values()))),
+        "landing": [_landing(environment, work) for work in works if work.table.startswith("bronze.")],
+        "undeclared": undeclared(store, graph),
+        "next": next_command(graph, works, stale),
+    }
+
+
+def next_command(graph: Graph, works: Sequence[Work], stale: Iterable[str]) -> str | None:
+    """What to type next; None where there is nothing to do."""
+    if any(work.is_work for work in works):
+        return "headgate run"
+    if graph.contracts and not any(work.head.exists for work in works):
+        return f"headgate upload FILE --dataset {min(graph.contracts)}"
+    rebuilt = [name for name in stale if not name.startswith("bronze.")]
+    return f"headgate run --rebuild {' '.join(f'-s {name}' for name in rebuilt)}" if rebuilt else None
+
+
+def _run(report: reports.RunReport) -> dict[str, Any]:
+    statuses = Counter(table["status"] for table in report.tables)
+    return {"run": report.run, "ended": f"{report.ended:%Y-%m-%d %H:%M:%S}", "tables": dict(statuses)}
+
+
+def _failed(name: str, told: Mapping[str, Any]) -> dict[str, Any]:
+    return {"table": name, "reason": told.get("reason", ""), "run": told["run"], "error": told.get("error")}
+
+
+def _overdue(graph: Graph, planner: Planner) -> Iterator[dict[str, Any]]:
+    for node in graph.nodes.values():
+        if late := overdue(planner.ledger, node, planner.now()):
+            yield {"table": late.table, "reason": late.said, "since": f"{late.since:%Y-%m-%d %H:%M:%S}"}
+
+
+def _behind(work: Work) -> dict[str, Any]:
+    return {"table": work.table, "work": work.kind.value, "reason": work.reason, "uploads": len(work.landed)}
+
+
+def _rejects(node: Node, works: Iterable[Work]) -> bool:
+    """Whether the table is built and keeps a quarantine: records are rejected where they are typed."""
+    built = any(work.table == node.name and work.head.exists for work in works)
+    return built and node.bronze is not None
+
+
+def _quarantine(ledger: Ledger, node: Node) -> dict[str, Any]:
+    """The records that a table took in and those it rejected: in its last batch, and by all receipts."""
+    return {"table": node.name, "last": _last_batch(ledger, node.name), "all": ledger.received(node.name)}
+
+
+def _last_batch(ledger: Ledger, table: str) -> dict[str, int] | None:
+    for commit in ledger.history(table, _COMMITS):
+        own = commit.own or {}
+        counts = own.get("counts") or {}
+        if "records" in counts and "replay" not in own:
+            return {"records": counts["records"], "rejected": counts["quarantined"]}
+    return None
+
+
+def _quality(ledger: Ledger, node: Node) -> dict[str, Any] | None:
+    """The newest batches that a table's suite judged, the newest first; None where there is no suite or no batch."""
+    batches = trend(ledger, node.name) if node.suite_hash else []
+    return {"table": node.name, "batches": batches} if batches else None
+
+
+def _landing(environment: Environment, work: Work) -> dict[str, Any]:
+    dataset = work.table.partition(".")[2]
+    times = [landed.received for landed in work.landed] + [newest_received(environment.object_store(), dataset)]
+    newest = max((time for time in times if time), default=None)
+    return {
+        "dataset": dataset,
+        "newest": f"{newest:%Y-%m-%d %H:%M:%S}" if newest else None,
+        "waiting": len(work.landed),
+    }

@@ -1,0 +1,48 @@
+"""How the batches of a table did by its suite, the newest first: told by its commits' metadata alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from headgate.ledger.ledger import Commit, Ledger
+from headgate.suites.expectation import SEVERITIES
+
+#: So many batches are told, and so many commits are looked through for them.
+BATCHES, _COMMITS = 6, 40
+
+
+def trend(ledger: Ledger, table: str) -> list[dict[str, Any]]:
+    """The table's newest batches that its suite judged, as `batch_of`; empty where there is none."""
+    batches = (batch_of(commit) for commit in judged(ledger, table))
+    return list(islice((batch for batch in batches if batch), BATCHES))
+
+
+def judged(ledger: Ledger, table: str) -> Iterator[Commit]:
+    """The table's newest commits whose batches a suite judged."""
+    return (commit for commit in ledger.history(table, _COMMITS) if (commit.own or {}).get("quality"))
+
+
+def batch_of(commit: Commit) -> dict[str, Any] | None:
+    """What the suite found of a commit's batch, in numbers; None where it judged none.
+
+    ok, failed: expectations, failed ones by severity. accepted: those that a person let pass. failing: the share of
+    rows, from 0 to 1, that fail the row expectation that most rows fail; None where no row was judged.
+    """
+    own = commit.own or {}
+    results = own.get("quality")
+    if not results:
+        return None
+    failed = Counter(result["severity"] for result in results if not result["success"])
+    shares = [one["unexpected"] / one["judged"] for one in results if one["kind"] == "row" and one["judged"]]
+    return {
+        "version": commit.version,
+        "run": own.get("run"),
+        "at": f"{commit.time:%Y-%m-%d %H:%M:%S}",
+        "ok": len(results) - failed.total(),
+        "failed": {severity: failed[severity] for severity in SEVERITIES},
+        "accepted": len(own.get("accepted", ())),
+        "failing": max(shares, default=None),
+    }
