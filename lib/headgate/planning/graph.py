@@ -301,23 +301,30 @@ def _contract_files(project: Project) -> list[Path]:
 
 def _read_manifest(project: Project, digest: str) -> Graph | None:
     try:
-        found = json.loads((project.cache / "manifest.json").read_text())
-        if found.get("digest") != digest:
-            return None
-        contracts = {name: Contract.from_dict(value) for name, value in found["contracts"].items()}
-        nodes = [_node_from(value) for value in found["nodes"]]
+        content = json.loads((project.cache / "manifest.json").read_text())
+        return graph_from(content) if content.get("digest") == digest else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def graph_from(content: Mapping[str, Any]) -> Graph:
+    """The graph that `graph_content` wrote. Raises KeyError or TypeError for anything else."""
+    contracts = {name: Contract.from_dict(value) for name, value in content["contracts"].items()}
+    nodes = [_node_from(value) for value in content["nodes"]]
     return Graph({node.name: node for node in nodes}, contracts)
+
+
+def graph_content(graph: Graph) -> dict[str, Any]:
+    """The graph as JSON values: enough to plan without loading the tables' modules, or Spark."""
+    return {
+        "contracts": {name: contract.to_dict() for name, contract in graph.contracts.items()},
+        "nodes": [_node_to(node) for node in graph.nodes.values()],
+    }
 
 
 def _write_manifest(project: Project, digest: str, graph: Graph) -> None:
     """Keeps the manifest where the project can be written; it is a cache, so a failure costs only time."""
-    content = {
-        "digest": digest,
-        "contracts": {name: contract.to_dict() for name, contract in graph.contracts.items()},
-        "nodes": [_node_to(node) for node in graph.nodes.values()],
-    }
+    content = {"digest": digest, **graph_content(graph)}
     try:
         project.cache.mkdir(exist_ok=True)
         new = project.cache / "manifest.json.new"

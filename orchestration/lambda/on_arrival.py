@@ -1,0 +1,99 @@
+"""The Lambda that starts Headgate when uploads arrive, for environments without Airflow.
+
+SQS calls it with up to 10,000 messages of the landing bucket at a time. It starts one EMR job for a burst:
+
+- A job that waits to start lists landing only once it runs, so it covers every upload so far: nothing to do.
+- Otherwise one job follows the newest job. Its token is made from the newest job's id, so that any number of
+  concurrent calls start the same follower.
+
+Messages that are no S3 events are returned to SQS, which moves them to the dead letter queue in the end.
+Environment variables: HEADGATE_MANIFEST, the s3:// address of the deploy manifest.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from headgate.aws.events import EventError, datasets_of
+from headgate.aws.jobs import Jobs, JobState, SubmitError, jobs_of, token_of
+from headgate.planning.manifest import ON_ARRIVAL, Manifest
+
+log = logging.getLogger()
+log.setLevel(logging.INFO)
+
+_LOOKS = 5  # how often the newest job is looked up again after another call was first
+_RECENT = 20
+
+
+class BotoClients:
+    """boto3 clients with the Lambda's own role."""
+
+    def __init__(self, region: str) -> None:
+        self._region = region
+
+    def client(self, service: str, *, retries: bool = True) -> Any:
+        """A client of `service`. With `retries=False` each request is sent once."""
+        attempts = {"mode": "standard", "total_max_attempts": 5 if retries else 1}
+        return boto3.client(service, region_name=self._region, config=Config(retries=attempts))
+
+
+def handler(event: Mapping[str, Any], context: object = None) -> dict[str, Any]:
+    """Starts a job if the messages announce uploads. Returns SQS's partial batch response."""
+    uploads, unreadable = 0, []
+    for record in event["Records"]:
+        try:
+            uploads += sum(datasets_of(record["body"]).values())
+        except EventError as error:
+            log.warning("message %s: %s", record["messageId"], error)
+            unreadable.append({"itemIdentifier": record["messageId"]})
+    if uploads:
+        manifest = _manifest()
+        job = start(manifest, jobs_of(manifest.job, BotoClients(manifest.job.region)))
+        log.info(json.dumps({"uploads": uploads, "messages": len(event["Records"]), "job": job}))
+    return {"batchItemFailures": unreadable}
+
+
+def start(manifest: Manifest, jobs: Jobs) -> str:
+    """Returns the id of a job that lists landing after now: one that waits already, or a new one.
+
+    Raises SubmitError; SQS then delivers the messages again.
+    """
+    label = f"headgate_{manifest.environment}_{ON_ARRIVAL}"
+    for _ in range(_LOOKS):
+        newest = [job for job in jobs.recent(_RECENT) if job.name.startswith(f"{label} ")]
+        waiting = next((job for job in newest if job.state is JobState.WAITING), None)
+        if waiting:
+            return waiting.id
+        token = token_of(label, newest[0].id if newest else "")
+        job = jobs.submit(label, ["--run-id", token, "run", "--env", manifest.environment, *_select(manifest)], token)
+        if jobs.status(job).state is JobState.WAITING:
+            return job
+        # The job runs or has ended, so it may have listed landing before now: another one must follow it.
+    raise SubmitError(
+        "the list of job runs does not show the newest one yet", where=label, fix="SQS delivers the messages again"
+    )
+
+
+def _select(manifest: Manifest) -> list[str]:
+    schedule = manifest.schedule(ON_ARRIVAL)
+    return [text for selector in (schedule.select if schedule else ()) for text in ("-s", selector)]
+
+
+_cache: dict[str, Manifest] = {}
+
+
+def _manifest() -> Manifest:
+    """The deploy manifest, read once for each instance of the Lambda; a deploy replaces the instances."""
+    address = os.environ["HEADGATE_MANIFEST"]
+    if address not in _cache:
+        bucket, _, key = address.removeprefix("s3://").partition("/")
+        body = boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+        _cache[address] = Manifest.from_json(body, address)
+    return _cache[address]

@@ -1,0 +1,58 @@
+"""The plan task: whether anything is new, told from the lake's logs without Spark and without the tables' modules."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from headgate.environment import Environment, Receiver
+from headgate.graph import Graph, graph_from
+from headgate.plan import Planner
+from headgate.planning.manifest import Manifest
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class PlannedWork:
+    """The tables that have work, in dependency order, each with its reason."""
+
+    tables: dict[str, str]
+
+    def __bool__(self) -> bool:
+        return bool(self.tables)
+
+
+def plan(manifest: Manifest, select: Sequence[str] = ()) -> PlannedWork:
+    """The work of the selected tables. Raises HeadgateError if the lake cannot be read.
+
+    The credentials are those of the process; on AWS, the role of the worker.
+    """
+    graph: Graph = graph_from(manifest.graph)
+    works = Planner(environment_of(manifest), graph).plan(graph.select(select))
+    tables = {work.table: f"{work.kind.value} {work.reason}".strip() for work in works if work.is_work}
+    for table, reason in tables.items():
+        log.info("%s: %s", table, reason)
+    return PlannedWork(tables)
+
+
+def environment_of(manifest: Manifest) -> Environment:
+    """The environment as the planner needs it: the lake and how far back a landing list starts."""
+    return Environment(
+        name=manifest.environment,
+        lake=manifest.lake,
+        engine="local",
+        spark={},
+        lookback=timedelta(hours=manifest.lookback_hours),
+        receiver=Receiver(),
+        path=Path("manifest.json"),
+    )
+
+
+def plan_summary(planned: PlannedWork) -> dict[str, Any]:
+    """The plan as JSON values, for XCom and the log."""
+    return {"tables": planned.tables, "count": len(planned.tables)}
