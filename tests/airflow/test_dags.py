@@ -1,0 +1,106 @@
+"""The DAGs of a manifest: they parse quickly without Spark and network, and have what every DAG must have."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from orchestration.dag_factory import assets, dags_of
+from orchestration.operators import HeadgateJobOperator
+
+ROOT = Path(__file__).parents[2]
+
+_PARSE = """
+import json, socket, sys, time
+import airflow.sdk, airflow.providers.amazon.aws.hooks.base_aws
+def refuse(*args, **kwargs):
+    raise AssertionError("the DAG module uses the network")
+socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse
+started = time.perf_counter()
+import runpy
+module = runpy.run_path(sys.argv[1])
+seconds = time.perf_counter() - started
+print(json.dumps({
+    "seconds": seconds,
+    "dags": sorted(name for name in module if name.startswith("headgate_")),
+    "heavy": sorted({"pyspark", "py4j", "deltalake", "obstore"} & set(sys.modules)),
+}))
+"""
+
+
+@pytest.fixture
+def dags(manifest):
+    return {dag.dag_id: dag for dag in dags_of(manifest)}
+
+
+def test_the_dag_module_parses_within_a_second_without_spark_and_network(manifest_folder):
+    variables = {
+        **os.environ, "AIRFLOW_HEADGATE_MANIFESTS": str(manifest_folder),
+        "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'lib'}",
+    }  # fmt: skip
+    command = [sys.executable, "-c", _PARSE, str(ROOT / "orchestration" / "dags" / "headgate_dags.py")]
+    best = min((_parse(command, variables) for _ in range(2)), key=lambda result: result["seconds"])
+    assert best["dags"] == [f"headgate_prod_{name}" for name in ("backfill", "intraday", "nightly", "on_arrival")]
+    assert best["heavy"] == []
+    assert best["seconds"] < 1
+
+
+def _parse(command, variables):
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def test_every_dag_runs_once_at_a_time_without_catching_up_and_within_a_time_limit(dags):
+    for dag in dags.values():
+        assert (dag.max_active_runs, dag.catchup, bool(dag.dagrun_timeout)) == (1, False, True), dag.dag_id
+
+
+def test_every_job_is_in_the_pool_and_follows_the_manifests_settings(dags, manifest):
+    jobs = [task for dag in dags.values() for task in dag.tasks if isinstance(task, HeadgateJobOperator)]
+    assert {job.pool for job in jobs} == {"headgate"}
+    assert all(job.settings == manifest.job and job.deferrable for job in jobs)
+    assert len(jobs) == 1 + 4 + 1 + 2
+
+
+def test_the_pool_that_the_dags_use_is_in_the_file_for_airflow_pools_import(manifest):
+    pools = json.loads((ROOT / "orchestration" / "pools.json").read_text())
+    assert pools[manifest.pool]["include_deferred"] is True
+
+
+def test_the_nightly_dag_runs_its_verbs_one_after_the_other(dags):
+    dag = dags["headgate_prod_nightly"]
+    following = {task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks}
+    assert following == {
+        "plan": ["run"], "run": ["reconcile"], "reconcile": ["check"], "check": ["maintain"],
+        "maintain": ["notify"], "notify": [],
+    }  # fmt: skip
+    assert dag.get_task("notify").is_teardown
+
+
+def test_the_documentation_of_a_dag_names_each_table_with_its_grain(dags, manifest):
+    for table in manifest.tables:
+        assert f"| {table.name} | {table.grain} |" in dags["headgate_prod_intraday"].doc_md
+
+
+def test_each_gold_table_is_an_asset_at_its_address_and_no_other_table_is(manifest):
+    assert {name: asset.uri for name, asset in assets(manifest).items()} == {
+        "gold.daily_sales": "s3://lake/prod/gold/daily_sales",
+        "gold.fct_sales": "s3://lake/prod/gold/fct_sales",
+    }
+
+
+def test_the_on_arrival_dag_starts_from_the_landing_queue(dags, manifest):
+    (asset,) = dags["headgate_prod_on_arrival"].timetable.asset_condition.objects
+    (watcher,) = asset.watchers
+    assert watcher.trigger.serialize()[1]["queue_url"] == manifest.queue_url
+
+
+def test_the_dags_survive_airflows_serialization(dags):
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    for dag in dags.values():
+        assert DagSerialization.from_dict(DagSerialization.to_dict(dag)).dag_id == dag.dag_id
