@@ -6,7 +6,7 @@ UV := $(shell [ -z "$(NO_UV)" ] && command -v uv 2>/dev/null)
 REQUIREMENTS := requirements.txt requirements-dev.txt constraints.txt setup.py
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test test-long test-cluster test-s3 chaos jar lint lock bench clean
+.PHONY: help setup demo test test-long test-cluster test-airflow test-s3 chaos jar lint lock bench clean
 
 help: ## Show this.
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,22 @@ jar: $(READY) ## Build Headgate's own jar from its Java sources, into the packag
 	fi
 	@touch $@
 
+.venv-airflow/.ready: requirements-airflow.txt constraints-airflow.txt
+	@bin/check-machine "$(PYTHON)"
+	@echo "headgate: setting up .venv-airflow ($(if $(UV),uv,pip))"
+	@if [ -n "$(UV)" ]; then \
+	  "$(UV)" venv -q --allow-existing --python "$$(bin/find-python "$(PYTHON)")" .venv-airflow && \
+	  VIRTUAL_ENV="$(CURDIR)/.venv-airflow" "$(UV)" pip install -q -r requirements-airflow.txt -c constraints-airflow.txt ; \
+	else \
+	  "$$(bin/find-python "$(PYTHON)")" -m venv .venv-airflow && \
+	  .venv-airflow/bin/python -m pip install -q --disable-pip-version-check -r requirements-airflow.txt -c constraints-airflow.txt ; \
+	fi
+	@touch $@
+
+# Airflow has an environment of its own: it pins hundreds of packages, and none of them is Spark.
+test-airflow: $(READY) .venv-airflow/.ready ## DAGs, operator and notifications in Airflow. On the local cloud too: ARGS="-m platform tests/airflow".
+	@.venv-airflow/bin/python -m pytest $(if $(ARGS),$(ARGS),tests/airflow)
+
 lint: $(READY) .venv-check/.ready ## Lint, format and types.
 	@.venv-check/bin/ruff check .
 	@.venv-check/bin/ruff format --check .
@@ -83,6 +99,7 @@ bench: $(READY) ## Run one benchmark: make bench NAME=overhead [ARGS="--size 10M
 
 lock: ## Fix what the pins pull in (needs uv).
 	uv pip compile -q --python-version 3.11 requirements-dev.txt requirements-check.txt -o constraints.txt --no-header --no-annotate
+	uv pip compile -q --python-version 3.11 requirements-airflow.txt -o constraints-airflow.txt --no-header --no-annotate
 
 clean: ## Remove environments, caches and the local lake.
-	rm -rf $(VENV) .venv-check .headgate lake
+	rm -rf $(VENV) .venv-check .venv-airflow .headgate lake

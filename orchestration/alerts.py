@@ -9,7 +9,8 @@ from typing import Any
 from airflow.providers.amazon.aws.hooks.sns import SnsHook
 from airflow.providers.amazon.aws.notifications.sns import SnsNotifier
 
-from headgate.planning.manifest import Manifest, Schedule
+from headgate.contracts.automation import Schedule
+from headgate.planning.manifest import Manifest
 from orchestration.notifications import LastOutcome, Notification, notifications, outcome_of
 
 _FAILED_STATES = ("failed", "upstream_failed")
@@ -32,7 +33,9 @@ def send_outcome(
 
     key = f"headgate_last_outcome_{manifest.environment}_{schedule.name}"
     failed = {task: str(state) for task, state in states.items() if str(state) == "failed"}
-    messages = {task: failures.get(task) or f"task {state}; its log in Airflow has the cause" for task, state in failed.items()}
+    messages = {
+        task: failures.get(task) or f"task {state}; its log in Airflow has the cause" for task, state in failed.items()
+    }
     last = LastOutcome.from_json(Variable.get(key, default=None))
     sent = notifications(manifest, schedule, run, messages, [o for o in outcomes if o], last)
     for message in sent:

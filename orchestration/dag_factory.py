@@ -8,7 +8,8 @@ from typing import Any
 
 from airflow.sdk import DAG, Asset, AssetWatcher, Param, task
 
-from headgate.planning.manifest import ON_ARRIVAL, Manifest, Schedule
+from headgate.contracts.automation import ON_ARRIVAL, Schedule
+from headgate.planning.manifest import Manifest
 from orchestration.alerts import deadline_of, notify_timeout
 from orchestration.operators import FAILURE, OUTCOME, HeadgateJobOperator
 from orchestration.triggers import LandingTrigger

@@ -23,9 +23,7 @@ class AwsClients:
     def client(self, service: str, *, retries: bool = True) -> Any:
         """A client of `service`. With `retries=False` each request is sent once."""
         config = Config(retries=_RETRIES if retries else _ONCE, connect_timeout=10, read_timeout=60)
-        hook = AwsBaseHook(
-            aws_conn_id=self._aws_conn_id, client_type=service, region_name=self._region, config=config
-        )
+        hook = AwsBaseHook(aws_conn_id=self._aws_conn_id, client_type=service, region_name=self._region, config=config)
         return hook.get_conn()
 
 

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from headgate.planning.manifest import Manifest, Schedule
+from headgate.contracts.automation import Schedule
+from headgate.planning.manifest import Manifest
 
 _LONGEST_SUBJECT = 100  # of SNS
 _LONGEST_CAUSE = 4000
@@ -101,9 +102,7 @@ def _digest(run: str, tables: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def _quarantine(
-    manifest: Manifest, title: str, run: str, rejected: Sequence[Mapping[str, Any]]
-) -> Notification:
+def _quarantine(manifest: Manifest, title: str, run: str, rejected: Sequence[Mapping[str, Any]]) -> Notification:
     lines = [f"run {run}", f"more than {manifest.quarantine_share:.0%} of the records were rejected:"]
     for table in rejected:
         lines.append(f"  {table['table']}: {table['quarantined']:,} of {table['rows_in']:,}")

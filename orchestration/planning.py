@@ -9,10 +9,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from headgate.environment import Environment, Receiver
-from headgate.graph import Graph, graph_from
-from headgate.plan import Planner
+from headgate.contracts.environment import Environment, Receiver
+from headgate.planning.graph import Graph, graph_from
 from headgate.planning.manifest import Manifest
+from headgate.planning.plan import Planner
 
 log = logging.getLogger(__name__)
 

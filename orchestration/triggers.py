@@ -38,9 +38,12 @@ class JobTrigger(BaseTrigger):
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The class path and arguments from which the triggerer builds the trigger again."""
         arguments = {
-            "settings": self.settings, "job": self.job, "poll_seconds": self.poll_seconds,
-            "deadline": self.deadline, "aws_conn_id": self.aws_conn_id,
-        }  # fmt: skip
+            "settings": self.settings,
+            "job": self.job,
+            "poll_seconds": self.poll_seconds,
+            "deadline": self.deadline,
+            "aws_conn_id": self.aws_conn_id,
+        }
         return f"{type(self).__module__}.{type(self).__qualname__}", arguments
 
     def jobs(self) -> Jobs:
@@ -120,9 +123,11 @@ class LandingTrigger(BaseEventTrigger):
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The class path and arguments from which the triggerer builds the trigger again."""
         arguments = {
-            "queue_url": self.queue_url, "region": self.region, "settle_seconds": self.settle_seconds,
+            "queue_url": self.queue_url,
+            "region": self.region,
+            "settle_seconds": self.settle_seconds,
             "aws_conn_id": self.aws_conn_id,
-        }  # fmt: skip
+        }
         return f"{type(self).__module__}.{type(self).__qualname__}", arguments
 
     async def run(self) -> AsyncIterator[TriggerEvent]:

@@ -23,7 +23,8 @@ from botocore.config import Config
 
 from headgate.aws.events import EventError, datasets_of
 from headgate.aws.jobs import Jobs, JobState, SubmitError, jobs_of, token_of
-from headgate.planning.manifest import ON_ARRIVAL, Manifest
+from headgate.contracts.automation import ON_ARRIVAL
+from headgate.planning.manifest import Manifest
 
 log = logging.getLogger()
 log.setLevel(logging.INFO)

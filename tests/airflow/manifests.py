@@ -1,6 +1,7 @@
 """A manifest to test with."""
 
-from headgate.planning.manifest import OUTCOMES, SERVERLESS, VERBS, JobSettings, Manifest, ManifestTable, Schedule
+from headgate.contracts.automation import OUTCOMES, VERBS, Schedule
+from headgate.planning.manifest import SERVERLESS, JobSettings, Manifest, ManifestTable
 
 SETTINGS = JobSettings(
     platform=SERVERLESS,

@@ -38,9 +38,10 @@ def dags(manifest):
 
 def test_the_dag_module_parses_within_a_second_without_spark_and_network(manifest_folder):
     variables = {
-        **os.environ, "AIRFLOW_HEADGATE_MANIFESTS": str(manifest_folder),
+        **os.environ,
+        "AIRFLOW_HEADGATE_MANIFESTS": str(manifest_folder),
         "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'lib'}",
-    }  # fmt: skip
+    }
     command = [sys.executable, "-c", _PARSE, str(ROOT / "orchestration" / "dags" / "headgate_dags.py")]
     best = min((_parse(command, variables) for _ in range(2)), key=lambda result: result["seconds"])
     assert best["dags"] == [f"headgate_prod_{name}" for name in ("backfill", "intraday", "nightly", "on_arrival")]
@@ -75,9 +76,13 @@ def test_the_nightly_dag_runs_its_verbs_one_after_the_other(dags):
     dag = dags["headgate_prod_nightly"]
     following = {task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks}
     assert following == {
-        "plan": ["run"], "run": ["reconcile"], "reconcile": ["check"], "check": ["maintain"],
-        "maintain": ["notify"], "notify": [],
-    }  # fmt: skip
+        "plan": ["run"],
+        "run": ["reconcile"],
+        "reconcile": ["check"],
+        "check": ["maintain"],
+        "maintain": ["notify"],
+        "notify": [],
+    }
     assert dag.get_task("notify").is_teardown
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from headgate.planning.manifest import Schedule
+from headgate.contracts.automation import Schedule
 from orchestration.notifications import LastOutcome, notifications, outcome_of
 
 FAILED = {"run": "job 7 FAILED, exit code 1\nsilver.transactions [table] no column 'x'\nlog: s3://lake/logs/7/"}

@@ -15,7 +15,9 @@ from orchestration.operators import FAILURE, OUTCOME, HeadgateJobOperator
 from tests.airflow.manifests import SETTINGS
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
-BROKEN = Failure("batch-refused", "amounts are positive failed: 3 of 40 rows", "silver.transactions", fix="correct them")
+BROKEN = Failure(
+    "batch-refused", "amounts are positive failed: 3 of 40 rows", "silver.transactions", fix="correct them"
+)
 
 
 class FakeJobs:
@@ -40,7 +42,9 @@ class FakeJobs:
 
     def status(self, job):
         state = self.states[job]
-        return JobStatus(job, job, state, state.upper(), log=f"s3://lake/logs/{job}/", ended=NOW if state.is_final else None)
+        return JobStatus(
+            job, job, state, state.upper(), log=f"s3://lake/logs/{job}/", ended=NOW if state.is_final else None
+        )
 
     def cancel(self, job):
         self.cancelled.append(job)
@@ -73,9 +77,14 @@ class Setting:
 
     def context(self):
         ti = SimpleNamespace(
-            dag_id="headgate_prod_intraday", run_id="scheduled__1", task_id="run", map_index=-1,
-            max_tries=self.max_tries, start_date=self.start, xcom_push=lambda key, value: self.xcom.update({key: value}),
-        )  # fmt: skip
+            dag_id="headgate_prod_intraday",
+            run_id="scheduled__1",
+            task_id="run",
+            map_index=-1,
+            max_tries=self.max_tries,
+            start_date=self.start,
+            xcom_push=lambda key, value: self.xcom.update({key: value}),
+        )
         context = {"ti": ti, "outlet_events": Events(self.events)}
         return context | ({"task_state_store": self.store} if self.has_store else {})
 

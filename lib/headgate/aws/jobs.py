@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
@@ -110,11 +110,17 @@ class Clients(Protocol):
 class ServerlessJobs:
     """Job runs of an EMR Serverless application. `client` is boto3's `emr-serverless`."""
 
-    STATES = {
-        "SUBMITTED": JobState.WAITING, "PENDING": JobState.WAITING, "SCHEDULED": JobState.WAITING,
-        "QUEUED": JobState.WAITING, "RUNNING": JobState.RUNNING, "CANCELLING": JobState.RUNNING,
-        "SUCCESS": JobState.SUCCEEDED, "FAILED": JobState.FAILED, "CANCELLED": JobState.CANCELLED,
-    }  # fmt: skip
+    STATES: ClassVar[dict[str, JobState]] = {
+        "SUBMITTED": JobState.WAITING,
+        "PENDING": JobState.WAITING,
+        "SCHEDULED": JobState.WAITING,
+        "QUEUED": JobState.WAITING,
+        "RUNNING": JobState.RUNNING,
+        "CANCELLING": JobState.RUNNING,
+        "SUCCESS": JobState.SUCCEEDED,
+        "FAILED": JobState.FAILED,
+        "CANCELLED": JobState.CANCELLED,
+    }
 
     def __init__(self, settings: JobSettings, client: Any) -> None:
         self._settings, self._client = settings, client
@@ -140,9 +146,9 @@ class ServerlessJobs:
             return self._client.start_job_run(**request)["jobRunId"]
         except ClientError as error:
             # A job has this token and other parameters: a package was deployed between two tries of one submission.
-            if error.response.get("Error", {}).get("Code") == "ConflictException":
-                if existing := next((job.id for job in self.recent(_LOOKED_UP) if job.name == request["name"]), ""):
-                    return existing
+            conflict = error.response.get("Error", {}).get("Code") == "ConflictException"
+            if conflict and (existing := self._run_named(request["name"])):
+                return existing
             raise _refused(error, f"EMR Serverless application {settings.application_id}") from error
         except BotoCoreError as error:
             raise _refused(error, f"EMR Serverless application {settings.application_id}") from error
@@ -165,25 +171,37 @@ class ServerlessJobs:
         runs = [self._status(run, run["id"]) for page in pages for run in page["jobRuns"]]
         return sorted(runs, key=_created, reverse=True)
 
+    def _run_named(self, name: str) -> str:
+        return next((job.id for job in self.recent(_LOOKED_UP) if job.name == name), "")
+
     def _status(self, run: dict[str, Any], job: str) -> JobStatus:
         settings = self._settings
         folder = f"{settings.log_uri.rstrip('/')}/applications/{settings.application_id}/jobs/{job}/SPARK_DRIVER/"
         final = run["state"] in ("SUCCESS", "FAILED", "CANCELLED")
         return JobStatus(
-            id=job, name=run.get("name", ""), state=self.STATES[run["state"]], platform_state=run["state"],
-            detail=run.get("stateDetails", ""), log=folder if settings.log_uri else "",
-            created=run.get("createdAt"), ended=run.get("updatedAt") if final else None,
-        )  # fmt: skip
+            id=job,
+            name=run.get("name", ""),
+            state=self.STATES[run["state"]],
+            platform_state=run["state"],
+            detail=run.get("stateDetails", ""),
+            log=folder if settings.log_uri else "",
+            created=run.get("createdAt"),
+            ended=run.get("updatedAt") if final else None,
+        )
 
 
 class StepJobs:
     """Steps of an EMR cluster. `client` is boto3's `emr`; `once` is one that sends each request only once."""
 
-    STATES = {
-        "PENDING": JobState.WAITING, "RUNNING": JobState.RUNNING, "CANCEL_PENDING": JobState.RUNNING,
-        "COMPLETED": JobState.SUCCEEDED, "FAILED": JobState.FAILED, "INTERRUPTED": JobState.FAILED,
+    STATES: ClassVar[dict[str, JobState]] = {
+        "PENDING": JobState.WAITING,
+        "RUNNING": JobState.RUNNING,
+        "CANCEL_PENDING": JobState.RUNNING,
+        "COMPLETED": JobState.SUCCEEDED,
+        "FAILED": JobState.FAILED,
+        "INTERRUPTED": JobState.FAILED,
         "CANCELLED": JobState.CANCELLED,
-    }  # fmt: skip
+    }
 
     def __init__(self, settings: JobSettings, client: Any, once: Any) -> None:
         self._settings, self._client, self._once = settings, client, once
@@ -239,14 +257,21 @@ class StepJobs:
     def _status(self, step: dict[str, Any]) -> JobStatus:
         status, settings = step["Status"], self._settings
         failure = status.get("FailureDetails") or {}
-        reason = failure.get("Message") or failure.get("Reason") or status.get("StateChangeReason", {}).get("Message", "")
+        reason = (
+            failure.get("Message") or failure.get("Reason") or status.get("StateChangeReason", {}).get("Message", "")
+        )
         times = status.get("Timeline", {})
         folder = f"{settings.log_uri.rstrip('/')}/{settings.cluster_id}/steps/{step['Id']}/" if settings.log_uri else ""
         return JobStatus(
-            id=step["Id"], name=step.get("Name", ""), state=self.STATES[status["State"]],
-            platform_state=status["State"], detail=reason, log=failure.get("LogFile") or folder,
-            created=times.get("CreationDateTime"), ended=times.get("EndDateTime"),
-        )  # fmt: skip
+            id=step["Id"],
+            name=step.get("Name", ""),
+            state=self.STATES[status["State"]],
+            platform_state=status["State"],
+            detail=reason,
+            log=failure.get("LogFile") or folder,
+            created=times.get("CreationDateTime"),
+            ended=times.get("EndDateTime"),
+        )
 
 
 def _name(label: str, token: str) -> str:

@@ -121,4 +121,6 @@ def _of_table(table: Mapping[str, Any]) -> Failure:
 
 
 def _of_error(error: Mapping[str, Any]) -> Failure:
-    return Failure(error.get("code", "internal"), error.get("what", ""), "", error.get("where", ""), error.get("fix", ""))
+    return Failure(
+        error.get("code", "internal"), error.get("what", ""), "", error.get("where", ""), error.get("fix", "")
+    )

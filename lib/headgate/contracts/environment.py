@@ -18,6 +18,8 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore
 
 from headgate import faults
+from headgate.contracts import automation
+from headgate.contracts.automation import Automation
 from headgate.document import Document, Invalid, Place, Problem, Trail, as_error, check, load_document, parse_document
 from headgate.errors import EnvironmentConfigError, StorageError, suggestion
 from headgate.lake import s3
@@ -88,6 +90,7 @@ _SCHEMA: dict[str, Any] = {
         "time_travel_days": {"type": "number", "minimum": 0, "maximum": 3660, "x-wanted": "a number of days from 0"},
         "receiver": _RECEIVER,
         "cluster": _CLUSTER,
+        "automation": automation.SCHEMA,
     },
 }
 
@@ -138,6 +141,7 @@ class Environment:
     time_travel: timedelta = DEFAULT_TIME_TRAVEL
     parallel_tables: int = DEFAULT_PARALLEL_TABLES
     cluster: Cluster = Cluster()
+    automation: Automation = field(default_factory=Automation)
 
     @property
     def is_cluster(self) -> bool:
@@ -231,6 +235,7 @@ def _environment(project: Project, name: str, path: Path, document: Document) ->
         parallel_tables=value.get("parallel_tables", DEFAULT_PARALLEL_TABLES),
         receiver=_receiver(value.get("receiver", {})),
         cluster=Cluster(**value.get("cluster", {})),
+        automation=automation.automation_from(value.get("automation", {})),
         path=path,
     )
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from headgate.environment import Environment
-from headgate.graph import Graph, graph_content
+from headgate.contracts.environment import Environment
+from headgate.planning.graph import Graph, graph_content
 from headgate.planning.manifest import JobSettings, Manifest, ManifestTable
 
 
@@ -23,6 +23,7 @@ def manifest_of(project: str, version: str, environment: Environment, graph: Gra
         topic_arn=automation.topic_arn,
         queue_url=automation.queue_url,
         dead_letter_queue_url=automation.dead_letter_queue_url,
+        pool=automation.pool,
         quarantine_share=automation.quarantine_share,
         lookback_hours=environment.lookback.total_seconds() / 3600,
         graph=json.loads(json.dumps(graph_content(graph))),  # tuples as lists, as a reader gets them

@@ -13,19 +13,12 @@ from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+from headgate.contracts.automation import OUTCOMES, VERBS, Schedule
 from headgate.errors import EnvironmentConfigError, suggestion
 
 FORMAT = 1
 
 SERVERLESS, STEPS = "emr-serverless", "emr"
-
-#: What a schedule can run, in this order.
-VERBS = ("run", "reconcile", "check", "maintain")
-
-#: When a schedule can send a notification.
-OUTCOMES = ("success", "failure", "recovery")
-
-ON_ARRIVAL = "on_arrival"
 
 T = TypeVar("T")
 
@@ -46,24 +39,6 @@ class ManifestTable:
     def layer(self) -> str:
         """bronze, silver or gold."""
         return self.name.partition(".")[0]
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """When to run which tables. `cron` is empty for a schedule that starts when uploads arrive.
-
-    `select` are selectors as `headgate run -s` takes them; none selects every table. `deadline_minutes` is the age
-    of a run at which a notification says that it is late; 0 for none.
-    """
-
-    name: str
-    cron: str = ""
-    select: tuple[str, ...] = ()
-    verbs: tuple[str, ...] = ("run",)
-    notify: tuple[str, ...] = ("failure", "recovery")
-    timeout_minutes: int = 120
-    deadline_minutes: int = 0
-    retries: int = 3
 
 
 @dataclass(frozen=True)
