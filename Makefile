@@ -6,7 +6,7 @@ UV := $(shell [ -z "$(NO_UV)" ] && command -v uv 2>/dev/null)
 REQUIREMENTS := requirements.txt requirements-dev.txt constraints.txt setup.py
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test test-long test-cluster test-airflow test-s3 chaos jar lint lock bench clean
+.PHONY: help setup demo test test-long test-cluster test-airflow test-cloud test-s3 chaos jar lint lock bench clean
 
 help: ## Show this.
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,10 @@ test-long: $(READY) ## Whole histories and the whole model on Spark: some minute
 
 test-cluster: $(READY) ## Spark on a cluster of processes, whose workers and drivers are killed: a few minutes.
 	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),-m cluster tests/cluster)
+
+test-cloud: $(READY) ## Deploy and run on a local stand-in for AWS, which really starts spark-submit: some minutes.
+	@$(BIN)/python -m headgate.engine.runtime.jars s3
+	@$(BIN)/python -m pytest -m cloud $(if $(ARGS),$(ARGS),tests/cloud)
 
 # What holds on a folder has to hold on S3: these run in make test, and the same on each server.
 S3_TESTS := tests/s3 tests/engine/test_resume.py tests/engine/test_race.py tests/engine/test_order.py \

@@ -20,8 +20,14 @@ setup(
     description="A Spark batch framework for EMR: uploads in, Delta tables out, nothing lost between.",
     license="Apache-2.0",
     python_requires=">=3.11,<3.14",
-    package_dir={"headgate": "lib/headgate", "ingest_api": "ingest_api"},
-    packages=["headgate", *(f"headgate.{p}" for p in find_packages("lib/headgate")), "ingest_api"],
+    package_dir={"headgate": "lib/headgate", "ingest_api": "ingest_api", "orchestration": "orchestration"},
+    packages=[
+        "headgate",
+        *(f"headgate.{p}" for p in find_packages("lib/headgate")),
+        "ingest_api",
+        "orchestration",
+        "orchestration.local_cloud",
+    ],
     package_data={
         "headgate": ["engine/runtime/*.properties", "engine/jvm/*", "suites/*.json", "templates/project/**/*"]
     },
@@ -30,6 +36,8 @@ setup(
         "spark": ["pyspark", "delta-spark", "orjson"],
         "receiver": ["flask", "gunicorn"],
         "testing": ["pytest", "chispa"],
+        "aws": ["boto3"],
+        "cloud": ["boto3", "moto[server]"],
     },
     entry_points={
         "console_scripts": ["headgate = headgate.cli.main:main"],

@@ -29,7 +29,7 @@ VERBS = {
     "quarantine": ("quality", "Show the records that tables rejected, and take them through again."),
     "upload": ("in", "Send files to the receiver, or land them directly."),
     "generate": ("in", "Make realistic retail uploads: to files, or to a running receiver."),
-    "serve": ("serve", "Start a server: the receiver, or a Spark cluster."),
+    "serve": ("serve", "Start a server: the receiver, a Spark cluster, or a local cloud."),
     "new": ("start", "Make a new project."),
 }
 

@@ -149,3 +149,38 @@ def _run_on(target: Target, settings: Cluster) -> str:
             variables[f"HEADGATE_CLUSTER_{name.upper()}"] = str(value)
     set_first = "".join(f"{name}={value} " for name, value in variables.items())
     return f"{set_first}headgate run --env {environment.name}"
+
+
+@command.command()
+@click.option("--port", type=_PORT, default=5555, show_default=True, help="The port on 127.0.0.1.")
+@click.option("--folder", type=click.Path(path_type=Path), help="For jobs and their logs.  [default: .headgate/cloud]")
+@click.option("--keep", is_flag=True, help="Keep the objects of S3 in the folder, for the next start.")
+@click.option("--slots", type=_COUNT, default=1, show_default=True, help="How many jobs run at a time.")
+@click.option("--region", default="eu-central-1", show_default=True, help="The region that it answers for.")
+@target_options
+def cloud(target: Target, port: int, folder: Path | None, keep: bool, slots: int, region: str) -> None:
+    """Start a local stand-in for the AWS APIs: S3, SQS, SNS, Glue, Secrets Manager, EMR and EMR Serverless.
+
+    A job run or step that is submitted to it really starts spark-submit. It makes the buckets that the environment
+    names, and a queue that receives an event for each upload.
+    """
+    from headgate.engine.runtime.jars import ensure_s3_jars
+
+    for module in ("moto", "boto3"):
+        if find_spec(module) is None:
+            raise SetupError(f"{module} is not installed", where="local cloud", fix="pip install 'headgate[cloud]'")
+    jars = ensure_s3_jars()
+    arguments = [sys.executable, "-m", "orchestration.local_cloud", "--port", str(port), "--region", region]
+    arguments += ["--folder", str(folder or target.project.cache / "cloud"), "--slots", str(slots), "--jars", str(jars)]
+    arguments += [*_buckets(target), *["--keep"] * keep, *["--json"] * target.as_json]
+    os.execve(sys.executable, arguments, {**os.environ, "PYTHONPATH": _python_path()})
+
+
+def _buckets(target: Target) -> list[str]:
+    """The options that make the environment's buckets, and events for what lands in its lake."""
+    lake = target.environment.lake
+    if target.environment.is_folder:
+        return []
+    bucket, _, prefix = lake.removeprefix("s3://").partition("/")
+    landing = f"{bucket}/{prefix}/landing/" if prefix else f"{bucket}/landing/"
+    return ["--bucket", bucket, "--landing", landing]

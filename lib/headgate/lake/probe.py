@@ -23,11 +23,13 @@ def probe(store: ObjectStore, who: str) -> None:
         with suppress(AlreadyExistsError):
             obstore.put(store, path, b"", mode="create", use_multipart=False)
             raise StorageError(
-                "the store overwrites on a create-only put: uploads and commits would be lost", where=path,
+                "the store overwrites on a create-only put: uploads and commits would be lost",
+                where=path,
                 fix="use an S3 service that honours If-None-Match",
             )
     except (BaseError, OSError) as error:
         raise StorageError(
-            f"the lake cannot be used: {str(error).partition(chr(10))[0]}", where=path,
+            f"the lake cannot be used: {str(error).partition(chr(10))[0]}",
+            where=path,
             fix="see that the lake is there and writable, and that its credentials are set",
         ) from error

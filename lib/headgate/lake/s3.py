@@ -30,7 +30,9 @@ _DECORATION = re.compile(r"\x1b\[\d+m|↳")
 _ANY_REGION = "us-east-1"
 # Where obstore finds credentials. A profile is none of them.
 _CREDENTIALS = (
-    "AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
 )
 
@@ -51,7 +53,8 @@ def endpoint(environ: Mapping[str, str] = os.environ) -> Endpoint:
     """The S3 API that the variables name. Raises EnvironmentConfigError for a profile, which not every part knows."""
     if environ.get("AWS_PROFILE") and not any(environ.get(name) for name in _CREDENTIALS):
         raise EnvironmentConfigError(
-            "profiles are not read", where="AWS_PROFILE",
+            "profiles are not read",
+            where="AWS_PROFILE",
             fix='put its credentials into variables: eval "$(aws configure export-credentials --format env)"',
         )
     url = environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL") or ""
@@ -88,6 +91,7 @@ def failure(error: Exception) -> StorageError | None:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     what = f"{answer['code']}: {answer['message'] or ''}" if answer else lines[-1]
     return StorageError(
-        f"the lake's S3 service failed: {what.strip(': ')}", where=endpoint().url or "AWS",
+        f"the lake's S3 service failed: {what.strip(': ')}",
+        where=endpoint().url or "AWS",
         fix="see that lake and AWS's variables are right (docs/s3.md) and that the service answers, and run again",
     )
