@@ -34,7 +34,7 @@ setup(
     install_requires=CORE,
     extras_require={
         "spark": ["pyspark", "delta-spark", "orjson"],
-        "receiver": ["flask", "gunicorn"],
+        "receiver": ["flask", "gunicorn", "prometheus-client", "flask-openapi3-swagger"],
         "testing": ["pytest", "chispa"],
         "aws": ["boto3"],
         "cloud": ["boto3", "moto[server]"],

@@ -18,7 +18,7 @@ from headgate.project import find_project
 from ingest_api import exchange
 from ingest_api.auth import Credentials
 from ingest_api.land import Clock, KeyReused
-from ingest_api.problems import MEDIA_TYPE, Problem
+from headgate.http.problems import MEDIA_TYPE, Problem
 from ingest_api.readiness import Readiness
 from ingest_api.routes import routes
 from ingest_api.services import EXTENSION, Services

@@ -5,7 +5,7 @@ import hmac
 from collections.abc import Mapping
 
 from headgate.errors import EnvironmentConfigError
-from ingest_api.problems import Problem
+from headgate.http.problems import Problem
 
 _CHALLENGE = 'Bearer realm="headgate"'
 

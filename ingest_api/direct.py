@@ -5,10 +5,10 @@ from io import BytesIO
 from headgate.contracts.contract import Contract
 from headgate.contracts.environment import Environment
 from headgate.errors import UploadRefused
+from headgate.http.problems import Problem
 from ingest_api.body import read_body
 from ingest_api.headers import idempotency_key
 from ingest_api.land import Landing, land
-from ingest_api.problems import Problem
 from ingest_api.storage import Storage, impatient
 
 

@@ -3,7 +3,7 @@
 import re
 
 from headgate.contracts.contract import Contract
-from ingest_api.problems import Problem
+from headgate.http.problems import Problem
 
 _VISIBLE = re.compile(r"[\x21-\x7e]{1,255}")
 # A structured-field string (RFC 9651, 3.3.3), without its parameters: none are defined for a key.

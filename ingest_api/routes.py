@@ -8,7 +8,7 @@ from ingest_api import headers
 from ingest_api.body import Body, BodyCut, BodyTooLarge, read_body
 from ingest_api.exchange import BODY_SECONDS, body_is_broken, body_is_read, note, time_limit
 from ingest_api.land import Landing, find_receipt, land
-from ingest_api.problems import Problem
+from headgate.http.problems import Problem
 from ingest_api.receipts import Receipt
 from ingest_api.services import services
 

@@ -1,16 +1,21 @@
-"""What the receiver answers when it refuses: problem details by RFC 9457.
+"""Problem details for HTTP APIs (RFC 9457): what a server answers when it refuses a request.
 
-No Flask here: `upload --direct` refuses by the same rules, and needs no web server installed.
+This module does not import Flask: `headgate upload --direct` refuses by the same rules without a web server.
 """
 
 from http import HTTPStatus
 from typing import Any
 
 MEDIA_TYPE = "application/problem+json"
+TYPE_PREFIX = "urn:headgate:problem:"
 
 
 class Problem(Exception):
-    """A refusal: HTTP status, a stable code, a sentence for people, headers, and members of its own."""
+    """A refused request.
+
+    `status` is the HTTP status, `code` a stable identifier, `detail` a sentence for people, `headers` are added to the
+    response, and `members` are extra members of the problem document.
+    """
 
     def __init__(
         self, status: int, code: str, detail: str, headers: dict[str, str] | None = None, **members: Any
@@ -20,9 +25,9 @@ class Problem(Exception):
         self.headers, self.members = headers or {}, members
 
     def as_dict(self) -> dict[str, Any]:
-        """The members of the problem document."""
+        """Returns the members of the problem document."""
         return {
-            "type": f"urn:headgate:problem:{self.code}",
+            "type": f"{TYPE_PREFIX}{self.code}",
             "title": HTTPStatus(self.status).phrase,
             "status": self.status,
             "detail": self.detail,
