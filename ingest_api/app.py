@@ -13,12 +13,12 @@ from werkzeug.exceptions import HTTPException
 from headgate.contracts.contract import Contract, load_contracts
 from headgate.contracts.environment import Environment, load_environment
 from headgate.errors import EnvironmentConfigError, StorageError
+from headgate.http.problems import MEDIA_TYPE, Problem
 from headgate.lake.landing import Upload
 from headgate.project import find_project
 from ingest_api import exchange
 from ingest_api.auth import Credentials
 from ingest_api.land import Clock, KeyReused
-from headgate.http.problems import MEDIA_TYPE, Problem
 from ingest_api.readiness import Readiness
 from ingest_api.routes import routes
 from ingest_api.services import EXTENSION, Services

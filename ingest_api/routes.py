@@ -3,12 +3,12 @@
 from flask import Blueprint, Response, jsonify, request, url_for
 
 from headgate.contracts.contract import Contract
+from headgate.http.problems import Problem
 from headgate.lake.landing import parse_upload_id
 from ingest_api import headers
 from ingest_api.body import Body, BodyCut, BodyTooLarge, read_body
 from ingest_api.exchange import BODY_SECONDS, body_is_broken, body_is_read, note, time_limit
 from ingest_api.land import Landing, find_receipt, land
-from headgate.http.problems import Problem
 from ingest_api.receipts import Receipt
 from ingest_api.services import services
 
