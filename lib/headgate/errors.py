@@ -1,4 +1,4 @@
-"""Every error a user can meet: one tree, each with a stable code that docs/errors.md explains.
+"""Every error that a user can meet: one tree, each with a stable code that docs/errors.md explains.
 
 A message says what was wrong, where (file, line, field, upload), and what to do.
 """
@@ -7,72 +7,99 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+#: The exit code when a retry of the same command may help (EX_TEMPFAIL of sysexits.h).
+EXIT_RETRY = 75
+
 
 class HeadgateError(Exception):
-    """The root. `code` is stable, `exit_code` is what the command line ends with."""
+    """The root of all errors.
+
+    `code` is stable. `retryable` says whether the same command may succeed later without a change by a person.
+    `exit_code` is the exit code of the command line: 1 failed, 2 wrong usage or configuration, 75 a retry may help.
+    """
 
     code = "internal"
-    exit_code = 1
+    retryable = False
+    _exit_code = 1
 
-    def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
+    def __init__(self, what: str, *, where: str = "", fix: str = "", retryable: bool | None = None) -> None:
         super().__init__(what)
         self.what, self.where, self.fix = what, where, fix
-        self.problems: Sequence[Any] = ()  # of an error that tells several: `headgate.document.Problem`
+        self.problems: Sequence[Any] = ()  # of an error that reports several: `headgate.document.Problem`
+        if retryable is not None:
+            self.retryable = retryable
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code that tells a scheduler whether to retry."""
+        return EXIT_RETRY if self.retryable else self._exit_code
 
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
         advice = f"\n  to do: {self.fix}" if self.fix else ""
         return f"{place}{self.what}{advice}"
 
-    def as_dict(self) -> dict[str, str]:
-        """The error as the `--json` output shows it."""
-        return {"code": self.code, "what": self.what, "where": self.where, "fix": self.fix}
+    def as_dict(self) -> dict[str, Any]:
+        """Returns the error as `--json` and the run's report show it."""
+        return {
+            "code": self.code,
+            "what": self.what,
+            "where": self.where,
+            "fix": self.fix,
+            "retryable": self.retryable,
+        }
+
+
+class InternalError(HeadgateError):
+    """A fault of Headgate itself. Its traceback is in the run's log."""
+
+    code = "internal"
 
 
 class UsageError(HeadgateError):
     """Wrong use of a command: an unknown table, a bad selector, a project that is none."""
 
     code = "usage"
-    exit_code = 2
+    _exit_code = 2
 
 
 class EnvironmentConfigError(HeadgateError):
     """An environment file, or a HEADGATE_ variable, that is wrong or missing."""
 
     code = "environment"
-    exit_code = 2
+    _exit_code = 2
 
 
 class ContractError(HeadgateError):
     """A contract that is not valid ODCS, or says what Headgate does not do."""
 
     code = "contract"
-    exit_code = 2
+    _exit_code = 2
 
 
 class TableDefinitionError(HeadgateError):
     """A table module that cannot be loaded, or declares an illegal pair."""
 
     code = "table-definition"
-    exit_code = 2
+    _exit_code = 2
 
 
 class SuiteError(HeadgateError):
     """An expectation suite that is not valid, names a column that is not there, or asks what Spark cannot judge."""
 
     code = "suite"
-    exit_code = 2
+    _exit_code = 2
 
 
 class SetupError(HeadgateError):
     """Java, jars or Python are missing or of the wrong version."""
 
     code = "setup"
-    exit_code = 2
+    _exit_code = 2
 
 
 class StorageError(HeadgateError):
-    """The lake could not be read or written."""
+    """The lake could not be read or written. A retry may help where the store was away; not where access is denied."""
 
     code = "storage"
 
@@ -90,7 +117,7 @@ class ContractChanged(TableError):
 
 
 class BatchRefused(TableError):
-    """The gate refused a batch; the target is as it was. `results` is what its suite found, as plain values."""
+    """The gate refused a batch; the target is unchanged. `results` are the results of its suite, as plain values."""
 
     code = "batch-refused"
 
@@ -103,18 +130,21 @@ class LostRace(HeadgateError):
     """Another run committed to the table between this run's plan and its commit."""
 
     code = "lost-race"
+    retryable = True
 
 
 class LakeBusy(HeadgateError):
     """Another writer holds the folder's lock and `--no-wait` was given."""
 
     code = "lake-busy"
+    retryable = True
 
 
 class ClusterError(HeadgateError):
     """The Spark cluster is not there, could not be started, or went away."""
 
     code = "cluster"
+    retryable = True
 
 
 class UploadRefused(HeadgateError):

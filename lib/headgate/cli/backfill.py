@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
@@ -11,7 +10,7 @@ import click
 
 from headgate.cli.options import Target, print_json, target_options
 from headgate.cli.output import print_table, progress
-from headgate.cli.run import print_reports
+from headgate.cli.run import exit_if_failed, print_reports
 from headgate.cli.work import spark_at_work, wait_option
 from headgate.errors import UsageError, suggestion
 from headgate.planning.graph import Node, load_graph
@@ -76,8 +75,7 @@ def command(
         print_reports(runner.run_id, [report])
         if report.status == "done":
             click.echo("\nnext: headgate run (what reads it)")
-    if report.status == "failed":
-        sys.exit(1)
+    exit_if_failed([report])
 
 
 def _condition(node: Node, slices: tuple[str, ...]) -> str:

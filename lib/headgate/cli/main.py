@@ -4,12 +4,16 @@ import importlib
 import json
 import os
 import sys
+import tempfile
+import traceback
 from contextlib import suppress
+from pathlib import Path
 
 import click
 
 from headgate import __version__
-from headgate.errors import HeadgateError, suggestion
+from headgate.errors import HeadgateError, InternalError, suggestion
+from headgate.logs import set_up_logging
 
 # Verb -> (section of the help, one line of help). The help line stands here so that `--help` imports no verb.
 VERBS = {
@@ -61,7 +65,7 @@ class Verbs(click.Group):
 def headgate() -> None:
     """Uploads in, Delta tables out, nothing lost between.
 
-    Exit codes: 0 done, 1 the work failed, 2 wrong use or configuration.
+    Exit codes: 0 done, 1 failed and a retry will not help, 2 wrong usage or configuration, 75 a retry may help.
     """
 
 
@@ -81,18 +85,28 @@ def main() -> None:
 
 
 def run_command(arguments: list[str]) -> None:
-    """Runs one command and exits. What a user can meet ends as a message and an exit code, never as a traceback."""
+    """Runs one command and exits. Every error ends as a message and an exit code; tracebacks go to a log file."""
+    set_up_logging()
     try:
         headgate.main(args=arguments, prog_name="headgate", standalone_mode=True)
     except Exception as failed:
-        error = failed if isinstance(failed, HeadgateError) else _failure_of_s3(failed)
-        if error is None:
-            raise
+        error = failed if isinstance(failed, HeadgateError) else _failure_of_s3(failed) or _internal(failed)
         if "--json" in arguments:
             click.echo(json.dumps({"error": error.as_dict()}))
         else:
             click.echo(f"error[{error.code}]: {error}", err=True)
         sys.exit(error.exit_code)
+
+
+def _internal(error: Exception) -> InternalError:
+    """A fault of Headgate, with its traceback in a file."""
+    with tempfile.NamedTemporaryFile("w", prefix="headgate-", suffix=".log", delete=False) as file:
+        traceback.print_exception(error, file=file)
+    first = next(iter(str(error).splitlines()), "")
+    return InternalError(
+        f"{type(error).__name__}: {first}",
+        fix=f"this is a fault of Headgate: report it with its traceback, in {Path(file.name)}",
+    )
 
 
 def _failure_of_s3(error: Exception) -> HeadgateError | None:

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import click
 
 from headgate.contracts.environment import Environment, load_environment
+from headgate.logs import set_up_logging
 from headgate.project import Project, find_project
 
 
@@ -23,13 +25,25 @@ class Target:
 
 
 def place_options(verb: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds `--project`, `--env` and `--json`, which the verb gets as they are: `folder`, `env` and `as_json`."""
+    """Adds `--project`, `--env`, `--json` (the verb receives `folder`, `env`, `as_json`), `--verbose` and `--debug`."""
     folder = click.Path(path_type=Path)
+    verb = click.option("--debug", is_flag=True, expose_value=False, callback=_debug, help="Log every step.")(verb)
+    verb = click.option("--verbose", is_flag=True, expose_value=False, callback=_verbose, help="Log progress.")(verb)
     verb = click.option("--json", "as_json", is_flag=True, help="Print JSON.")(verb)
     verb = click.option(
         "--env", "env", default="local", show_default=True, envvar="HEADGATE_ENV", help="The environment to use."
     )(verb)
     return click.option("--project", "folder", type=folder, help="The project's folder. [default: found upwards]")(verb)
+
+
+def _verbose(context: click.Context, option: click.Parameter, chosen: bool) -> None:
+    if chosen:
+        set_up_logging(logging.INFO)
+
+
+def _debug(context: click.Context, option: click.Parameter, chosen: bool) -> None:
+    if chosen:
+        set_up_logging(logging.DEBUG)
 
 
 def target_options(verb: Callable[..., Any]) -> Callable[..., Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ import click
 
 from headgate.cli.options import Target, print_json, target_options
 from headgate.cli.output import print_table, progress
-from headgate.cli.run import print_reports
+from headgate.cli.run import exit_if_failed, print_reports
 from headgate.cli.show import print_rows, rows_options
 from headgate.cli.work import spark_at_work, spark_that_looks, wait_option
 from headgate.ledger.ledger import Ledger
@@ -92,8 +91,7 @@ def replay(target: Target, table: str, where: str, dry_run: bool, no_wait: bool)
         runner = Runner(target.project, target.environment, graph, session, progress)
         report, found = runner.replay(node.name, where=where, dry_run=dry_run)
     _print_replay(target, runner.run_id, report, found, dry_run=dry_run)
-    if report.status == "failed":
-        sys.exit(1)
+    exit_if_failed([report])
 
 
 def _node(graph: Graph, table: str) -> Node:

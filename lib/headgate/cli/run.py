@@ -14,7 +14,7 @@ from headgate.cli.options import Target, print_json, target_options
 from headgate.cli.output import print_table, progress
 from headgate.cli.selection import selected, selection_options
 from headgate.cli.work import lake_to_itself, spark_at_work, spark_that_looks, wait_option
-from headgate.errors import HeadgateError, UsageError, suggestion
+from headgate.errors import EXIT_RETRY, HeadgateError, UsageError, suggestion
 from headgate.ledger.ledger import Ledger
 from headgate.ledger.travel import moment_of
 from headgate.planning.graph import Graph, load_graph
@@ -88,9 +88,31 @@ def command(
         small = not rebuild and planner.bytes_of(works) <= _SMALL_BYTES
         with spark_that_looks(target, small=small) as session:
             runner = _runner(target, graph, session, accepted, rebuild=rebuild)
-            run, reports = runner.run_id, runner.run(names)
+            run, reports = runner.run_id, _run(runner, names)
     reports = [replace(r, lost=r.lost or lost.get(r.table, "")) if r.status == "current" else r for r in reports]
     _print(target, run, reports)
+    exit_if_failed(reports)
+
+
+def _run(runner: Runner, names: Sequence[str]) -> list[Report]:
+    """Runs the tables. Ctrl-C says which were committed and how to go on, and ends with 130."""
+    try:
+        return runner.run(names)
+    except KeyboardInterrupt:
+        done = [f"{report.table} (version {report.version})" for report in runner.finished if report.status == "done"]
+        click.echo(
+            f"\ninterrupted: committed {', '.join(done) or 'no table'}; the other tables are unchanged.\n"
+            "  to do: run again: it continues from there",
+            err=True,
+        )
+        sys.exit(130)
+
+
+def exit_if_failed(reports: Sequence[Report]) -> None:
+    """Exits with 75 if a table failed and a retry may help, with 1 if tables failed and none will."""
+    errors = [report.error for report in reports if report.status == "failed" and report.error]
+    if any(error["retryable"] for error in errors):
+        sys.exit(EXIT_RETRY)
     if any(report.status in ("failed", "skipped") for report in reports):
         sys.exit(1)
 
@@ -155,8 +177,7 @@ def _reproduce(
         runner = _runner(other, graph, session)
         found = runner.run([name for name in names if not name.startswith("bronze.")])
     _print(other, runner.run_id, found)
-    if any(report.status in ("failed", "skipped") for report in found):
-        sys.exit(1)
+    exit_if_failed(found)
 
 
 def _print_nothing(target: Target, works: Sequence[Work], lost: Mapping[str, str] | None = None) -> None:
@@ -206,5 +227,5 @@ def _became(report: Report, result: Mapping[str, Any]) -> str:
     return "quarantined" if quarantined else result["severity"]
 
 
-def _told(error: dict[str, str]) -> str:
+def _told(error: Mapping[str, Any]) -> str:
     return str(HeadgateError(error["what"], where=error["where"], fix=error["fix"]))

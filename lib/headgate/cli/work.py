@@ -48,7 +48,7 @@ def lake_to_itself(target: Target, *, wait: bool) -> Iterator[bool]:
 @contextmanager
 def spark_that_looks(target: Target, *, small: bool = True) -> Iterator[SparkSession]:
     """A Spark session for what writes nothing. What a disk or a cluster did in the block is told as theirs."""
-    from headgate.engine.runtime.platform_errors import outside
+    from headgate.engine.runtime.platform_errors import platform_error
     from headgate.engine.runtime.session import start_session, stop_session
 
     progress("starting Spark")
@@ -56,7 +56,7 @@ def spark_that_looks(target: Target, *, small: bool = True) -> Iterator[SparkSes
     try:
         yield session
     except Exception as error:
-        if told := outside(error, target.environment):
+        if told := platform_error(error, target.environment):
             raise told from error
         raise
     finally:

@@ -26,6 +26,21 @@ _FAILED = re.compile(r"Generic S3 error|Error performing [A-Z]+ https?://")
 _ANSWER = re.compile(r"<Code>(?P<code>\w+)</Code>(?:.*?<Message>(?P<message>[^<]*)</Message>)?", re.DOTALL)
 _DECORATION = re.compile(r"\x1b\[\d+m|↳")
 
+#: Answers that stay the same until a person changes the configuration.
+_PERMANENT = frozenset(
+    [
+        "AccessDenied",
+        "AllAccessDisabled",
+        "AuthorizationHeaderMalformed",
+        "ExpiredToken",
+        "InvalidAccessKeyId",
+        "InvalidBucketName",
+        "NoSuchBucket",
+        "PermanentRedirect",
+        "SignatureDoesNotMatch",
+    ]
+)
+
 # What a custom endpoint signs for where nobody says; every one that is not AWS takes it.
 _ANY_REGION = "us-east-1"
 # Where obstore finds credentials. A profile is none of them.
@@ -94,4 +109,5 @@ def failure(error: Exception) -> StorageError | None:
         f"the lake's S3 service failed: {what.strip(': ')}",
         where=endpoint().url or "AWS",
         fix="see that lake and AWS's variables are right (docs/s3.md) and that the service answers, and run again",
+        retryable=not (answer and answer["code"] in _PERMANENT),
     )

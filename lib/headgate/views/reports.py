@@ -41,10 +41,17 @@ class RunReport:
 
 def write(store: ObjectStore, report: RunReport) -> None:
     """Puts the report into the lake. Raises StorageError."""
-    try:
-        obstore.put(store, report.path, json.dumps(asdict(report), default=_plain).encode())
-    except (OSError, BaseError) as error:
-        raise StorageError(f"cannot be written: {str(error).splitlines()[0]}", where=report.path) from error
+    _put(store, report.path, json.dumps(asdict(report), default=_plain).encode())
+
+
+def log_path(run: str) -> str:
+    """Returns the path of a run's log in the lake: under the day on which the run began."""
+    return f"{_ROOT}/dt={run[:4]}-{run[4:6]}-{run[6:8]}/{run}.log"
+
+
+def write_log(store: ObjectStore, run: str, text: bytes) -> None:
+    """Puts a run's log into the lake. Raises StorageError."""
+    _put(store, log_path(run), text)
 
 
 def newest(store: ObjectStore, limit: int) -> list[RunReport]:
@@ -57,7 +64,7 @@ def paths(store: ObjectStore) -> Iterator[str]:
     """The reports' paths, the newest first: one listing a day, and none of a day that is not asked for."""
     for day in sorted(obstore.list_with_delimiter(store, f"{_ROOT}/")["common_prefixes"], reverse=True):
         found = obstore.list(store, f"{day.rstrip('/')}/").collect()
-        yield from sorted((item["path"] for item in found), reverse=True)
+        yield from sorted((item["path"] for item in found if item["path"].endswith(".json")), reverse=True)
 
 
 def last_outcomes(reports: Iterable[RunReport]) -> dict[str, Mapping[str, Any]]:
@@ -82,6 +89,13 @@ def _read(store: ObjectStore, path: str) -> RunReport | None:
         return RunReport(value["run"], tables=value["tables"], **times)
     except (NotFoundError, FileNotFoundError, ValueError, KeyError, TypeError):
         return None
+
+
+def _put(store: ObjectStore, path: str, content: bytes) -> None:
+    try:
+        obstore.put(store, path, content)
+    except (OSError, BaseError) as error:
+        raise StorageError(f"cannot be written: {str(error).splitlines()[0]}", where=path) from error
 
 
 def _plain(value: Any) -> str:

@@ -1,21 +1,19 @@
-"""Calls an author's function, and holds what it returns against the table's declaration, before data is read."""
+"""Calls an author's function, and checks the columns it returns against the declaration before data is read."""
 
 from __future__ import annotations
 
-import inspect
 import json
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NoReturn, cast
 
-from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
-from pyspark.errors.exceptions.captured import UnknownException, convert_exception
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
+from headgate.engine.read.author_errors import AuthorErrors, cause_of
 from headgate.errors import HeadgateError, TableError, suggestion
-from headgate.modules import author_line, load_table
+from headgate.modules import load_table
 from headgate.planning.graph import Node
 from headgate.project import Project
 from headgate.table import (
@@ -58,22 +56,26 @@ _FOREIGN = {"PythonUDF", "ScalaUDF", "ScalaAggregator"}
 
 
 class AuthoredFunction:
-    """A table's function, called so that each of its author's mistakes names file and line."""
+    """A table's function. A mistake of its author raises TableError with the file and line."""
 
     def __init__(self, project: Project, node: Node) -> None:
-        self._project, self._node = project, node
+        self._node = node
         self._table: Table = load_table(project, project.root / node.module)
+        self.errors = AuthorErrors(project, node, self._table.function)
 
     @property
     def where(self) -> str:
-        return f"{self._node.module}:{self._node.line}"
+        """`file:line` of the declaration."""
+        return self.errors.declaration
 
     def __call__(self, **frames: DataFrame) -> DataFrame:
-        """The function's rows. Raises TableError where it fails, or gives what the declaration does not allow."""
+        """Returns the function's rows. Raises TableError if it fails, or returns what the declaration forbids."""
         try:
             rows = self._table.function(**frames)
+        except HeadgateError:
+            raise
         except Exception as error:
-            self.refuse(error)
+            raise self.errors.in_call(error) from error
         if not isinstance(rows, DataFrame):
             raise TableError(f"the function returned {type(rows).__name__}", where=self.where, fix="return a DataFrame")
         return rows
@@ -83,6 +85,7 @@ class AuthoredFunction:
         empty = {name: session.createDataFrame([], frame.schema) for name, frame in inputs.items()}
         rows = self(**empty)
         self._check_columns(rows)
+        self._check_delete_when(rows)
         other_each_time = unrepeatable(rows)
         if other_each_time:
             raise TableError(
@@ -91,27 +94,6 @@ class AuthoredFunction:
                 fix="take the value from the data, such as the time an upload was received",
             )
         return rows
-
-    def refuse(self, error: BaseException) -> NoReturn:
-        """Raises `error` as one message with the author's file and line."""
-        if isinstance(error, HeadgateError):
-            raise error
-        error = _of_a_row(error)
-        where = author_line(error, self._project) or self._failing_line(error) or self.where
-        raise TableError(cause_of(error), where=where, fix=_advice(error)) from error
-
-    def _failing_line(self, error: BaseException) -> str:
-        """`file:line` of the author's expression that failed on a row, as Spark's query context tells it."""
-        for context in error.getQueryContext() or [] if isinstance(error, PySparkException) else []:
-            for path, line in re.findall(r"(\S+?\.py):(\d+)", _safely(context.callSite)):
-                if Path(path).is_relative_to(self._project.jobs):
-                    return f"{self._project.relative(Path(path))}:{line}"
-            # Of a function such as to_date Spark knows the name alone.
-            lines, first = inspect.getsourcelines(self._table.function)
-            calls = [n for n, text in enumerate(lines, first) if f"{_safely(context.fragment)}(" in text]
-            if len(calls) == 1:
-                return f"{self._node.module}:{calls[0]}"
-        return ""
 
     def _check_columns(self, rows: DataFrame) -> None:
         writes = self._node.writes
@@ -133,6 +115,15 @@ class AuthoredFunction:
             if name not in rows.columns:
                 missing = f"the declaration names '{name}', which the function does not return."
                 self._wrong(missing + suggestion(name, rows.columns), "return the column, or correct the declaration")
+
+    def _check_delete_when(self, rows: DataFrame) -> None:
+        condition = getattr(self._node.writes, "delete_when", None)
+        if not condition:
+            return
+        try:
+            rows.select(F.expr(condition).cast("boolean"))
+        except PySparkException as error:
+            self._wrong(f"delete_when: {cause_of(error)}", "correct the condition; it may use the function's columns")
 
     def _wrong(self, what: str, fix: str) -> NoReturn:
         raise TableError(what, where=self.where, fix=fix)
@@ -177,46 +168,3 @@ def is_row_by_row(rows: DataFrame) -> bool:
     plan = _plan(rows)
     nodes = {node["class"].rpartition(".")[2] for node in json.loads(plan)}
     return nodes <= _ROW_BY_ROW and not _classes(plan) & _FOREIGN
-
-
-def _of_a_row(error: BaseException) -> BaseException:
-    """The error on a row that a failed write, or another job, has at its root: it knows the author's line."""
-    if not isinstance(error, Py4JJavaError):
-        return error
-    found = convert_exception(_root(error))
-    return error if isinstance(found, UnknownException) else found
-
-
-def _root(error: Py4JJavaError) -> Any:
-    cause = error.java_exception
-    while cause.getCause() is not None:
-        cause = cause.getCause()
-    return cause
-
-
-def cause_of(error: BaseException) -> str:
-    """One line that says what failed: Spark's deep traces folded to their cause."""
-    if isinstance(error, Py4JJavaError):
-        return _first_line(str(_root(error).toString()))
-    if isinstance(error, PySparkException):
-        return _first_line(str(error.getMessage() or error)) or f"{type(error).__name__} {error.getCondition() or ''}"
-    return f"{type(error).__name__}: {_first_line(str(error))}"
-
-
-def _first_line(text: str) -> str:
-    lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
-    return lines[0] if lines else ""
-
-
-def _safely(call: object) -> str:
-    try:
-        return str(call())  # type: ignore[operator]
-    except Exception:
-        return ""
-
-
-def _advice(error: BaseException) -> str:
-    text = str(error)
-    if "CANNOT_PARSE_TIMESTAMP" in text or "CAST_INVALID_INPUT" in text or "try_cast" in text:
-        return "declare the column's type in the contract, so that a bad value is quarantined, or use a try_ function"
-    return "correct the function and run again: nothing was written"

@@ -1,22 +1,25 @@
-"""Keeps a JVM's own words from the user: it never writes to our output, and two of its lines say nothing.
+"""Filters the JVM's output: all of it goes to standard error and to the run's log, without two useless lines.
 
-Java warns of an incubator module that Spark needs, and VACUUM prints what the report tells anyway.
+Java warns of an incubator module that Spark needs, and VACUUM prints what the report contains anyway.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_SAY_NOTHING = (b"WARNING: Using incubator modules", b"Deleted ")
+log = logging.getLogger("headgate.spark")
+
+_USELESS = (b"WARNING: Using incubator modules", b"Deleted ")
 
 
 @contextmanager
 def without_banner() -> Iterator[None]:
-    """A process started in this block writes all that it says to our errors, without the lines that say nothing."""
+    """A process that is started in this block writes its output to our standard error, without the useless lines."""
     sys.stdout.flush()
     output, errors = os.dup(1), os.dup(2)
     reading, writing = os.pipe()
@@ -33,8 +36,9 @@ def without_banner() -> Iterator[None]:
 
 
 def _forward(reading: int, ours: int) -> None:
-    """Passes on each line until the process that writes them ends."""
+    """Forwards each line until the process ends; the run's log keeps them too."""
     with os.fdopen(reading, "rb") as lines, os.fdopen(ours, "wb", buffering=0) as out:
         for line in lines:
-            if not line.startswith(_SAY_NOTHING):
+            if not line.startswith(_USELESS):
                 out.write(line)
+                log.info("%s", line.decode(errors="replace").rstrip())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -19,18 +19,19 @@ from headgate.contracts.table_contract import load_table_contracts
 from headgate.engine.delta.commit import Committer, new_run_id
 from headgate.engine.gate.rules import import_ahead
 from headgate.engine.read import bronze
-from headgate.engine.read.function import AuthoredFunction, cause_of
+from headgate.engine.read.author_errors import cause_of
+from headgate.engine.read.function import AuthoredFunction
 from headgate.engine.read.snapshots import moved_snapshot
 from headgate.engine.runtime.materialize import stages
-from headgate.engine.runtime.platform_errors import outside
+from headgate.engine.runtime.platform_errors import platform_error
 from headgate.engine.verbs.backfill import backfill_uploads
 from headgate.engine.verbs.replay import Replayed, replay
 from headgate.engine.write.append import build_append
 from headgate.engine.write.merge import build_merge
 from headgate.engine.write.outcome import Job, Outcome
 from headgate.engine.write.replace import build_replace
-from headgate.errors import BatchRefused, ContractChanged, HeadgateError, LostRace, StorageError, TableError
-from headgate.lake import s3
+from headgate.errors import BatchRefused, ContractChanged, HeadgateError, InternalError, LostRace, StorageError
+from headgate.logs import log_context, log_file
 from headgate.planning.graph import Graph, Node
 from headgate.planning.plan import Kind, Planner, Work, contract_of
 from headgate.project import Project
@@ -38,6 +39,8 @@ from headgate.suites.quality import Acceptance
 from headgate.suites.suite import load_suites
 from headgate.table import Append, History, Merge, Replace
 from headgate.views import reports, results
+
+log = logging.getLogger(__name__)
 
 _TRIES = 3
 
@@ -62,7 +65,7 @@ class Report:
     version: int | None = None
     seconds: float = 0.0
     counts: dict[str, int] = field(default_factory=dict)
-    error: dict[str, str] | None = None
+    error: dict[str, Any] | None = None
     quality: Sequence[Mapping[str, Any]] = ()  # what the table's suite found: `headgate.suites.quality.Result.as_dict`
     lost: str = ""  # where another run was first with this work: which, and its commit
 
@@ -89,15 +92,33 @@ class Runner:
         self._suites = load_suites(project)
         self._accepted = {acceptance.expectation: acceptance for acceptance in accepted}
         self.run_id = new_run_id()
+        #: The reports of the tables that this run has dealt with so far, in the order in which they ended.
+        self.finished: list[Report] = []
 
     def run(self, names: Iterable[str]) -> list[Report]:
-        """Builds each table; one that fails stops its descendants, not its siblings. Keeps the reports in the lake."""
-        started, names = datetime.now(UTC), list(names)
-        import_ahead([self._suites[name] for name in names if name in self._suites], self._project.cache)
-        found = self._run_all(names)
-        self._keep(started, found)
-        self._record(found)
-        return found
+        """Builds each table; one that fails stops its descendants only. Keeps report and log in the lake."""
+        with self._logged():
+            started, names = datetime.now(UTC), list(names)
+            log.info("run of %d tables begins", len(names))
+            import_ahead([self._suites[name] for name in names if name in self._suites], self._project.cache)
+            table_reports = self._run_all(names)
+            self._keep(started, table_reports)
+            self._record(table_reports)
+        return table_reports
+
+    @contextmanager
+    def _logged(self) -> Iterator[None]:
+        """Writes the block's log to a file, and puts it into the lake. The file stays where the lake refuses it."""
+        path = self._project.cache / "logs" / f"{self.run_id}.log"
+        try:
+            with log_file(path), log_context(run=self.run_id):
+                yield
+        finally:
+            try:
+                reports.write_log(self._environment.object_store(), self.run_id, path.read_bytes())
+                path.unlink()
+            except (StorageError, OSError) as error:
+                log.warning("the run's log stays in %s: %s", path, error)
 
     def _run_all(self, names: Iterable[str]) -> list[Report]:
         """Several tables at a time, each as soon as what it reads is done; the reports in the order of `names`."""
@@ -146,7 +167,7 @@ class Runner:
         try:
             reports.write(self._environment.object_store(), report)
         except StorageError as error:
-            print(f"warning: the run's report was not kept: {error}", file=sys.stderr)
+            log.warning("the run's report was not kept: %s", error)
 
     def _record(self, found: Iterable[Report]) -> None:
         """Adds what suites found to `quality.results`. The tables are committed, so a failure fails nothing."""
@@ -155,14 +176,18 @@ class Runner:
         try:
             results.record(self._environment, (name for name in self._graph.nodes if name in self._suites), failed)
         except Exception as error:  # whatever it is: the next run records what this one did not
-            print(f"warning: {results.TABLE} was not written: {str(error).partition(chr(10))[0]}", file=sys.stderr)
+            log.warning("%s was not written: %s", results.TABLE, str(error).partition("\n")[0])
 
     def _run_table(self, name: str) -> Report:
         started = time.monotonic()
-        try:
-            return self._try_table(name, started)
-        except Exception as error:
-            return _failed(name, outside(error, self._environment) or error, started)
+        with log_context(run=self.run_id, table=name):
+            try:
+                report = self._try_table(name, started)
+            except Exception as error:
+                report = self._failed(name, error, started)
+            self.finished.append(report)
+            log.info("%s %s in %.1f s, version %s", report.status, report.work, report.seconds, report.version)
+        return report
 
     def _try_table(self, name: str, started: float) -> Report:
         """Plans and builds; after a lost race it plans again, and may find the work done."""
@@ -186,6 +211,7 @@ class Runner:
                 outcome = self._build(session, work)
             except LostRace as error:
                 lost = error.what
+                log.info("lost a race, planning again: %s", lost)
                 continue
             return _done(work, outcome, started)
         raise LostRace(f"lost {_TRIES} races: {lost}", where=name, fix="run again when the other run has ended")
@@ -227,12 +253,13 @@ class Runner:
     def _again(self, name: str, kind: Kind, build: Callable[[Job], Outcome | None], asked: str = "") -> Report:
         """Work at the table's position that a person asked for."""
         started = time.monotonic()
-        try:
-            work, node = self._planner.backfilled(name, kind), self._graph.node(name)
-            with self._job(self._new_session(work), node, work, asked) as job:
-                outcome = build(job)
-        except Exception as error:
-            return _failed(name, error, started)
+        with self._logged(), log_context(table=name):
+            try:
+                work, node = self._planner.backfilled(name, kind), self._graph.node(name)
+                with self._job(self._new_session(work), node, work, asked) as job:
+                    outcome = build(job)
+            except Exception as error:
+                return self._failed(name, error, started)
         if outcome is None or outcome.version == work.head.version:
             return Report(name, "current", work.kind.value, "nothing differs", version=work.head.version)
         return _done(work, outcome, started)
@@ -268,8 +295,30 @@ class Runner:
                     self._accepted,
                     asked,
                 )
+            except HeadgateError:
+                raise
             except Exception as error:
-                function.refuse(outside(error, self._environment) or error)
+                known = platform_error(error, self._environment) or function.errors.in_evaluation(error)
+                if known is None:
+                    raise
+                raise known from error
+
+    def _failed(self, name: str, error: Exception, started: float) -> Report:
+        """The report of a table that failed. The log keeps the traceback of what is not a person's mistake."""
+        known = error if isinstance(error, HeadgateError) else platform_error(error, self._environment)
+        if known is None:
+            known = InternalError(
+                cause_of(error),
+                where=name,
+                fix=f"this is a fault of Headgate: report it with its traceback, in {reports.log_path(self.run_id)} "
+                "of the lake",
+            )
+        trace = error if isinstance(known, InternalError) or error is not known or error.__cause__ else None
+        log.error("failed: [%s] %s", known.code, known, exc_info=trace)
+        quality = known.results if isinstance(known, BatchRefused) else ()
+        return Report(
+            name, "failed", reason=known.what, error=known.as_dict(), quality=quality, seconds=_since(started)
+        )
 
     def _with_moved_snapshot(self, session: SparkSession, work: Work) -> Work:
         """`work`, or a rebuild where a table that is read whole has other content than at the position."""
@@ -295,12 +344,6 @@ class Runner:
         )
         records = sum(file.rows for file in files) - len(work.landed)
         return Outcome(commit.version, len(work.landed), records, counts={**counts, "records": records})
-
-
-def _failed(name: str, error: Exception, started: float) -> Report:
-    told = error if isinstance(error, HeadgateError) else s3.failure(error) or TableError(cause_of(error), where=name)
-    results = told.results if isinstance(told, BatchRefused) else ()
-    return Report(name, "failed", reason=told.what, error=told.as_dict(), quality=results, seconds=_since(started))
 
 
 def _done(work: Work, outcome: Outcome, started: float) -> Report:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from headgate.contracts.environment import load_environment
-from headgate.engine.runtime.platform_errors import outside
+from headgate.engine.runtime.platform_errors import platform_error
 from headgate.errors import BatchRefused
 from headgate.project import Project
 
@@ -32,7 +32,7 @@ TOLD = {
 
 @pytest.mark.parametrize("text", TOLD)
 def test_the_systems_words_are_found_wherever_they_stand(text):
-    found = outside(RuntimeError(text), LOCAL)
+    found = platform_error(RuntimeError(text), LOCAL)
     assert found is not None
     assert (found.code, found.where, found.what.rpartition(": ")[2]) == ("storage", *TOLD[text])
 
@@ -40,7 +40,7 @@ def test_the_systems_words_are_found_wherever_they_stand(text):
 def test_they_are_found_in_the_cause():
     error = RuntimeError("the task failed")
     error.__cause__ = OSError(28, "No space left on device")
-    assert outside(error, LOCAL) is not None
+    assert platform_error(error, LOCAL) is not None
 
 
 @pytest.mark.parametrize(
@@ -52,12 +52,12 @@ def test_they_are_found_in_the_cause():
     ],
 )
 def test_every_other_error_stays_what_it_is(error):
-    assert outside(error, LOCAL) is None
+    assert platform_error(error, LOCAL) is None
 
 
 def test_an_application_that_was_ended_lost_its_cluster_where_it_had_one():
     error = RuntimeError("Job 7 cancelled because SparkContext was shut down")
-    found = outside(error, ENVIRONMENTS["cluster"])
+    found = platform_error(error, ENVIRONMENTS["cluster"])
     assert found is not None
     assert (found.code, found.where) == ("cluster", "spark://127.0.0.1:7077")
-    assert outside(error, LOCAL) is None
+    assert platform_error(error, LOCAL) is None
