@@ -18,11 +18,11 @@ from headgate.lake.landing import Upload
 from headgate.project import find_project
 from ingest_api import exchange
 from ingest_api.auth import Credentials
-from ingest_api.land import Clock, KeyReused
+from ingest_api.landing.land import Clock, KeyReused
 from ingest_api.readiness import Readiness
 from ingest_api.routes import routes
 from ingest_api.services import EXTENSION, Services
-from ingest_api.storage import Storage, impatient
+from ingest_api.storage import open_storage
 
 _LONGEST_NAME = 255  # bytes of a file's name
 _RETRY_AFTER = "5"  # seconds
@@ -46,8 +46,7 @@ def create_app(
     """
     _check_names(environment, contracts)
     app = Flask("ingest_api", static_folder=None)
-    folder = environment.folder if environment.is_folder else None
-    storage = Storage(store or impatient(environment.object_store()), folder)
+    storage = open_storage(environment, store)
     app.extensions[EXTENSION] = Services(
         Credentials(environment.receiver.store_keys),
         contracts,

@@ -11,7 +11,7 @@ from typing import Any
 
 from flask import Flask, Response, g, request
 
-from ingest_api.body import BodyCut, pieces
+from ingest_api.landing.body import BodyCut, pieces
 from ingest_api.services import services
 
 # A body has this long, in seconds, from first to last byte: 128 MiB at 1.2 Mbit/s. A thread is not

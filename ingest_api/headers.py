@@ -49,13 +49,11 @@ def _charset(parameters: str) -> str:
     return ""
 
 
-def compression(header: str | None, contract: Contract) -> str:
-    """`none` or `gzip`, as the Content-Encoding says. Raises Problem 415 where the contract has not that one."""
-    found = _COMPRESSIONS.get((header or "").strip().lower())
-    if found not in contract.compressions:
+def check_compression(header: str | None, contract: Contract) -> None:
+    """Raises Problem 415 where the contract does not accept this Content-Encoding."""
+    if _COMPRESSIONS.get((header or "").strip().lower()) not in contract.compressions:
         named = header or "identity"
         raise _unsupported(f"'{contract.dataset}' does not accept the Content-Encoding '{named}'", contract)
-    return found
 
 
 def _unsupported(detail: str, contract: Contract) -> Problem:

@@ -1,15 +1,19 @@
 """The receiver's routes: HTTP in, HTTP out; what happens between is in land.py."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from flask import Blueprint, Response, jsonify, request, url_for
 
 from headgate.contracts.contract import Contract
 from headgate.http.problems import Problem
 from headgate.lake.landing import parse_upload_id
 from ingest_api import headers
-from ingest_api.body import Body, BodyCut, BodyTooLarge, read_body
 from ingest_api.exchange import BODY_SECONDS, body_is_broken, body_is_read, note, time_limit
-from ingest_api.land import Landing, find_receipt, land
-from ingest_api.receipts import Receipt
+from ingest_api.landing.body import Body, BodyCut, BodyTooLarge, DigestMismatch
+from ingest_api.landing.digest import BadDigest, ContentDigest, parse_digest
+from ingest_api.landing.land import Landing, find_receipt, land
+from ingest_api.landing.receipts import Receipt
 from ingest_api.services import services
 
 routes = Blueprint("receiver", __name__)
@@ -23,10 +27,10 @@ def create_upload(dataset: str) -> Response:
     contract = _contract(dataset)
     key = headers.idempotency_key(request.headers.get("Idempotency-Key"))
     headers.check_media_type(request.headers.get("Content-Type"), contract)
-    compression = headers.compression(request.headers.get("Content-Encoding"), contract)
-    body = _body(parts.limit)
-    with body.file:
-        return _created(land(parts.storage, contract, store, key, body, compression, parts.clock))
+    headers.check_compression(request.headers.get("Content-Encoding"), contract)
+    with _body(parts.limit) as body:
+        landing = land(parts.storage, contract, store, key, body, parts.clock)
+    return _created(landing)
 
 
 @routes.get("/v1/uploads/<upload_id>")
@@ -71,22 +75,36 @@ def _contract(dataset: str) -> Contract:
     return contracts[dataset]
 
 
-def _body(limit: int) -> Body:
-    """The whole request body. Raises Problem 413 above `limit` bytes, 408 where it is cut."""
+@contextmanager
+def _body(limit: int) -> Iterator[Body]:
+    """The request body, to be read within. Raises Problem 413 above `limit` bytes, 408 where it is cut, 400 where it
+    is not what its Content-Digest says."""
     declared = request.content_length
     if declared is not None and declared > limit:
         raise _too_large(limit)
+    body = Body(request.stream, limit, declared, _expected_digest())
     try:
         with time_limit(BODY_SECONDS):
-            body = read_body(request.stream, limit, declared)
+            yield body
     except BodyTooLarge:
         raise _too_large(limit) from None
+    except DigestMismatch as error:
+        body_is_read()
+        raise Problem(400, "digest-mismatch", f"the body's {error} is not what Content-Digest says") from None
     except BodyCut:
         body_is_broken()
         raise Problem(408, "incomplete-body", "the body ended early, or came too slowly; send it again") from None
-    body_is_read()
-    note(bytes=body.size)
-    return body
+    finally:
+        if body.ended:
+            body_is_read()
+            note(bytes=body.size)
+
+
+def _expected_digest() -> ContentDigest | None:
+    try:
+        return parse_digest(request.headers.get("Content-Digest"))
+    except BadDigest as error:
+        raise Problem(400, "content-digest", f"Content-Digest cannot be read: {error}") from None
 
 
 def _too_large(limit: int) -> Problem:

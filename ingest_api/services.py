@@ -7,7 +7,7 @@ from flask import current_app
 
 from headgate.contracts.contract import Contract
 from ingest_api.auth import Credentials
-from ingest_api.land import Clock
+from ingest_api.landing.land import Clock
 from ingest_api.readiness import Readiness
 from ingest_api.storage import Storage
 

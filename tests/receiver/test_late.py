@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from obstore.store import LocalStore
 
-import ingest_api.land
+import ingest_api.landing.land
 from headgate.lake.landing import LEAST_LOOKBACK, hour_in_key, list_landed
 
 HOUR = timedelta(hours=1)
@@ -37,7 +37,7 @@ def test_an_old_key_is_marked_under_the_hour_of_now(sender, landed, clock, liste
 
 def test_a_try_that_died_before_its_marker_is_marked_by_its_retry(sender, landed, clock, listed, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(ingest_api.land, "point", dies_at("receiver.landed"))
+        patch.setattr(ingest_api.landing.land, "point", dies_at("receiver.landed"))
         assert sender.post().status_code == 500
     assert len(landed()) == 1
     clock.now += 3 * 24 * HOUR
@@ -49,7 +49,7 @@ def test_a_try_that_died_before_its_marker_is_marked_by_its_retry(sender, landed
 
 def test_a_try_that_died_after_its_claim_lands_under_the_claimed_hour(sender, landed, clock, listed, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(ingest_api.land, "point", dies_at("receiver.claimed"))
+        patch.setattr(ingest_api.landing.land, "point", dies_at("receiver.claimed"))
         assert sender.post().status_code == 500
     assert landed() == {}
     clock.now += 5 * HOUR
@@ -60,7 +60,7 @@ def test_a_try_that_died_after_its_claim_lands_under_the_claimed_hour(sender, la
 
 
 def test_a_receiver_that_stalls_marks_until_the_marker_is_fresh(sender, landed, clock, listed):
-    clock.steps = [0 * HOUR, 3 * HOUR, 3 * HOUR, 2 * HOUR, 0 * HOUR]
+    clock.steps = [0 * HOUR, 0 * HOUR, 3 * HOUR, 3 * HOUR, 2 * HOUR, 0 * HOUR]
     answer = sender.post()
     assert sorted(path.split("/")[3] for path in landed("late")) == ["hour=13", "hour=16", "hour=18"]
     assert answer.get_json()["upload"] in listed(clock.now)
@@ -68,14 +68,14 @@ def test_a_receiver_that_stalls_marks_until_the_marker_is_fresh(sender, landed, 
 
 @pytest.mark.parametrize("minutes", range(0, 300, 7))
 def test_no_stall_hides_an_upload_from_a_run_that_started_before_it_was_acknowledged(sender, clock, listed, minutes):
-    clock.steps = [0 * HOUR, timedelta(minutes=minutes)]
+    clock.steps = [0 * HOUR, 0 * HOUR, timedelta(minutes=minutes)]
     answer = sender.post()
     assert answer.get_json()["upload"] in listed(clock.now)
 
 
 def test_a_receipt_that_is_asked_for_is_marked_too(sender, landed, clock, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(ingest_api.land, "point", dies_at("receiver.landed"))
+        patch.setattr(ingest_api.landing.land, "point", dies_at("receiver.landed"))
         sender.post()
     clock.now += 5 * HOUR
     upload = next(iter(landed())).rpartition("/")[2].removesuffix(".jsonl")

@@ -3,7 +3,6 @@
 import gzip
 import hashlib
 import io
-import json
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
@@ -47,10 +46,10 @@ def test_the_hour_is_the_keys_where_it_names_one(sender, landed):
     assert landed("claims") == {}
 
 
-def test_a_key_with_an_hour_is_claimed_where_the_suffix_is_open(sender, landed):
+def test_a_key_with_an_hour_needs_no_claim_however_it_is_compressed(sender, landed):
     sender.post(key=ULID)
-    (claim,) = landed("claims").values()
-    assert json.loads(claim)["suffix"] == ".jsonl"
+    assert sender.post(gzip.compress(b'{"a":1}\n'), key=ULID, Content_Encoding="gzip").status_code == 422
+    assert landed("claims") == {} and len(landed()) == 1
 
 
 def test_a_replay_is_answered_byte_for_byte_the_same(sender, landed):
@@ -90,7 +89,7 @@ def test_gzip_stays_gzip(sender, landed):
     answer = sender.post(body, Content_Encoding="gzip")
     ((path, content),) = landed().items()
     assert answer.status_code == 201
-    assert path.endswith(".jsonl.gz") and content == body
+    assert path.endswith(".jsonl") and content == body
 
 
 def test_quoted_and_bare_keys_are_the_same(sender, landed):

@@ -48,7 +48,7 @@ def test_a_gz_file_lands_as_it_is(run, tmp_path, landed):
     file.write_bytes(gzip.compress(b'{"a":1}\n'))
     assert run(file, "--direct", "--store", "store-1").exit_code == 0
     ((path, content),) = landed().items()
-    assert path.endswith(".gz") and content == file.read_bytes()
+    assert path.endswith(".jsonl") and content == file.read_bytes()
 
 
 def test_one_bad_file_does_not_stop_the_others(run, file, tmp_path, landed):
@@ -66,7 +66,7 @@ def test_a_reused_key_is_refused_directly_too(run, file, tmp_path):
     how = ("--direct", "--store", "store-1", "--idempotency-key", "k-1")
     assert run(file, *how).exit_code == 0
     result = run(other, *how)
-    assert result.exit_code == 1 and "was used for another upload" in result.output
+    assert result.exit_code == 1 and "was used for an upload with other bytes" in result.output
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_gunicorn_replaces_the_process(repository, monkeypatch):
 
 def test_direct_needs_no_web_server():
     """The store's client is installed without Flask."""
-    code = "import sys, ingest_api.direct; sys.exit('flask' in sys.modules or 'pyspark' in sys.modules)"
+    code = "import sys, ingest_api.landing.direct; sys.exit('flask' in sys.modules or 'pyspark' in sys.modules)"
     assert (
         subprocess.run(
             [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

@@ -15,9 +15,9 @@ import pytest
 from headgate.contracts.contract import load_contracts
 from headgate.contracts.environment import load_environment
 from headgate.ledger.ledger import Ledger
-from ingest_api.body import read_body
-from ingest_api.land import land
-from ingest_api.storage import Storage, impatient
+from ingest_api.landing.body import Body
+from ingest_api.landing.land import land
+from ingest_api.storage import open_storage
 from tests.chaos.proxy import misbehaving
 from tests.contracts import json_lines
 from tests.engine.world import write_project
@@ -53,8 +53,8 @@ def test_parts_that_are_torn_are_sent_again_and_the_files_are_whole(s3_server: S
     drawn = random.Random(7)  # noqa: S311
     sent = {number: drawn.randbytes(LETTERS // 2).hex() for number in range(RECORDS)}
     body = "\n".join(json.dumps({"id": number, "text": text}) for number, text in sent.items()).encode()
-    landed = Storage(impatient(environment.object_store()))
-    land(landed, load_contracts(project)["notes"], "store-1", "key-1", read_body(BytesIO(body)))
+    landed = open_storage(environment)
+    land(landed, load_contracts(project)["notes"], "store-1", "key-1", Body(BytesIO(body)))
 
     with misbehaving(s3_server.endpoint, 0.3, faults=BROKEN, among=is_part) as (proxied, met):
         run = subprocess.run(

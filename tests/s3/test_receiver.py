@@ -11,9 +11,9 @@ import obstore
 from headgate.contracts.contract import load_contracts
 from headgate.contracts.environment import load_environment
 from headgate.project import Project
-from ingest_api.body import read_body
-from ingest_api.land import Landing, land
-from ingest_api.storage import Storage, impatient
+from ingest_api.landing.body import Body
+from ingest_api.landing.land import Landing, land
+from ingest_api.storage import open_storage
 from tests.s3.lakes import OnS3
 from tests.s3.servers import Server
 
@@ -23,11 +23,11 @@ SENDERS, UPLOADS = 16, 20
 def test_an_upload_that_sixteen_send_at_once_lands_once(s3_server: Server, repository: Project, tmp_path: Path) -> None:
     environment = load_environment(repository, environ={"HEADGATE_LAKE": OnS3(s3_server).address(tmp_path)})
     contract, store = load_contracts(repository)["transactions"], environment.object_store()
-    storage = Storage(impatient(store))
+    storage = open_storage(environment)
     storage.probe()
 
     def send(number: int) -> Landing:
-        return land(storage, contract, "store-1", f"key-{number // SENDERS}", read_body(BytesIO(b"x" * 1000)))
+        return land(storage, contract, "store-1", f"key-{number // SENDERS}", Body(BytesIO(b"x" * 1000)))
 
     with ThreadPoolExecutor(SENDERS) as pool:
         landings = list(pool.map(send, range(SENDERS * UPLOADS)))

@@ -241,10 +241,10 @@ def circle(imports: Iterable[Import]) -> list[str]:
         (jobs_import_little, "jobs.silver.x", "from headgate.engine import run"),
         (jobs_import_little, "jobs.silver.x", "from headgate.testing import assert_rows"),
         (only_tests_import_the_test_kit, "headgate.cli.run", "def f():\n    from headgate.testing import faults"),
-        (servers_import_neither_spark_nor_cli, "ingest_api.land", "from headgate.cli.output import progress"),
-        (servers_import_neither_spark_nor_cli, "ingest_api.land", "from headgate.engine import run"),
-        (servers_import_neither_spark_nor_cli, "ingest_api.land", "import pyspark"),
-        (only_cli_imports_servers_and_lazily, "headgate.cli.upload", "from ingest_api.direct import land_bytes"),
+        (servers_import_neither_spark_nor_cli, "ingest_api.landing.land", "from headgate.cli.output import progress"),
+        (servers_import_neither_spark_nor_cli, "ingest_api.landing.land", "from headgate.engine import run"),
+        (servers_import_neither_spark_nor_cli, "ingest_api.landing.land", "import pyspark"),
+        (only_cli_imports_servers_and_lazily, "headgate.cli.upload", "from ingest_api.landing.direct import land_bytes"),
         (only_cli_imports_servers_and_lazily, "headgate.planning.plan", "def f():\n    import ingest_api.app"),
         (only_few_modules_import_great_expectations_and_lazily, "headgate.engine.gate.gx", "import great_expectations"),
         (
@@ -264,8 +264,8 @@ def test_a_breach_is_seen(breaks, importer, source):
         ("headgate.planning.plan", "from headgate.table import Changes"),
         ("headgate.planning.plan", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import pyspark"),
         ("jobs.silver.x", "import datetime\nfrom pyspark.sql import functions\nfrom jobs.common.money import cents"),
-        ("ingest_api.land", "from headgate.contracts import contract\nfrom headgate.lake.landing import Upload"),
-        ("headgate.cli.upload", "def f():\n    from ingest_api.direct import land_bytes"),
+        ("ingest_api.landing.land", "from headgate.contracts import contract\nfrom headgate.lake.landing import Upload"),
+        ("headgate.cli.upload", "def f():\n    from ingest_api.landing.direct import land_bytes"),
     ],
 )
 def test_what_is_allowed_breaks_no_rule(importer, source):
@@ -282,7 +282,7 @@ def test_a_circle_is_seen_unless_an_import_of_it_is_lazy():
 
 
 def test_the_sources_are_found():
-    assert {"headgate", "headgate.planning.plan", "headgate.engine", "headgate.cli.run", "ingest_api.land"} <= set(
+    assert {"headgate", "headgate.planning.plan", "headgate.engine", "headgate.cli.run", "ingest_api.landing.land"} <= set(
         SOURCES
     )
     assert {"jobs.silver.transactions", "templates.project.jobs.silver.readings"} <= set(SOURCES)

@@ -66,9 +66,9 @@ def _check_installed() -> None:
 def _check_lake(target: Target) -> None:
     """On S3 it depends on the service whether an upload can be lost: asked before the first one is taken."""
     if not target.environment.is_folder:
-        from ingest_api.storage import Storage, impatient
+        from ingest_api.storage import open_storage
 
-        Storage(impatient(target.environment.object_store())).probe()
+        open_storage(target.environment).probe()
 
 
 def _address(host: str, port: int) -> str:

@@ -85,7 +85,7 @@ def _over_http(http: httpx.Client, contract: Contract, url: str | None, key: str
 
 def _direct(target: Target, contract: Contract, url: str | None, key: str | None, store: str | None) -> Deliver:
     """Lands by the receiver's own code, so that a retry over HTTP is a replay of it."""
-    from ingest_api.direct import land_bytes
+    from ingest_api.landing.direct import land_bytes
 
     if not store:
         raise UsageError("--direct needs the store's name", where="upload", fix="add --store NAME")

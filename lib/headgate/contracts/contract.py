@@ -83,6 +83,11 @@ class Contract:
         return tuple(_SUFFIX[self.format] + _COMPRESSED[compression] for compression in self.compressions)
 
     @property
+    def landed_suffix(self) -> str:
+        """The suffix of a newly landed object. Compression is not part of it: one key has one path, however sent."""
+        return _SUFFIX[self.format]
+
+    @property
     def media_types(self) -> tuple[str, ...]:
         """The values of Content-Type that the receiver takes."""
         return _MEDIA_TYPES[self.format]

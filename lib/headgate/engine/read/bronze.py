@@ -119,10 +119,15 @@ def _write_upload(store: ObjectStore, layout: Layout, item: Landed, files: Files
     body = bytes(found.bytes())
     base = {"upload": item.upload, "store": item.store, "object": item.path, "received": received}
     day, count = _day(item.path), 0
-    for records in _chunks(split(body, layout, gzipped=item.path.endswith(".gz"))):
+    for records in _chunks(split(body, layout, gzipped=is_gzip(item.path, body))):
         files.add({"dt": day, "_state": "live"}, _records_batch(base, count, records))
         count += len(records)
     files.add({"dt": day, "_state": "receipt"}, _receipt_batch(base, body, count))
+
+
+def is_gzip(path: str, body: bytes) -> bool:
+    """Whether a landed object is compressed: its path or its first two bytes say so. No text format begins with them."""
+    return path.endswith(".gz") or body.startswith(b"\x1f\x8b")
 
 
 def _chunks(records: Iterable[Record]) -> Iterator[list[Record]]:

@@ -1,4 +1,4 @@
-"""Landing without HTTP, for who can write the lake: `headgate upload --direct`."""
+"""Landing without HTTP, for a process that can write the lake: `headgate upload --direct`."""
 
 from io import BytesIO
 
@@ -6,10 +6,10 @@ from headgate.contracts.contract import Contract
 from headgate.contracts.environment import Environment
 from headgate.errors import UploadRefused
 from headgate.http.problems import Problem
-from ingest_api.body import read_body
 from ingest_api.headers import idempotency_key
-from ingest_api.land import Landing, land
-from ingest_api.storage import Storage, impatient
+from ingest_api.landing.body import Body
+from ingest_api.landing.land import Landing, land
+from ingest_api.storage import open_storage
 
 
 def land_bytes(
@@ -23,10 +23,7 @@ def land_bytes(
     if compression not in contract.compressions:
         allowed = " or ".join(contract.compressions)
         raise UploadRefused(f"compression is '{compression}'; '{contract.dataset}' accepts {allowed}")
-    folder = environment.folder if environment.is_folder else None
-    storage = Storage(impatient(environment.object_store()), folder)
-    with (body := read_body(BytesIO(content))).file:
-        return land(storage, contract, store, _checked(key), body, compression)
+    return land(open_storage(environment), contract, store, _checked(key), Body(BytesIO(content)))
 
 
 def _checked(key: str) -> str:
