@@ -44,9 +44,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def land(
-    storage: Storage, contract: Contract, store: str, key: str, body: Body, clock: Clock = now
-) -> Landing:
+def land(storage: Storage, contract: Contract, store: str, key: str, body: Body, clock: Clock = now) -> Landing:
     """Lands `body` for `store` under the idempotency `key`; durable, and listed under its hour, on return.
 
     Raises KeyReused where the key has landed other bytes, StorageError where the lake fails (then nothing is promised,

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from obstore.store import S3Store
 
-from headgate.lake import s3
 from headgate.errors import StorageError
+from headgate.lake import s3
 from ingest_api.storage.base import Facts, Part, Stored, as_storage_error, metadata_of
 
 if TYPE_CHECKING:

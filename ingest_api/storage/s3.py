@@ -48,9 +48,7 @@ class S3Storage:
 
     def _put(self, path: str, content: bytes, facts: Facts | None) -> bool:
         try:
-            obstore.put(
-                self.objects, path, content, mode="create", use_multipart=False, attributes=metadata_of(facts)
-            )
+            obstore.put(self.objects, path, content, mode="create", use_multipart=False, attributes=metadata_of(facts))
         except AlreadyExistsError:
             return False
         return True

@@ -16,8 +16,8 @@ from headgate.errors import StorageError
 from ingest_api.landing.body import SMALL_BYTES, Body, BodyCut
 from ingest_api.landing.land import KeyReused, land
 from ingest_api.storage import S3Storage
-from ingest_api.storage.opening import impatient
 from ingest_api.storage.base import Facts
+from ingest_api.storage.opening import impatient
 from tests.s3.servers import answering, moto_in_turn, serving, store_at
 
 FACTS = Facts(datetime(2026, 11, 21, 10, tzinfo=UTC), "0" * 64)

@@ -244,7 +244,11 @@ def circle(imports: Iterable[Import]) -> list[str]:
         (servers_import_neither_spark_nor_cli, "ingest_api.landing.land", "from headgate.cli.output import progress"),
         (servers_import_neither_spark_nor_cli, "ingest_api.landing.land", "from headgate.engine import run"),
         (servers_import_neither_spark_nor_cli, "ingest_api.landing.land", "import pyspark"),
-        (only_cli_imports_servers_and_lazily, "headgate.cli.upload", "from ingest_api.landing.direct import land_bytes"),
+        (
+            only_cli_imports_servers_and_lazily,
+            "headgate.cli.upload",
+            "from ingest_api.landing.direct import land_bytes",
+        ),
         (only_cli_imports_servers_and_lazily, "headgate.planning.plan", "def f():\n    import ingest_api.app"),
         (only_few_modules_import_great_expectations_and_lazily, "headgate.engine.gate.gx", "import great_expectations"),
         (
@@ -264,7 +268,10 @@ def test_a_breach_is_seen(breaks, importer, source):
         ("headgate.planning.plan", "from headgate.table import Changes"),
         ("headgate.planning.plan", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import pyspark"),
         ("jobs.silver.x", "import datetime\nfrom pyspark.sql import functions\nfrom jobs.common.money import cents"),
-        ("ingest_api.landing.land", "from headgate.contracts import contract\nfrom headgate.lake.landing import Upload"),
+        (
+            "ingest_api.landing.land",
+            "from headgate.contracts import contract\nfrom headgate.lake.landing import Upload",
+        ),
         ("headgate.cli.upload", "def f():\n    from ingest_api.landing.direct import land_bytes"),
     ],
 )
@@ -282,7 +289,11 @@ def test_a_circle_is_seen_unless_an_import_of_it_is_lazy():
 
 
 def test_the_sources_are_found():
-    assert {"headgate", "headgate.planning.plan", "headgate.engine", "headgate.cli.run", "ingest_api.landing.land"} <= set(
-        SOURCES
-    )
+    assert {
+        "headgate",
+        "headgate.planning.plan",
+        "headgate.engine",
+        "headgate.cli.run",
+        "ingest_api.landing.land",
+    } <= set(SOURCES)
     assert {"jobs.silver.transactions", "templates.project.jobs.silver.readings"} <= set(SOURCES)
