@@ -121,9 +121,10 @@ def read_object(store: ObjectStore, path: str) -> bytes:
 @contextmanager
 def as_storage_error(verb: str, path: str, *others: type[Exception]) -> Iterator[None]:
     """Turns the errors of a store (obstore's, the system's and `others`) into StorageError, with their first line."""
+    kinds: tuple[type[Exception], ...] = (BaseError, OSError, *others)
     try:
         yield
-    except (BaseError, OSError, *others) as error:
+    except kinds as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise StorageError(f"cannot {verb}: {reason}", where=path, fix=_CHECK_THE_LAKE) from error
 

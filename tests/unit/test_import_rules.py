@@ -241,13 +241,13 @@ def circle(imports: Iterable[Import]) -> list[str]:
         (jobs_import_little, "jobs.silver.x", "from headgate.engine import run"),
         (jobs_import_little, "jobs.silver.x", "from headgate.testing import assert_rows"),
         (only_tests_import_the_test_kit, "headgate.cli.run", "def f():\n    from headgate.testing import faults"),
-        (servers_import_neither_spark_nor_cli, "ingest_api.landing.land", "from headgate.cli.output import progress"),
-        (servers_import_neither_spark_nor_cli, "ingest_api.landing.land", "from headgate.engine import run"),
-        (servers_import_neither_spark_nor_cli, "ingest_api.landing.land", "import pyspark"),
+        (servers_import_neither_spark_nor_cli, "ingest_api.app", "from headgate.cli.output import progress"),
+        (servers_import_neither_spark_nor_cli, "ingest_api.app", "from headgate.engine import run"),
+        (servers_import_neither_spark_nor_cli, "ingest_api.app", "import pyspark"),
         (
             only_cli_imports_servers_and_lazily,
             "headgate.cli.upload",
-            "from ingest_api.landing.direct import land_bytes",
+            "import ingest_api.landing.direct",
         ),
         (only_cli_imports_servers_and_lazily, "headgate.planning.plan", "def f():\n    import ingest_api.app"),
         (only_few_modules_import_great_expectations_and_lazily, "headgate.engine.gate.gx", "import great_expectations"),
@@ -269,7 +269,7 @@ def test_a_breach_is_seen(breaks, importer, source):
         ("headgate.planning.plan", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import pyspark"),
         ("jobs.silver.x", "import datetime\nfrom pyspark.sql import functions\nfrom jobs.common.money import cents"),
         (
-            "ingest_api.landing.land",
+            "ingest_api.app",
             "from headgate.contracts import contract\nfrom headgate.lake.landing import Upload",
         ),
         ("headgate.cli.upload", "def f():\n    from ingest_api.landing.direct import land_bytes"),
@@ -294,6 +294,6 @@ def test_the_sources_are_found():
         "headgate.planning.plan",
         "headgate.engine",
         "headgate.cli.run",
-        "ingest_api.landing.land",
+        "ingest_api.app",
     } <= set(SOURCES)
     assert {"jobs.silver.transactions", "templates.project.jobs.silver.readings"} <= set(SOURCES)

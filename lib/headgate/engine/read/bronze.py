@@ -126,7 +126,7 @@ def _write_upload(store: ObjectStore, layout: Layout, item: Landed, files: Files
 
 
 def is_gzip(path: str, body: bytes) -> bool:
-    """Whether a landed object is compressed: its path or its first two bytes say so. No text format begins with them."""
+    """Whether a landed object is gzip: its path or its first two bytes say so. No text format begins with them."""
     return path.endswith(".gz") or body.startswith(b"\x1f\x8b")
 
 
