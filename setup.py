@@ -12,6 +12,7 @@ CORE = [
     "deltalake",
     "pyarrow",
     "rich",
+    "rstr",
 ]
 
 setup(

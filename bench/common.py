@@ -25,6 +25,7 @@ from headgate.lake.landing import Upload, hash_of_key, whole_hour
 from headgate.project import Project
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # for the package `retail`, which the benchmarks import after this module
 RESULTS = ROOT / "bench" / "results"
 #: The project of the three tables that the baseline makes by hand too.
 SALES = ROOT / "tests" / "projects" / "sales"

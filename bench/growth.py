@@ -22,7 +22,7 @@ from typing import Any
 from common import ROOT, at_most, copy_project, land, machine, parse_size, print_table, scratch_folder, size_text
 from common import write_results as write
 
-from headgate.generate import Spec, uploads
+from retail.generate import Spec, uploads
 
 ROWS, LATE_SHARE = 10_000, 0.05
 FIRST_DAY, DAYS, STORES = date(2026, 3, 1), 20, 8

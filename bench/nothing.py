@@ -14,7 +14,7 @@ from typing import Any
 
 from common import at_most, copy_project, land, machine, print_table, scratch_folder, write_results
 
-from headgate.generate import Spec, uploads
+from retail.generate import Spec, uploads
 
 HEADGATE = Path(sys.executable).with_name("headgate")
 VERBS = ("plan", "run")

@@ -43,8 +43,8 @@ from common import (
 )
 from sides import MODELS
 
-from headgate.generate import GeneratedUpload, Spec, uploads
-from headgate.generate.spec import DATASETS, FORMATS
+from retail.generate import GeneratedUpload, Spec, uploads
+from retail.generate.spec import DATASETS, FORMATS
 from headgate.planning.graph import load_graph
 from headgate.project import Project
 

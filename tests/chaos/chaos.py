@@ -30,7 +30,7 @@ from rich.table import Table
 
 from headgate.client import send
 from headgate.errors import UploadRefused
-from headgate.generate import GeneratedUpload, Spec, uploads
+from retail.generate import GeneratedUpload, Spec, uploads
 from headgate.generate.numbers import uuid7
 from headgate.project import Project
 from tests.chaos.processes import Kind, Processes

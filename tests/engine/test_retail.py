@@ -10,7 +10,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from headgate.contracts.table_contract import differences, load_table_contracts
-from headgate.generate import DATASETS, Spec, uploads
+from retail.generate import DATASETS, Spec, uploads
 from headgate.project import Project
 from tests.engine.retail_model import Given, in_order, parsed, tables
 from tests.engine.world import NOON, World

@@ -259,9 +259,8 @@ def test_a_misspelling_is_refused_with_its_line_and_what_was_meant(refusal, old,
         ("    properties:", "    physicalName: t_sales"),
         ("        logicalType: string", "        quality: []"),
         ("        logicalType: string", "        unique: true"),
-        ("        logicalType: string", "        logicalTypeOptions: {maxLength: 3}"),
-        ("        logicalType: string", "        examples: [a]"),
-        ("          logicalType: object", "          enum: [{value: 1}]"),
+        ("        logicalType: string", "        encryptedName: secret"),
+        ("          logicalType: object", "          relationships: []"),
     ],
 )
 def test_what_odcs_knows_and_headgate_does_not_do_is_refused_by_name(refusal, level, key):

@@ -1,281 +1,268 @@
-"""The generator: the same bytes for the same Spec, counts that are true, and lines that are what they claim."""
+"""`headgate generate` for any contract: valid records by every type and limit, and shares of trouble."""
 
 import csv
 import gzip
-import hashlib
 import io
-import itertools
 import json
 import re
 import sys
-from collections import Counter, defaultdict
-from datetime import date
+from collections import Counter
+from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from headgate.cli.generate import command, size_in_bytes
+from headgate.cli.generate import command, size_in_bytes, store_names
 from headgate.cli.main import run_command
+from headgate.contracts.contract import Contract, Field, load_contracts
+from headgate.contracts.allowed import readable
 from headgate.errors import UsageError
-from headgate.generate import KINDS, Spec, estimated_bytes, facts, uploads
-from headgate.lake.landing import hour_in_key
+from headgate.generate import GeneratedUpload, Request, uploads
+from headgate.project import Project
 
-MIXED = Spec(stores=4, days=3, late=0.1, repeated=0.1, corrected=0.1, broken=0.1)
-CLEAN = Spec(late=0, repeated=0, corrected=0, broken=0)
+FORMATS = ("jsonl", "json", "json_array", "csv", "parquet")
 
-shares = st.sampled_from([0.0, 0.02, 0.3, 1.0])
-specs = st.builds(
-    Spec,
-    seed=st.integers(-5, 2**70),
-    stores=st.integers(1, 5),
-    days=st.integers(1, 4),
-    transactions=st.integers(1, 30),
-    uploads=st.integers(1, 5),
-    late=shares,
-    repeated=shares,
-    corrected=shares,
-    broken=shares,
-    random_ids=st.booleans(),
-    keys=st.sampled_from(["plain", "uuid7", "mixed"]),
-)
+_CONTRACT = """\
+apiVersion: v3.1.0
+kind: DataContract
+id: {name}
+version: 1.0.0
+team: {{name: Tests}}
+schema:
+  - name: {name}
+    properties:
+{columns}
+customProperties:
+  - {{property: headgate.format, value: {format}}}
+"""
+
+FLAT = """\
+      - {name: reading_id, logicalType: string, required: true, primaryKey: true}
+      - {name: sensor_id, logicalType: string, required: true}
+      - {name: store, logicalType: string}
+      - {name: measured_at, logicalType: timestamp, required: true}
+      - {name: updated_at, logicalType: timestamp}
+      - {name: installed_on, logicalType: date, logicalTypeOptions: {minimum: "2020-01-01", maximum: "2020-12-31"}}
+      - {name: celsius, logicalType: number, physicalType: "decimal(5,2)", logicalTypeOptions: {minimum: -40, maximum: 60}}
+      - {name: noise, logicalType: number, physicalType: double}
+      - {name: battery, logicalType: integer, physicalType: int, logicalTypeOptions: {minimum: 0, maximum: 100}}
+      - {name: counter, logicalType: integer}
+      - {name: ok, logicalType: boolean}
+      - {name: state, logicalType: string, enum: [{value: new}, {value: used}]}
+      - {name: level, logicalType: integer, enum: [{value: 1}, {value: 2}]}
+      - {name: postcode, logicalType: string, logicalTypeOptions: {pattern: "^[0-9]{5}$"}}
+      - {name: firmware, logicalType: string, examples: [v1.2, v1.3]}
+      - {name: remark, logicalType: string, logicalTypeOptions: {minLength: 3, maxLength: 8}}
+"""
+NESTED = """\
+      - name: place
+        logicalType: object
+        required: true
+        properties:
+          - {name: city, logicalType: string, required: true}
+          - {name: lat, logicalType: number, physicalType: double}
+      - name: parts
+        logicalType: array
+        logicalTypeOptions: {minItems: 1, maxItems: 3}
+        items:
+          logicalType: object
+          properties:
+            - {name: part_no, logicalType: string, required: true}
+            - {name: price, logicalType: number, physicalType: "decimal(9,2)"}
+      - name: tags
+        logicalType: array
+        items: {logicalType: string}
+"""
 
 
-def records(upload) -> list[dict]:
-    return [json.loads(line, parse_float=Decimal) for line in upload.body.splitlines()]
+def write_contract(folder: Path, name: str, columns: str, format_: str) -> None:
+    path = folder / "conf" / "datasets" / f"{name}.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    (folder / "jobs").mkdir(exist_ok=True)
+    path.write_text(_CONTRACT.format(name=name, columns=columns, format=format_))
 
 
-def is_whole(line: bytes) -> bool:
-    """Whether a line is a transaction with every field of the right kind."""
-    try:
-        record = json.loads(line.decode(), parse_float=Decimal)
-    except ValueError:
-        return False
+@pytest.fixture(params=FORMATS)
+def contract(request: pytest.FixtureRequest, tmp_path: Path) -> Contract:
+    """A contract with every type and limit, in each format; objects and arrays except in CSV."""
+    write_contract(tmp_path, "readings", FLAT + ("" if request.param == "csv" else NESTED), request.param)
+    return load_contracts(Project(tmp_path))["readings"]
+
+
+def of(contract: Contract, **changes: Any) -> tuple[Request, dict[str, Contract]]:
+    plain = {"stores": ("site-1", "site-2"), "records": 40, "late": 0, "repeated": 0, "corrected": 0, "broken": 0}
+    return Request(datasets=(contract.dataset,), **{**plain, **changes}), {contract.dataset: contract}
+
+
+def made(contract: Contract, **changes: Any) -> list[GeneratedUpload]:
+    return list(uploads(*of(contract, **changes)))
+
+
+def records(upload: GeneratedUpload) -> list[dict[str, Any]]:
+    """The records of an upload; values of CSV are text, and missing where they are empty."""
+    if upload.suffix == ".parquet":
+        return pq.read_table(io.BytesIO(upload.body)).to_pylist()
+    text = upload.body.decode()
+    if upload.suffix == ".csv":
+        rows = csv.DictReader(io.StringIO(text, newline=""))
+        return [{name: value for name, value in row.items() if value != ""} for row in rows]
+    if upload.media_type == "application/json" and text.startswith("["):
+        return json.loads(text, parse_float=Decimal)
+    return [json.loads(line, parse_float=Decimal) for line in text.splitlines()]
+
+
+def problems(record: dict[str, Any], contract: Contract) -> list[str]:
+    """The columns with a value that the contract rejects, by its definition."""
+    unknown = [str(name) for name in record if name not in {field.name for field in contract.fields}]
+    return unknown + [field.name for field in contract.fields if not fits(record.get(field.name), field)]
+
+
+def fits(value: Any, field: Field) -> bool:
+    if value is None:
+        return not field.required
+    if field.type == "struct":
+        return isinstance(value, dict) and all(fits(value.get(child.name), child) for child in field.fields)
+    if field.type == "array":
+        size_fits = (field.allowed.min_items or 0) <= len(value) <= (field.allowed.max_items or 99)
+        return isinstance(value, list) and size_fits and all(fits(item, field.item) for item in value)
+    if field.type == "boolean":
+        return str(value).lower() in ("true", "false")
+    comparable = readable(re.sub(r"Z$", "", text_of(value)), field.type)
+    return comparable is not None and is_within(comparable, field) and has_scale(comparable, field)
+
+
+def text_of(value: Any) -> str:
+    return value.replace(tzinfo=None).isoformat() if isinstance(value, datetime) else str(value)
+
+
+def has_scale(value: Any, field: Field) -> bool:
+    return field.type != "decimal" or -value.as_tuple().exponent <= field.scale
+
+
+def is_within(value: Any, field: Field) -> bool:
+    allowed = field.allowed
+    low, high = (None if bound is None else readable(bound, field.type) for bound in (allowed.minimum, allowed.maximum))
     return (
-        isinstance(record["transaction_id"], str)
-        and isinstance(record["register"], int)
-        and "sold_at" in record
-        and record["total"].as_tuple().exponent == -2
+        (low is None or value >= low)
+        and (high is None or value <= high)
+        and (not allowed.enum or str(value) in allowed.enum)
+        and (allowed.pattern is None or re.search(allowed.pattern, value) is not None)
+        and (allowed.min_length is None or allowed.min_length <= len(value))
+        and (allowed.max_length is None or len(value) <= allowed.max_length)
     )
 
 
-def amounts_of(record: dict) -> list[Decimal]:
-    return [item["quantity"] * item["unit_price"] - item.get("discount", 0) for item in record["items"]]
+def test_every_record_is_valid_by_its_contract(contract):
+    sent = [record for upload in made(contract) for record in records(upload)]
+    assert len(sent) == 2 * 2 * 40
+    assert [found for record in sent if (found := problems(record, contract))] == []
 
 
-def originals(spec: Spec) -> dict[str, dict]:
-    """Each transaction as it was first sent, by id; broken lines are left out."""
-    lines = (line for u in uploads(spec) if u.kind in ("batch", "late") for line in u.body.splitlines())
-    found = (json.loads(line, parse_float=Decimal) for line in lines if is_whole(line))
-    return {record["transaction_id"]: record for record in found}
+def test_media_types_and_suffixes_are_the_contracts(contract):
+    for upload in made(contract, records=3):
+        assert upload.media_type in contract.media_types and upload.suffix in contract.suffixes
 
 
-def test_the_bytes_of_a_spec_are_pinned():
-    digest = hashlib.sha256()
-    for upload in uploads(Spec(datasets=("transactions", "stores"))):
-        digest.update(f"{upload!r}\n".encode() + upload.body)
-    assert digest.hexdigest() == "aa686d3abad1a2d93349dc777e38525f7688783baa0112012cb2bc57634c3e56"
+def test_the_same_request_gives_the_same_bytes_and_another_seed_other_bytes(contract):
+    first = made(contract, records=5)
+    assert first == made(contract, records=5)
+    assert {upload.body for upload in first}.isdisjoint(upload.body for upload in made(contract, records=5, seed=8))
 
 
-@settings(max_examples=20)
-@given(specs)
-def test_two_iterations_give_equal_uploads(spec):
-    assert list(uploads(spec)) == list(uploads(spec))
+def test_keys_are_unique_and_optional_values_sometimes_missing(contract):
+    sent = [record for upload in made(contract) for record in records(upload)]
+    assert len({record["reading_id"] for record in sent}) == len(sent)
+    missing = Counter(name for record in sent for name in ("noise", "remark") if record.get(name) is None)
+    assert all(0 < missing[name] < len(sent) / 2 for name in ("noise", "remark"))
 
 
-def test_another_seed_gives_other_bytes():
-    assert {u.body for u in uploads(Spec(seed=1))}.isdisjoint(u.body for u in uploads(Spec(seed=2)))
+def test_columns_that_name_the_store_hold_the_sender(contract):
+    for upload in made(contract):
+        assert {record.get("store") for record in records(upload)} - {None} <= {upload.store}
 
 
-def test_the_first_upload_of_a_hundred_gigabytes_comes_at_once():
-    first = next(iter(uploads(Spec(size=10**11, days=366, uploads=2000))))
-    assert len(first.body) < 10**6
+def test_timestamps_are_of_the_business_day(contract):
+    for upload in made(contract):
+        assert {text_of(record["measured_at"])[:10] for record in records(upload)} == {str(upload.day)}
 
 
-@settings(max_examples=40)
-@given(specs)
-def test_facts_are_what_the_uploads_hold(spec):
-    made, rows, lines = Counter(), Counter(), []
-    for upload in uploads(spec):
-        made[upload.kind] += 1
-        rows[upload.kind] += upload.rows
-        assert upload.body.count(b"\n") == upload.rows > 0
-        if upload.kind in ("batch", "late"):
-            lines += upload.body.splitlines()
-    whole = sum(map(is_whole, lines))
-    found = facts(spec)
-    assert (found.uploads, found.rows) == (dict(made), dict(rows))
-    assert (found.transactions, found.valid, found.corrected) == (len(lines), whole, rows["correction"])
+def test_a_broken_record_is_rejected_by_its_contract(contract):
+    sent = made(contract, broken=1.0)
+    assert sum(upload.broken for upload in sent) == sum(upload.rows for upload in sent) == 160
+    assert [record for upload in sent for record in records(upload) if not problems(record, contract)] == []
 
 
-@settings(max_examples=20)
-@given(specs)
-def test_the_number_of_transactions_is_exact(spec):
-    assert facts(spec).transactions == spec.transactions * spec.stores * spec.days
+def test_a_share_of_broken_records_is_counted(contract):
+    sent = made(contract, broken=0.2)
+    broken = [record for upload in sent for record in records(upload) if problems(record, contract)]
+    assert len(broken) == sum(upload.broken for upload in sent)
+    assert 10 < len(broken) < 60
 
 
-@settings(max_examples=20)
-@given(specs)
-def test_no_two_transactions_share_an_id(spec):
-    assert len(originals(spec)) == facts(spec).valid
+def test_a_correction_has_the_key_of_a_record_other_content_and_a_later_version(contract):
+    sent = made(contract, corrected=0.3)
+    first = {r["reading_id"]: r for upload in sent if upload.kind == "batch" for r in records(upload)}
+    corrections = [(u, r) for u in sent if u.kind == "correction" for r in records(u)]
+    assert len(corrections) > 20
+    for upload, record in corrections:
+        before = first[record["reading_id"]]
+        assert record != before and problems(record, contract) == []
+        assert text_of(record["updated_at"])[:10] == str(upload.sent_on) > str(upload.day)
+        assert record["measured_at"] == before["measured_at"]
 
 
-@pytest.mark.parametrize("size", [3_000_000, 8_000_000])
-def test_a_size_is_met_within_five_percent(size):
-    spec = Spec(size=size)
-    total = sum(len(upload.body) for upload in uploads(spec))
-    assert abs(total - size) < 0.05 * size
-    assert abs(estimated_bytes(spec) - total) < 0.05 * total
-
-
-def test_uploads_come_in_the_order_in_which_they_are_sent():
-    days = [upload.sent_on for upload in uploads(MIXED)]
-    assert days == sorted(days) and len(set(days)) > MIXED.days
-
-
-def test_a_total_is_the_sum_of_its_items():
-    for record in originals(MIXED).values():
-        amounts = amounts_of(record)
-        assert record["total"] == sum(amounts) and min(amounts) > 0
-        assert [item["line"] for item in record["items"]] == list(range(1, len(amounts) + 1))
-
-
-def test_a_product_has_one_price():
-    prices = defaultdict(set)
-    for record in originals(MIXED).values():
-        for item in record["items"]:
-            prices[item["product_id"]].add(item["unit_price"])
-    assert {len(found) for found in prices.values()} == {1}
-
-
-def test_a_few_products_make_most_of_the_sales_and_most_products_few():
-    sold = Counter(i["product_id"] for record in originals(MIXED).values() for i in record["items"])
-    counts = sorted(sold.values(), reverse=True)
-    assert sum(counts[: len(counts) // 5]) > 0.5 * sum(counts)
-
-
-def test_ids_name_day_store_and_number_in_order_of_time():
-    for (store, day), group in itertools.groupby(
-        sorted(originals(CLEAN).values(), key=lambda r: (r["store_id"], r["transaction_id"])),
-        key=lambda r: (r["store_id"], r["sold_at"][:10]),
-    ):
-        made = list(group)
-        prefix = f"{day.replace('-', '')}-{store}-"
-        assert [r["transaction_id"] for r in made] == [f"{prefix}{n:06d}" for n in range(1, len(made) + 1)]
-        assert [r["sold_at"] for r in made] == sorted(r["sold_at"] for r in made)
-
-
-def test_random_ids_say_nothing():
-    assert all(re.fullmatch("[0-9a-f]{32}", id_) for id_ in originals(Spec(random_ids=True)))
-
-
-def test_some_receipt_numbers_do_not_fit_a_double_and_all_fit_a_long():
-    numbers = [record["receipt_number"] for record in originals(CLEAN).values()]
-    assert any(int(float(number)) != number for number in numbers)
-    assert min(numbers) < 2**53 < max(numbers) < 2**63
-
-
-def test_optional_fields_are_sometimes_absent_and_never_null():
-    made = list(originals(MIXED).values())
-    for name in ("customer_id", "voided"):
-        assert 0 < sum(name in record for record in made) < len(made)
-    assert all(value is not None for record in made for value in record.values())
-
-
-def test_a_transaction_is_about_a_kilobyte_with_about_ten_items():
-    made = list(originals(CLEAN).values())
-    items = [len(record["items"]) for record in made]
-    assert 9 < sum(items) / len(items) < 11.5 and max(items) > 30
-    assert 950 < sum(len(u.body) for u in uploads(CLEAN)) / len(made) < 1200
-
-
-def test_saturdays_are_busier_than_mondays():
-    week = Spec(days=7, late=0, repeated=0, corrected=0, broken=0)
-    sold = Counter(date.fromisoformat(r["sold_at"][:10]).weekday() for r in originals(week).values())
-    assert sold[5] > 1.3 * sold[0]
-
-
-def test_a_repeat_has_the_key_and_the_bytes_of_an_upload_before_it():
-    seen = {}
-    for upload in uploads(MIXED):
+def test_late_uploads_are_sent_on_a_later_day_and_repeats_are_equal(contract):
+    sent = made(contract, late=0.3, repeated=0.3)
+    assert [upload.sent_on for upload in sent] == sorted(upload.sent_on for upload in sent)
+    assert all((u.sent_on > u.day) == (u.kind == "late") for u in sent if u.kind != "repeat")
+    bodies: dict[tuple[str, str], bytes] = {}
+    for upload in sent:
         identity = (upload.store, upload.key)
-        assert (upload.kind == "repeat") == (identity in seen)
-        assert seen.setdefault(identity, upload.body) == upload.body
-    assert facts(MIXED).uploads["repeat"] > 1
+        assert (upload.kind == "repeat") == (identity in bodies)
+        assert bodies.setdefault(identity, upload.body) == upload.body
+    assert {"late", "repeat", "batch"} == {upload.kind for upload in sent}
 
 
-def test_only_late_uploads_repeats_and_corrections_are_sent_on_a_later_day():
-    later = {upload.kind: set() for upload in uploads(MIXED)}
-    for upload in uploads(MIXED):
-        later[upload.kind].add((upload.sent_on - upload.day).days)
-    assert later["batch"] == {0}
-    assert later["late"] | later["correction"] <= {1, 2, 3}
+@pytest.mark.parametrize("size", [100_000, 400_000])
+def test_a_size_is_met_within_a_tenth(contract, size):
+    total = sum(len(upload.body) for upload in made(contract, size=size, uploads=1))
+    if contract.format == "parquet":
+        assert total < size  # it compresses more than its sample
+    else:
+        assert abs(total - size) < 0.1 * size
 
 
-@pytest.mark.parametrize("share", ["late", "repeated"])
-def test_a_small_share_still_gives_one_upload(share):
-    made = facts(Spec(stores=1, days=1, **{share: 0.0001})).uploads
-    assert made["late" if share == "late" else "repeat"] == 1
+def test_references_join_with_the_keys_of_another_dataset(tmp_path):
+    key = "      - {name: customer_id, logicalType: string, required: true, primaryKey: true, examples: [K0017]}\n"
+    order = "      - {name: order_id, logicalType: integer, required: true, primaryKey: true}\n"
+    write_contract(tmp_path, "customers", key, "csv")
+    write_contract(tmp_path, "orders", order + key.replace(", primaryKey: true", ""), "jsonl")
+    contracts = load_contracts(Project(tmp_path))
+    request = Request(datasets=("customers", "orders"), records=20, broken=0, stores=("store-1",))
+    ids: dict[str, set[str]] = {"customers": set(), "orders": set()}
+    for upload in uploads(request, contracts):
+        ids[upload.dataset] |= {record["customer_id"] for record in records(upload)}
+    assert len(ids["customers"]) == 40 and ids["orders"] < ids["customers"]
+    assert all(re.fullmatch(r"K\d{4}", name) for name in ids["customers"])
 
 
-def test_a_correction_revises_a_valid_transaction_later_in_one_of_three_ways():
-    first, ways = originals(MIXED), Counter()
-    for upload in uploads(MIXED):
-        for record in records(upload) if upload.kind == "correction" else ():
-            before = first[record["transaction_id"]]
-            assert record["revised_at"] > max(before["revised_at"], record["sold_at"])
-            assert record["total"] == sum(amounts_of(record))
-            ways[way(before, record)] += 1
-    assert set(ways) == {"quantity", "moved", "emptied"}
+@pytest.mark.parametrize("kind", ["date", "timestamp"])
+def test_a_key_of_times_alone_is_unique(tmp_path, kind):
+    write_contract(tmp_path, "days", f"      - {{name: t, logicalType: {kind}, required: true, primaryKey: true}}\n", "jsonl")
+    contract = load_contracts(Project(tmp_path))["days"]
+    keys = [record["t"] for upload in made(contract) for record in records(upload)]
+    assert len(set(keys)) == len(keys) == 160
 
 
-def way(before: dict, after: dict) -> str:
-    changed = {name for name in before if before[name] != after[name]}
-    if changed == {"revised_at", "sold_at"} and before["sold_at"][:10] != after["sold_at"][:10]:
-        return "moved"
-    assert changed == {"revised_at", "items", "total"}
-    if not after["items"]:
-        return "emptied"
-    pairs = zip(before["items"], after["items"], strict=True)
-    assert [new["quantity"] - old["quantity"] for old, new in pairs if new != old] == [1]
-    return "quantity"
-
-
-def test_no_sale_is_moved_before_the_first_day():
-    spec = Spec(corrected=1.0, broken=0)
-    assert min(record["sold_at"] for upload in uploads(spec) for record in records(upload)) > str(spec.first_day)
-
-
-def test_lines_are_broken_in_six_ways():
-    lines = [line for u in uploads(Spec(broken=1.0)) if u.kind == "batch" for line in u.body.splitlines()]
-    assert not any(map(is_whole, lines))
-    marks = {
-        "text": b'"register":"three"',
-        "null": b'"transaction_id":null',
-        "latin-1": b"ch\xe8que",
-    }
-    found = {name: sum(mark in line for line in lines) for name, mark in marks.items()}
-    found["missing"] = sum(b"sold_at" not in line for line in lines)
-    found["decimals"] = sum(bool(re.search(rb'"total":\d+\.\d{4}', line)) for line in lines)
-    found["cut"] = sum(not line.endswith(b"]}") for line in lines)
-    assert min(found.values()) > 0 and sum(found.values()) == len(lines)
-
-
-def test_uuid7_keys_name_their_business_day_and_plain_keys_no_hour():
-    made = list(uploads(Spec(keys="uuid7", corrected=0, late=0.5)))
-    assert {hour_in_key(u.key).date() == u.day for u in made} == {True}
-    assert {hour_in_key(u.key) for u in uploads(Spec(keys="plain"))} == {None}
-    assert {hour_in_key(u.key) is None for u in uploads(Spec(keys="mixed"))} == {True, False}
-
-
-def test_the_store_list_is_csv_with_a_line_break_in_an_address():
-    (upload,) = uploads(Spec(stores=5, datasets=("stores",)))
-    rows = list(csv.DictReader(io.StringIO(upload.body.decode(), newline="")))
-    assert [row["store_id"] for row in rows] == [f"store-{n}" for n in range(1, 6)] and upload.rows == 5
-    assert "\n" in rows[0]["address"]
-    assert [bool(row["closed_on"]) for row in rows] == [False] * 4 + [True]
+def test_limits_that_exclude_each_other_are_refused(tmp_path):
+    options = 'logicalTypeOptions: {pattern: "^a{9}$", maxLength: 3}'
+    write_contract(tmp_path, "bad", f"      - {{name: x, logicalType: string, required: true, {options}}}\n", "jsonl")
+    with pytest.raises(UsageError, match="no text matches the pattern"):
+        made(load_contracts(Project(tmp_path))["bad"])
 
 
 @pytest.mark.parametrize(
@@ -284,19 +271,27 @@ def test_the_store_list_is_csv_with_a_line_break_in_an_address():
         {"late": 1.5},
         {"broken": -0.1},
         {"corrected": float("nan")},
-        {"stores": 0},
+        {"stores": ()},
         {"days": 367},
         {"uploads": 0},
+        {"records": 0},
         {"size": 0},
         {"keys": "md5"},
-        {"datasets": ()},
-        {"datasets": ("invoices",)},
         {"first_day": date(1999, 1, 1)},
     ],
 )
-def test_a_value_that_makes_no_sense_is_refused_by_name(wrong):
-    with pytest.raises(UsageError, match=next(iter(wrong)).replace("_", ".").removesuffix("s")):
-        Spec(**wrong)
+def test_a_value_out_of_range_is_refused_by_name(wrong):
+    with pytest.raises(UsageError, match=next(iter(wrong)).replace("_", ".")):
+        Request(datasets=("readings",), **wrong)
+
+
+def test_stores_with_keys_come_first():
+    assert store_names(("site-1", "store-1"), 4) == ("site-1", "store-1", "store-2", "store-3")
+    assert store_names((), 2) == ("store-1", "store-2")
+    assert store_names(("a", "b"), 1) == ("a",)
+
+
+# --- the command
 
 
 @pytest.mark.parametrize(
@@ -308,102 +303,186 @@ def test_sizes_are_read_with_their_units(text, size):
 
 
 @pytest.mark.parametrize("text", ["", "MB", "10 MX", "-5MB", "1e6", "ten"])
-def test_what_is_no_size_is_refused(text):
-    with pytest.raises(UsageError, match="is no size"):
+def test_text_that_is_not_a_size_is_refused(text):
+    with pytest.raises(UsageError, match="is not a size"):
         size_in_bytes(text)
 
 
-def run(capsys, *arguments: object) -> tuple[int, str, str]:
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with two datasets and an environment, in the current folder."""
+    folder = tmp_path / "project"
+    write_contract(folder, "readings", FLAT + NESTED, "jsonl")
+    write_contract(folder, "sensors", "      - {name: note, logicalType: string}\n", "json_array")
+    environment = folder / "conf" / "environments" / "local.yaml"
+    environment.parent.mkdir()
+    environment.write_text("lake: lake\n")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
     with pytest.raises(SystemExit) as ended:
         run_command(["generate", *map(str, arguments)])
     out, err = capsys.readouterr()
     return int(ended.value.code or 0), out, err
 
 
-def test_files_hold_every_upload_in_the_folder_of_the_day_it_is_sent(tmp_path, capsys):
-    code, out, _ = run(capsys, "--to", tmp_path, "--json", "--dataset", "transactions", "--dataset", "stores")
-    made = list(uploads(Spec(datasets=("transactions", "stores"))))
-    files = sorted(path for path in tmp_path.rglob("*") if path.is_file())
+def expected(project: Path, *datasets: str, **changes: Any) -> list[GeneratedUpload]:
+    return list(uploads(Request(datasets=datasets, **changes), load_contracts(Project(project))))
+
+
+def test_files_hold_every_upload_in_the_folder_of_the_day_it_is_sent(project, tmp_path, capsys):
+    code, out, _ = run(capsys, "--to", tmp_path / "out", "--json", "--dataset", "readings")
+    sent = expected(project, "readings")
+    files = sorted(path for path in (tmp_path / "out").rglob("*") if path.is_file())
     assert code == 0
-    assert sorted(path.read_bytes() for path in files) == sorted(upload.body for upload in made)
+    assert sorted(path.read_bytes() for path in files) == sorted(upload.body for upload in sent)
     places = {(path.parts[-3], path.parts[-2], path.name.rpartition("-")[0]) for path in files}
-    assert places == {(u.dataset, str(u.sent_on), u.store) for u in made}
-    assert json.loads(out)["bytes"] == sum(len(upload.body) for upload in made)
+    assert places == {(u.dataset, str(u.sent_on), u.store) for u in sent}
+    assert json.loads(out)["bytes"] == sum(len(upload.body) for upload in sent)
 
 
-def test_compressed_files_hold_the_same_bytes(tmp_path, capsys):
-    run(capsys, "--to", tmp_path, "--gzip")
-    bodies = sorted(gzip.decompress(path.read_bytes()) for path in tmp_path.rglob("*.jsonl.gz"))
-    assert bodies == sorted(upload.body for upload in uploads(Spec()))
+def test_all_datasets_are_made_by_default_and_impossible_shares_are_said(project, tmp_path, capsys):
+    code, _, err = run(capsys, "--to", tmp_path / "out", "--records", 2)
+    assert code == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["readings", "sensors"]
+    assert "sensors: no corrected records, because the contract has no primaryKey" in err
 
 
-def test_the_summary_counts_uploads_rows_and_bytes_by_kind(tmp_path, capsys):
-    code, out, err = run(capsys, "--to", tmp_path)
-    made = facts(Spec())
+def test_compressed_files_hold_the_same_bytes(project, tmp_path, capsys):
+    run(capsys, "--to", tmp_path / "out", "--gzip", "--dataset", "readings")
+    bodies = sorted(gzip.decompress(path.read_bytes()) for path in (tmp_path / "out").rglob("*.jsonl.gz"))
+    assert bodies == sorted(upload.body for upload in expected(project, "readings"))
+
+
+def test_the_summary_counts_uploads_rows_broken_rows_and_bytes_by_kind(project, tmp_path, capsys):
+    code, out, err = run(capsys, "--to", tmp_path / "out", "--dataset", "readings")
     assert (code, err) == (0, "")
-    for kind in KINDS:
-        assert re.search(rf"{kind} +│ +{made.uploads[kind]} │ +{made.rows[kind]:,} │", out)
-    assert "1,200 transactions" in out
+    sent = expected(project, "readings")
+    for kind in {upload.kind for upload in sent}:
+        of_kind = [upload for upload in sent if upload.kind == kind]
+        rows, broken = sum(u.rows for u in of_kind), sum(u.broken for u in of_kind)
+        assert re.search(rf"{kind} +│ +{len(of_kind)} │ +{rows:,} │ +{broken} │", out)
 
 
-def test_files_of_another_time_are_never_mixed_in(tmp_path, capsys):
-    run(capsys, "--to", tmp_path)
-    before = {path: path.read_bytes() for path in tmp_path.rglob("*.jsonl")}
-    code, _, err = run(capsys, "--to", tmp_path, "--seed", 8)
+def test_files_of_an_earlier_call_are_never_mixed_in(project, tmp_path, capsys):
+    run(capsys, "--to", tmp_path / "out")
+    before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*.jsonl")}
+    code, _, err = run(capsys, "--to", tmp_path / "out", "--seed", 8)
     assert code == 2 and "has files already" in err
-    assert {path: path.read_bytes() for path in tmp_path.rglob("*.jsonl")} == before
+    assert {path: path.read_bytes() for path in (tmp_path / "out").rglob("*.jsonl")} == before
 
 
-def test_a_folder_that_cannot_be_written_is_one_message(tmp_path, capsys):
+def test_a_folder_that_cannot_be_written_is_one_message(project, tmp_path, capsys):
     (tmp_path / "file").write_text("")
-    code, _, err = run(capsys, "--to", tmp_path / "file")
+    code, _, err = run(capsys, "--to", tmp_path / "file", "--dataset", "readings")
     assert code == 1 and err.startswith("error[storage]") and "cannot write" in err
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "say where to"),
-        (["--to", "here", "--url", "http://127.0.0.1:1"], "say where to"),
+        ([], "give one of --to DIR, --url ADDRESS, --direct"),
+        (["--to", "here", "--url", "http://127.0.0.1:1"], "give one of"),
+        (["--to", "here", "--direct"], "give one of"),
         (["--url", "http://127.0.0.1:1"], "key-template"),
-        (["--to", "here", "--size", "1MB", "--transactions", "3"], "exclude each other"),
+        (["--to", "here", "--size", "1MB", "--records", "3"], "exclude each other"),
         (["--to", "here", "--late", "2"], "a share from 0 to 1"),
-        (["--to", "here", "--size", "1XB"], "is no size"),
-        (["--to", "here", "--dataset", "invoices"], "invoices"),
+        (["--to", "here", "--size", "1XB"], "is not a size"),
+        (["--to", "here", "--dataset", "reading"], "Did you mean 'readings'?"),
+        (["--to", "here", "--set", "customers=3"], "this project has no generator of its own"),
+        (["--to", "here", "--set", "customers"], "write NAME=VALUE"),
     ],
 )
-def test_wrong_use_ends_with_2_and_what_to_do(arguments, message, capsys, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_wrong_use_ends_with_2_and_what_to_do(project, arguments, message, capsys):
     code, _, err = run(capsys, *arguments)
     assert code == 2 and message in err
-    assert not list(tmp_path.iterdir())
+    assert not (project / "here").exists()
 
 
-def test_uploads_go_to_the_receiver_with_their_keys(capsys, monkeypatch):
-    sent = []
+def test_uploads_go_to_the_receiver_with_their_keys(project, capsys, monkeypatch):
+    sent: list[dict[str, Any]] = []
 
-    def send(**call):
+    def send(**call: Any) -> SimpleNamespace:
         sent.append(call)
         return SimpleNamespace(replayed=[c["idempotency_key"] for c in sent].count(call["idempotency_key"]) > 1)
 
     monkeypatch.setitem(sys.modules, "headgate.client", SimpleNamespace(send=send))
     arguments = ("--stores", 1, "--url", "http://receiver", "--key-template", "demo-{store}", "--gzip", "--json")
-    code, out, _ = run(capsys, *arguments)
-    made = list(uploads(Spec(stores=1)))
+    code, out, _ = run(capsys, *arguments, "--dataset", "readings")
+    made = expected(project, "readings", stores=("store-1",))
     assert code == 0 and json.loads(out)["replayed"] == 1
     assert [(c["idempotency_key"], c["body"], c["dataset"]) for c in sent] == [(u.key, u.body, u.dataset) for u in made]
     assert {(c["url"], c["key"], c["gzip"]) for c in sent} == {("http://receiver", "demo-store-1", True)}
 
 
-def test_so_many_customers_and_products_are_sent_as_are_asked_for(tmp_path, capsys):
-    asked = ("--dataset", "customers", "--dataset", "products", "--customers", 5, "--products", 4)
-    code, _, _ = run(capsys, "--to", tmp_path, *asked, "--broken", 0)
+def test_direct_lands_each_upload_once(project, capsys):
+    code, out, _ = run(capsys, "--direct", "--json", "--dataset", "readings")
+    made = expected(project, "readings")
+    landed = [path.read_bytes() for path in (project / "lake" / "landing" / "readings").rglob("*.jsonl")]
     assert code == 0
-    customers = "".join(path.read_text() for path in tmp_path.rglob("*.json"))
-    products = "".join(path.read_text() for path in tmp_path.rglob("*.csv"))
-    assert len(set(re.findall(r"c-\d{6}", customers))) in range(1, 6)
-    assert len(set(re.findall(r"sku-\d+", products))) in range(1, 5)
+    assert sorted(landed) == sorted(u.body for u in made if u.kind != "repeat")
+    assert json.loads(out)["replayed"] == sum(u.kind == "repeat" for u in made) > 0
+
+
+# --- a project's own generator
+
+GENERATOR = """\
+from datetime import date
+from headgate.generate import GeneratedUpload
+
+DATASETS = ("sensors",)
+OPTIONS = {"note": "the text of every note"}
+
+
+def uploads(request):
+    note = request.settings.get("note", "plain")
+    for store in request.stores:
+        body = f'[{{"note": "{note}"}}]'.encode()
+        yield GeneratedUpload(
+            "sensors", store, f"{store}-1", request.first_day, request.first_day, "batch", 1, body,
+            media_type="application/json", suffix=".json",
+        )
+"""
+
+
+@pytest.fixture
+def own_generator(project: Path) -> Path:
+    (project / "own_generator.py").write_text(GENERATOR)
+    environment = project / "conf" / "environments" / "local.yaml"
+    environment.write_text("lake: lake\ngenerator: own_generator\n")
+    yield project
+    sys.modules.pop("own_generator", None)
+
+
+def test_a_projects_generator_makes_its_datasets_and_contracts_the_others(own_generator, tmp_path, capsys):
+    code, _, _ = run(capsys, "--to", tmp_path / "out", "--set", "note=mine", "--stores", 2, "--records", 3)
+    assert code == 0
+    notes = [path.read_text() for path in (tmp_path / "out" / "sensors").rglob("*.json")]
+    assert notes == ['[{"note": "mine"}]'] * 2
+    assert list((tmp_path / "out" / "readings").rglob("*.jsonl"))
+
+
+def test_an_unknown_option_of_the_generator_is_refused(own_generator, tmp_path, capsys):
+    code, _, err = run(capsys, "--to", tmp_path / "out", "--set", "notes=x")
+    assert code == 2 and "Did you mean 'note'?" in err
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("x = 1", "does not define DATASETS, OPTIONS, uploads"), ("import nothing_here", "cannot be imported")],
+)
+def test_a_generator_that_cannot_be_used_is_refused(own_generator, text, message, capsys):
+    (own_generator / "own_generator.py").write_text(text)
+    code, _, err = run(capsys, "--to", "here")
+    assert code == 2 and message in err
 
 
 def test_every_option_has_a_line_of_help():
     assert [option.name for option in command.params if not getattr(option, "help", None)] == []
+
+
+def test_times_of_records_are_in_utc(contract):
+    at = records(made(contract, records=1)[0])[0]["measured_at"]
+    assert at.tzinfo is not None and at.astimezone(UTC).hour == 8 if isinstance(at, datetime) else at.endswith("Z")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from headgate.generate import DATASETS, Spec, uploads
+from retail.generate import DATASETS, Spec, uploads
 from tests.engine.retail_model import Given, Row, parsed, tables
 
 SAMPLES = Path(__file__).parents[2] / "samples"

@@ -1,12 +1,11 @@
-"""`headgate generate`: seeded retail uploads, to files or to a running receiver."""
+"""`headgate generate`: seeded uploads for the datasets of a project, to files, to a receiver or into the lake."""
 
-import gzip
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,199 +15,210 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from headgate.cli.options import print_json
-from headgate.errors import StorageError, UsageError
-from headgate.generate import DATASETS, KEY_STYLES, KINDS, GeneratedUpload, Spec, estimated_bytes, facts, uploads
+from headgate.cli.delivery import Deliver, to_files, to_lake, to_receiver
+from headgate.cli.options import Target, print_json, target_options
+from headgate.contracts.contract import Contract, load_contracts
+from headgate.errors import UsageError, suggestion
+from headgate.generate import KEY_STYLES, KINDS, GeneratedUpload, Request, unbreakable, uploads
+from headgate.generate.project_generator import ProjectGenerator, check_settings, load_generator
 
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)")
-
-# Delivers one upload; True where the receiver had it already.
-Deliver = Callable[[GeneratedUpload], bool]
+_DEFAULT_STORES = 3
+_COLUMNS = ("uploads", "rows", "broken", "bytes")
 
 
 @dataclass
 class Tally:
-    """What was delivered, by kind; bytes before compression."""
+    """What was delivered, by kind of upload; bytes are before compression."""
 
-    uploads: Counter[str] = field(default_factory=Counter)
-    rows: Counter[str] = field(default_factory=Counter)
-    bytes: Counter[str] = field(default_factory=Counter)
+    counts: dict[str, Counter[str]] = field(default_factory=lambda: {name: Counter() for name in _COLUMNS})
     replayed: int = 0
 
-    def count(self, upload: GeneratedUpload, replayed: bool) -> None:
-        self.uploads[upload.kind] += 1
-        self.rows[upload.kind] += upload.rows
-        self.bytes[upload.kind] += len(upload.body)
+    def add(self, upload: GeneratedUpload, replayed: bool) -> None:
+        """Counts one delivered upload."""
+        for name, value in zip(_COLUMNS, (1, upload.rows, upload.broken, len(upload.body)), strict=True):
+            self.counts[name][upload.kind] += value
         self.replayed += replayed
 
     def of(self, *kinds: str) -> dict[str, int]:
-        """Uploads, rows and bytes of these kinds together."""
-        columns = {"uploads": self.uploads, "rows": self.rows, "bytes": self.bytes}
-        return {name: sum(counts[kind] for kind in kinds) for name, counts in columns.items()}
+        """Returns uploads, rows, broken rows and bytes of these kinds together."""
+        return {name: sum(counts[kind] for kind in kinds) for name, counts in self.counts.items()}
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of which there are uploads."""
+        return [kind for kind in KINDS if self.counts["uploads"][kind]]
 
 
 @click.command()
+@click.option("--dataset", "datasets", multiple=True, help="A dataset to make; may be repeated.  [default: all]")
+@click.option("--stores", type=int, default=_DEFAULT_STORES, show_default=True, help="Number of stores that send.")
+@click.option("--days", type=int, default=Request.days, show_default=True, help="Number of business days.")
 @click.option(
-    "--dataset", "datasets", multiple=True, type=click.Choice(DATASETS), help="What to make; may be repeated."
+    "--first-day",
+    type=click.DateTime(["%Y-%m-%d"]),
+    default=str(Request.first_day),
+    show_default=True,
+    help="The first business day.",
 )
+@click.option("--records", type=int, help=f"Per dataset, store and day, on average.  [default: {Request.records}]")
+@click.option("--size", help="About this many bytes in all, such as 500MB, instead of --records.")
+@click.option("--uploads", type=int, default=Request.uploads, show_default=True, help="Batches per store and day.")
+@click.option("--late", type=float, default=Request.late, show_default=True, help="Share of batches sent days later.")
+@click.option("--repeated", type=float, default=Request.repeated, show_default=True, help="Share of batches sent twice.")
 @click.option(
-    "--stores", type=int, default=Spec.stores, show_default=True, help="Number of stores: store-1, store-2 ..."
+    "--corrected", type=float, default=Request.corrected, show_default=True, help="Share of records corrected later."
 )
-@click.option("--days", type=int, default=Spec.days, show_default=True, help="Number of business days.")
+@click.option("--broken", type=float, default=Request.broken, show_default=True, help="Share of records damaged.")
+@click.option("--keys", type=click.Choice(KEY_STYLES), default=Request.keys, show_default=True, help="Idempotency keys.")
 @click.option(
-    "--first-day", type=click.DateTime(["%Y-%m-%d"]), default=str(Spec.first_day), show_default=True, help="First day."
+    "--seed", type=int, default=Request.seed, show_default=True, help="The same seed and options make the same bytes."
 )
-@click.option("--transactions", type=int, help=f"Per store and day, on average.  [default: {Spec.transactions}]")
-@click.option("--size", help="About so many bytes in all, such as 500MB, instead of --transactions.")
-@click.option("--uploads", type=int, default=Spec.uploads, show_default=True, help="Batches per store and day.")
-@click.option("--late", type=float, default=Spec.late, show_default=True, help="Share of batches sent on a later day.")
-@click.option("--repeated", type=float, default=Spec.repeated, show_default=True, help="Share of batches sent twice.")
-@click.option(
-    "--corrected", type=float, default=Spec.corrected, show_default=True, help="Share of sales revised later."
-)
-@click.option("--broken", type=float, default=Spec.broken, show_default=True, help="Share of lines that are damaged.")
-@click.option("--customers", type=int, help="How many are sent.  [default: all that sales name]")
-@click.option("--products", type=int, help="How many are sent.  [default: all that sales name]")
-@click.option("--random-ids", is_flag=True, help="Random transaction ids instead of day, store and number.")
-@click.option("--keys", type=click.Choice(KEY_STYLES), default=Spec.keys, show_default=True, help="Idempotency keys.")
-@click.option(
-    "--seed", type=int, default=Spec.seed, show_default=True, help="The same seed and options: the same bytes."
-)
-@click.option("--gzip", "compress", is_flag=True, help="Compress what is written or sent.")
-@click.option("--to", "folder", type=click.Path(path_type=Path), help="Write to DIR/<dataset>/<day sent>/<store>-<n>.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="An option of the project's generator.")
+@click.option("--gzip", "compress", is_flag=True, help="Compress the uploads, where their contract allows gzip.")
+@click.option("--to", type=click.Path(path_type=Path), help="Write files DIR/<dataset>/<day sent>/<store>-<n>.")
 @click.option("--url", help="Send to the receiver at this address.")
 @click.option("--key-template", help="With --url: each store's key, such as 'demo-{store}'.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(
-    folder: Path | None, url: str | None, key_template: str | None, compress: bool, as_json: bool, **options: Any
-) -> None:
-    """Make realistic retail uploads: to files, or to a running receiver."""
-    spec = spec_of(**options)
-    deliver = _delivery(folder, url, key_template, spec, compress)
+@click.option("--direct", is_flag=True, help="Land in the environment's lake, without a receiver.")
+@target_options
+def command(target: Target, to: Path | None, url: str | None, direct: bool, **options: Any) -> None:
+    """Make plausible uploads for the datasets of the project, from their contracts.
+
+    Give one of --to, --url and --direct.
+    """
+    key_template, compress = options.pop("key_template"), options.pop("compress")
+    contracts = load_contracts(target.project)
+    generator = load_generator(target.project, target.environment.generator) if target.environment.generator else None
+    request = request_of(contracts, tuple(target.environment.receiver.store_keys), **options)
+    check_settings(request.settings, generator.OPTIONS if generator else {})
+    deliver = _delivery(target, contracts, request, to, url, key_template, direct, compress)
+    _warn(request, contracts, generator)
     tally = Tally()
-    with _progress(spec) as advance:
-        for upload in uploads(spec):
-            tally.count(upload, deliver(upload))
+    with _progress(request) as advance:
+        for upload in uploads(request, contracts, generator):
+            tally.add(upload, deliver(upload))
             advance(len(upload.body))
-    _print(spec, tally, as_json)
+    _print(tally, target.as_json)
 
 
-def spec_of(datasets: tuple[str, ...], first_day: datetime, size: str | None, **rest: Any) -> Spec:
-    """The Spec of the command's options. Raises UsageError."""
-    if size is not None and rest["transactions"] is not None:
-        raise UsageError("--size and --transactions exclude each other", where="generate", fix="give one of them")
-    return Spec(
-        datasets=datasets or Spec.datasets,
+def request_of(
+    contracts: Mapping[str, Contract],
+    known_stores: tuple[str, ...],
+    datasets: tuple[str, ...],
+    stores: int,
+    first_day: datetime,
+    size: str | None,
+    settings: tuple[str, ...],
+    **rest: Any,
+) -> Request:
+    """Returns the Request of the command's options. Raises UsageError."""
+    for dataset in datasets:
+        if dataset not in contracts:
+            raise UsageError(
+                f"no dataset '{dataset}'.{suggestion(dataset, contracts)}",
+                where="generate: --dataset",
+                fix=f"the project has: {', '.join(sorted(contracts)) or 'none'}",
+            )
+    if not contracts:
+        raise UsageError("the project has no dataset", where="generate", fix="write a contract in conf/datasets")
+    if size is not None and rest["records"] is not None:
+        raise UsageError("--size and --records exclude each other", where="generate", fix="give one of them")
+    return Request(
+        datasets=tuple(dict.fromkeys(datasets)) or tuple(contracts),
+        stores=store_names(known_stores, stores),
         first_day=first_day.date(),
         size=None if size is None else size_in_bytes(size),
+        settings=dict(_setting(text) for text in settings),
         **{name: value for name, value in rest.items() if value is not None},
     )
 
 
+def store_names(known: tuple[str, ...], count: int) -> tuple[str, ...]:
+    """Returns the names of `count` stores: those with keys in the environment first, then store-1, store-2 ..."""
+    others = (name for name in (f"store-{number}" for number in range(1, count + 1)) if name not in known)
+    return (*known, *others)[: max(count, 0)]
+
+
+def _setting(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(f"'{text}' has no value", where="generate: --set", fix="write NAME=VALUE")
+    return name, value
+
+
 def size_in_bytes(text: str) -> int:
-    """`500MB`, `1.5 GiB` or `2000` in bytes. Raises UsageError for anything else."""
+    """Returns `500MB`, `1.5 GiB` or `2000` in bytes. Raises UsageError for anything else."""
     match = _SIZE.fullmatch(text.strip())
     if match is None or match.group(2).upper() not in _UNITS:
         raise UsageError(
-            f"{text!r} is no size",
+            f"{text!r} is not a size",
             where="generate: --size",
             fix="give a number and a unit (B, kB, MB, GB, KiB, MiB, GiB), such as 500MB",
         )
     return int(float(match.group(1)) * _UNITS[match.group(2).upper()])
 
 
-def _delivery(folder: Path | None, url: str | None, key_template: str | None, spec: Spec, compress: bool) -> Deliver:
-    if (folder is None) == (url is None):
-        raise UsageError("say where to", where="generate", fix="give either --to DIR or --url ADDRESS")
-    if folder is not None:
-        return _to_files(folder, spec, compress)
+def _delivery(
+    target: Target,
+    contracts: Mapping[str, Contract],
+    request: Request,
+    to: Path | None,
+    url: str | None,
+    key_template: str | None,
+    direct: bool,
+    compress: bool,
+) -> Deliver:
+    if sum((to is not None, url is not None, direct)) != 1:
+        raise UsageError("the target is missing", where="generate", fix="give one of --to DIR, --url ADDRESS, --direct")
+    if to is not None:
+        return to_files(to, request.datasets, contracts, compress)
+    if direct:
+        return to_lake(target.environment, contracts, compress)
     if not key_template:
         raise UsageError(
             "--url needs each store's key", where="generate", fix="add --key-template, such as 'demo-{store}'"
         )
-    return _to_receiver(str(url), key_template, compress)
+    return to_receiver(str(url), key_template, contracts, compress)
 
 
-def _to_files(folder: Path, spec: Spec, compress: bool) -> Deliver:
-    """Writes each upload to a file of its own. Raises UsageError where files of another time would be mixed in."""
-    for dataset in spec.datasets:
-        if any((folder / dataset).glob("*/*")):
-            raise UsageError("has files already", where=str(folder / dataset), fix="name an empty or a new folder")
-    numbers: Counter[Path] = Counter()
-
-    def write(upload: GeneratedUpload) -> bool:
-        stem = folder / upload.dataset / str(upload.sent_on) / upload.store
-        numbers[stem] += 1
-        suffix = f"{upload.suffix}.gz" if compress else upload.suffix
-        _write(
-            stem.with_name(f"{stem.name}-{numbers[stem]}{suffix}"), _packed(upload.body) if compress else upload.body
-        )
-        return False
-
-    return write
-
-
-def _packed(body: bytes) -> bytes:
-    return gzip.compress(body, compresslevel=6, mtime=0)
-
-
-def _write(path: Path, body: bytes) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(body)
-    except OSError as error:
-        raise StorageError(f"cannot write: {error.strerror}", where=str(path), fix="choose another --to") from error
-
-
-def _to_receiver(url: str, key_template: str, compress: bool) -> Deliver:
-    from headgate.client import send  # not needed for files
-
-    def deliver(upload: GeneratedUpload) -> bool:
-        receipt = send(
-            url=url,
-            key=key_template.replace("{store}", upload.store),
-            dataset=upload.dataset,
-            body=upload.body,
-            idempotency_key=upload.key,
-            content_type=upload.media_type,
-            gzip=compress,
-        )
-        return receipt.replayed
-
-    return deliver
+def _warn(request: Request, contracts: Mapping[str, Contract], generator: ProjectGenerator | None) -> None:
+    """Says on standard error where a contract does not allow what the options ask for."""
+    from_contract = [name for name in request.datasets if generator is None or name not in generator.DATASETS]
+    if request.broken and from_contract:
+        for name in unbreakable(from_contract, contracts):
+            click.echo(f"{name}: no broken records, because the contract accepts every record", err=True)
+    for name in from_contract if request.corrected else ():
+        if not contracts[name].key:
+            click.echo(f"{name}: no corrected records, because the contract has no primaryKey", err=True)
 
 
 @contextmanager
-def _progress(spec: Spec) -> Iterator[Callable[[int], None]]:
-    """Shows the bytes made on a terminal; gives the function that adds to them."""
+def _progress(request: Request) -> Iterator[Callable[[int], None]]:
+    """Shows on a terminal how many bytes are made; yields the function that adds to them."""
     columns = (TextColumn("generate"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task("", total=estimated_bytes(spec))
+        task = progress.add_task("", total=request.size)
         yield lambda size: progress.advance(task, size)
         progress.update(task, total=progress.tasks[task].completed)
 
 
-def _print(spec: Spec, tally: Tally, as_json: bool) -> None:
-    made = facts(spec)
+def _print(tally: Tally, as_json: bool) -> None:
     if as_json:
-        kinds = {kind: tally.of(kind) for kind in KINDS if tally.uploads[kind]}
-        print_json({**tally.of(*KINDS), "replayed": tally.replayed, "kinds": kinds, "facts": asdict(made)})
+        kinds = {kind: tally.of(kind) for kind in tally.kinds}
+        print_json({**tally.of(*KINDS), "replayed": tally.replayed, "kinds": kinds})
         return
     Console().print(_table(tally))
-    if made.transactions:
-        click.echo(f"{made.transactions:,} transactions: {made.broken:,} broken, {made.corrected:,} corrected later")
     if tally.replayed:
         click.echo(f"{tally.replayed:,} uploads were there already")
 
 
 def _table(tally: Tally) -> Table:
     table = Table("kind")
-    for name in ("uploads", "rows", "bytes"):
+    for name in _COLUMNS:
         table.add_column(name, justify="right")
-    for kind in KINDS:
-        if tally.uploads[kind]:
-            table.add_row(kind, *(f"{count:,}" for count in tally.of(kind).values()))
+    for kind in tally.kinds:
+        table.add_row(kind, *(f"{count:,}" for count in tally.of(kind).values()))
     table.add_section()
     table.add_row("all", *(f"{count:,}" for count in tally.of(*KINDS).values()))
     return table

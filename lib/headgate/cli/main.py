@@ -32,7 +32,7 @@ VERBS = {
     "check": ("quality", "Check contracts, suites and environments; or a table as it stands by its suite."),
     "quarantine": ("quality", "Show the records that tables rejected, and take them through again."),
     "upload": ("in", "Send files to the receiver, or land them directly."),
-    "generate": ("in", "Make realistic retail uploads: to files, or to a running receiver."),
+    "generate": ("in", "Make plausible uploads from the contracts: to files, a receiver or the lake."),
     "serve": ("serve", "Start a server: the receiver, a Spark cluster, or a local cloud."),
     "new": ("start", "Make a new project."),
 }

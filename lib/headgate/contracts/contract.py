@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from headgate.contracts import odcs
+from headgate.contracts.allowed import ANYTHING, Allowed, limit_problems, read_allowed
 from headgate.document import Document, Invalid, Place, Problem, Trail, as_error, check, load_document
 from headgate.errors import ContractError
 from headgate.project import Project
@@ -48,6 +49,7 @@ class Field:
     precision: int = 0
     scale: int = 0
     classification: str = ""
+    allowed: Allowed = ANYTHING
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ class Contract:
 def _field_from(value: dict[str, Any]) -> Field:
     fields = tuple(_field_from(field) for field in value["fields"])
     item = _field_from(value["item"]) if value["item"] else None
-    return Field(**{**value, "fields": fields, "item": item})
+    return Field(**{**value, "fields": fields, "item": item, "allowed": Allowed.from_dict(value["allowed"])})
 
 
 def load_contracts(project: Project) -> dict[str, Contract]:
@@ -280,7 +282,14 @@ class Reading:
         if trail[:-1] != _COLUMNS:
             self._check_no_key(trail, column)
         self._check_inner(trail, column)
-        return self._with_inner(trail, column, self._with_physical(trail, column, field))
+        return self._with_limits(trail, column, self._with_inner(trail, column, self._with_physical(trail, column, field)))
+
+    def _with_limits(self, trail: Trail, column: dict[str, Any], field: Field) -> Field:
+        """`field` with the values that it allows."""
+        mistakes = list(limit_problems(column, field.type))
+        for at, what, fix in mistakes:
+            self._wrong((*trail, *at), what, fix)
+        return field if mistakes else replace(field, allowed=read_allowed(column))
 
     def _with_physical(self, trail: Trail, column: dict[str, Any], field: Field) -> Field:
         """`field` with the type that its physicalType makes of a number or an integer."""
@@ -369,6 +378,7 @@ class Reading:
 
 def _holder(trail: Trail) -> Trail:
     """The trail of the column, or other item of a list, that holds the value at `trail`."""
+    trail = trail[: trail.index("enum")] if "enum" in trail else trail
     while trail and not isinstance(trail[-1], int) and trail[-1] != "items":
         trail = trail[:-1]
     return trail

@@ -91,6 +91,11 @@ _SCHEMA: dict[str, Any] = {
         "receiver": _RECEIVER,
         "cluster": _CLUSTER,
         "automation": automation.SCHEMA,
+        "generator": {
+            "type": "string",
+            "pattern": "^[A-Za-z_][A-Za-z0-9_]*(\\.[A-Za-z_][A-Za-z0-9_]*)*$",
+            "x-wanted": "a module of the project, such as retail.generator",
+        },
     },
 }
 
@@ -142,6 +147,7 @@ class Environment:
     parallel_tables: int = DEFAULT_PARALLEL_TABLES
     cluster: Cluster = Cluster()
     automation: Automation = field(default_factory=Automation)
+    generator: str = ""  # the module that makes uploads for `headgate generate`; none: from the contracts
 
     @property
     def is_cluster(self) -> bool:
@@ -236,6 +242,7 @@ def _environment(project: Project, name: str, path: Path, document: Document) ->
         receiver=_receiver(value.get("receiver", {})),
         cluster=Cluster(**value.get("cluster", {})),
         automation=automation.automation_from(value.get("automation", {})),
+        generator=value.get("generator", ""),
         path=path,
     )
 

@@ -23,11 +23,45 @@ _NAME = {
 }
 _TYPES = ["string", "integer", "number", "boolean", "date", "timestamp", "object", "array"]
 
+_LENGTH = {"type": "integer", "minimum": 0, "x-wanted": "a whole number from 0"}
+_BOUND = {"type": ["number", "string"], "x-wanted": "a number, or a date or timestamp as text"}
+
+_OPTIONS: dict[str, Any] = {
+    "title": "the options of a logical type",
+    "type": "object",
+    "additionalProperties": False,
+    "minProperties": 1,
+    "properties": {
+        "minimum": _BOUND,
+        "maximum": _BOUND,
+        "minLength": _LENGTH,
+        "maxLength": _LENGTH,
+        "pattern": _TEXT,
+        "minItems": _LENGTH,
+        "maxItems": _LENGTH,
+    },
+}
+
+_VALUE: dict[str, Any] = {
+    "title": "an allowed value",
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["value"],
+    "properties": {"value": {"type": ["string", "number"]}, "description": _TEXT},
+}
+
+# What limits the values of an uploaded field. A table's contract has no limits: its values are checked by its suite.
+_LIMITS: dict[str, Any] = {
+    "enum": {"type": "array", "minItems": 1, "x-wanted": "a list of {value: ...}", "items": _VALUE},
+    "logicalTypeOptions": _OPTIONS,
+}
+
 _ELEMENT: dict[str, Any] = {
     "logicalType": {"enum": _TYPES},
     "physicalType": {"type": "string"},
     "description": _TEXT,
     "classification": _TEXT,
+    "examples": {"type": "array", "minItems": 1, "x-wanted": "a list of values"},
     "properties": {
         "type": "array",
         "minItems": 1,
@@ -45,6 +79,7 @@ _COLUMN: dict[str, Any] = {
     "properties": {
         "name": _NAME,
         **_ELEMENT,
+        **_LIMITS,
         "required": {"type": "boolean"},
         "primaryKey": {"type": "boolean"},
         "primaryKeyPosition": {"type": "integer", "minimum": 1, "x-wanted": "the column's place in the key, from 1"},
@@ -56,7 +91,7 @@ _ITEMS: dict[str, Any] = {
     "type": "object",
     "additionalProperties": False,
     "required": ["logicalType"],
-    "properties": _ELEMENT,
+    "properties": {**_ELEMENT, **_LIMITS},
 }
 
 _DATASET: dict[str, Any] = {
@@ -132,6 +167,8 @@ _TABLE: dict[str, Any] = {
     },
 }
 
+_TABLE_ITEMS: dict[str, Any] = {**_ITEMS, "title": "the items of a table's array", "properties": _ELEMENT}
+
 #: A table's contract: it says what readers of the table may rely on, and nothing of uploads.
 TABLE_CONTRACT: dict[str, Any] = {
     **CONTRACT,
@@ -145,7 +182,7 @@ TABLE_CONTRACT: dict[str, Any] = {
             "items": _TABLE,
         },
     },
-    "$defs": {"column": _TABLE_COLUMN, "items": _ITEMS},
+    "$defs": {"column": _TABLE_COLUMN, "items": _TABLE_ITEMS},
 }
 
 _CHARACTER = {"type": "string", "pattern": "^[^\r\n]$", "x-wanted": "one character"}
@@ -180,7 +217,20 @@ CUSTOM: dict[str, Any] = {
 
 _LEVELS: dict[str, dict[str, Any]] = {
     level["title"]: level
-    for level in (CONTRACT, _DATASET, _COLUMN, _ITEMS, _TEAM, _CUSTOM, TABLE_CONTRACT, _TABLE, _TABLE_COLUMN)
+    for level in (
+        CONTRACT,
+        _DATASET,
+        _COLUMN,
+        _ITEMS,
+        _OPTIONS,
+        _VALUE,
+        _TEAM,
+        _CUSTOM,
+        TABLE_CONTRACT,
+        _TABLE,
+        _TABLE_COLUMN,
+        _TABLE_ITEMS,
+    )
 }
 _DEFINED = {  # where ODCS's schema defines a level's keys
     "a schema object": ("SchemaObject", "SchemaElement"),
@@ -188,6 +238,7 @@ _DEFINED = {  # where ODCS's schema defines a level's keys
     "a table": ("SchemaObject", "SchemaElement"),
     "a table's column": ("SchemaBaseProperty", "SchemaElement"),
     "the items of an array": ("SchemaBaseProperty", "SchemaElement"),
+    "the items of a table's array": ("SchemaBaseProperty", "SchemaElement"),
     "a team": ("Team",),
     "a custom property": ("CustomProperty",),
 }
@@ -216,6 +267,8 @@ def published_schema() -> dict[str, Any]:
 
 def explain(level: str, key: str) -> tuple[str, str] | None:
     """What to say, and to do, about a key that `level` does not take; None where only its spelling can help."""
+    if level == _OPTIONS["title"]:
+        return "Headgate does not enforce this option", f"use {', '.join(_OPTIONS['properties'])}, or an expectation"
     home = next((name for name, other in _LEVELS.items() if key in other["properties"]), None)
     if key in _odcs_keys(level) or (home is None and any(key in _odcs_keys(other) for other in _LEVELS)):
         return f"ODCS knows `{key}`, Headgate does not enforce it yet", _advice(level, key)

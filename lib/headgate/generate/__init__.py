@@ -1,81 +1,58 @@
-"""Realistic retail uploads for demonstrations, tests and benchmarks: a Spec gives the same bytes every time.
+"""Generates uploads for demonstrations, tests and benchmarks: seeded, from the contracts of any project.
 
-Everything is derived from the Spec: no clock, no global random, and of `random` only what Python
-keeps stable (a seed of text, `random()`, `getrandbits()`). Each upload has a generator of its own,
-so that a repeat is made again instead of kept; memory is bounded by one upload. All that this
-framework knows of retail is in this package: one module a dataset, and what they share.
+A Request gives the same bytes every time. Each upload is made when it is needed, so memory is bounded by one upload.
+A share of the uploads is late or repeated, and a share of the records is corrected or broken. A project can bring a
+generator of its own for some datasets (`project_generator`).
 """
 
-from collections import Counter
-from collections.abc import Iterator
+import heapq
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
-from headgate.generate.customers import Customers
-from headgate.generate.export import Export
-from headgate.generate.orders import Orders
-from headgate.generate.products import Products
-from headgate.generate.retailer import Retailer
-from headgate.generate.returns import Returns
-from headgate.generate.spec import DATASETS, KEY_STYLES, KINDS, Facts, GeneratedUpload, Spec
-from headgate.generate.stores import Stores
-from headgate.generate.ticket import Ticket, in_order
-from headgate.generate.transactions import Transactions
+from headgate.contracts.contract import Contract
+from headgate.generate.feed import Feed
+from headgate.generate.planned import in_order
+from headgate.generate.project_generator import ProjectGenerator
+from headgate.generate.records import RecordMaker
+from headgate.generate.request import KEY_STYLES, KINDS, GeneratedUpload, Request
 
-__all__ = [
-    "DATASETS",
-    "KEY_STYLES",
-    "KINDS",
-    "Facts",
-    "GeneratedUpload",
-    "Spec",
-    "estimated_bytes",
-    "facts",
-    "uploads",
-]
-
-# Head office first: what it exports in the morning is sent before the stores' own.
-_FEEDS: dict[str, type[Stores | Export | Transactions]] = {
-    "stores": Stores,
-    "customers": Customers,
-    "products": Products,
-    "orders": Orders,
-    "transactions": Transactions,
-    "returns": Returns,
-}
+__all__ = ["KEY_STYLES", "KINDS", "GeneratedUpload", "Request", "unbreakable", "uploads"]
 
 
-def uploads(spec: Spec) -> Iterator[GeneratedUpload]:
-    """The uploads of `spec` in the order in which they are sent; each body is made when it is asked for."""
-    for ticket in _plan(spec):
-        yield GeneratedUpload(
-            ticket.dataset,
-            ticket.store,
-            ticket.key,
-            ticket.day,
-            ticket.sent_at.date(),
-            ticket.kind,
-            ticket.rows,
-            ticket.body(),
-        )
+def uploads(
+    request: Request, contracts: Mapping[str, Contract], generator: ProjectGenerator | None = None
+) -> Iterator[GeneratedUpload]:
+    """Yields the uploads of `request` in the order in which they are sent.
+
+    The datasets that `generator` names are made by it, the others from their contracts.
+    """
+    own = tuple(name for name in request.datasets if generator is not None and name in generator.DATASETS)
+    others = tuple(name for name in request.datasets if name not in own)
+    streams = []
+    if generator is not None and own:
+        streams.append(generator.uploads(_for(request, own)))
+    if others:
+        feeds = _feeds(_for(request, others), contracts)
+        streams.append(planned.generate() for planned in in_order(feed.planned() for feed in feeds))
+    return heapq.merge(*streams, key=lambda upload: upload.sent_on)
 
 
-def facts(spec: Spec) -> Facts:
-    """What `uploads(spec)` makes, counted from the plan without making a body."""
-    sent: Counter[str] = Counter()
-    rows: Counter[str] = Counter()
-    seen: Counter[str] = Counter()
-    for ticket in _plan(spec):
-        sent[ticket.kind] += 1
-        rows[ticket.kind] += ticket.rows
-    for batch in Transactions(Retailer(spec)).batches() if "transactions" in spec.datasets else ():
-        seen.update(transactions=batch.count, broken=len(batch.broken), corrected=len(batch.revised))
-    return Facts(seen["transactions"], seen["broken"], seen["corrected"], dict(sent), dict(rows))
+def unbreakable(datasets: Iterable[str], contracts: Mapping[str, Contract]) -> list[str]:
+    """Returns the datasets whose records cannot be broken, because their contracts accept every record."""
+    return [name for name in datasets if not RecordMaker(contracts[name], 0, {}).can_break]
 
 
-def estimated_bytes(spec: Spec) -> int:
-    """About how many bytes of transactions `uploads(spec)` gives, before compression."""
-    return Transactions(Retailer(spec)).estimated_bytes() if "transactions" in spec.datasets else 0
+def _for(request: Request, datasets: tuple[str, ...]) -> Request:
+    """The request for some of its datasets, with their part of its size."""
+    size = None if request.size is None else max(1, request.size * len(datasets) // len(request.datasets))
+    return replace(request, datasets=datasets, size=size)
 
 
-def _plan(spec: Spec) -> Iterator[Ticket]:
-    retailer = Retailer(spec)
-    return in_order(feed(retailer).feed() for dataset, feed in _FEEDS.items() if dataset in spec.datasets)
+def _feeds(request: Request, contracts: Mapping[str, Contract]) -> list[Feed]:
+    """The feeds of the datasets. References to a key are drawn from the ids that its own dataset gets."""
+    identifiers: dict[str, int] = {}
+    for name in request.datasets:
+        feed = Feed(contracts[name], request, {})
+        if feed.maker.counter is not None and len(feed.contract.key) == 1:
+            identifiers[feed.maker.counter.name] = feed.per_day * len(request.stores) * request.days
+    return [Feed(contracts[name], request, identifiers) for name in request.datasets]

@@ -12,6 +12,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from headgate.contracts.contract import Contract, Field
+from headgate.engine.read.limits import limit_reasons
 
 REASON = "struct<column: string, rule: string, value: string>"
 REJECTED = f"struct<raw: string, raw_encoding: string, reasons: array<{REASON}>>"
@@ -26,12 +27,23 @@ def typed(bronze: DataFrame, contract: Contract) -> DataFrame:
     """One row per bronze record: the contract's columns, `_source`, and `_rejected` (null where accepted)."""
     source = F.struct(*SOURCE_FIELDS).alias("_source")
     read = bronze.select(source, "raw", "raw_encoding", _read(bronze.sparkSession, contract).alias("read"))
-    body = F.struct("raw", "raw_encoding", F.col("read.reasons").alias("reasons")).cast(REJECTED)
+    reasons = _reasons(contract)
+    body = F.struct("raw", "raw_encoding", reasons.alias("reasons")).cast(REJECTED)
     return read.select(
         *(F.col("read.values")[field.name].alias(field.name) for field in contract.fields),
         "_source",
-        F.when(F.col("read.reasons").isNotNull(), body).alias("_rejected"),
+        F.when(reasons.isNotNull(), body).alias("_rejected"),
     )
+
+
+def _reasons(contract: Contract) -> Column:
+    """The reasons to reject a record, by its types and then by its limits; null where it is accepted."""
+    by_type = F.col("read.reasons")
+    by_limits = limit_reasons(contract.fields, F.col("read.values"), REASON, SHOWN)
+    if by_limits is None:
+        return by_type
+    reasons = F.concat(F.coalesce(by_type, F.array().cast(f"array<{REASON}>")), by_limits)
+    return F.when(F.size(reasons) > 0, reasons)
 
 
 def typed_schema(contract: Contract) -> str:

@@ -1,11 +1,11 @@
-"""Members of the loyalty scheme: a JSON array of versions, with those who leave and come back."""
+"""Members of the loyalty programme: JSON arrays of versions. Some members leave and come back."""
 
 from datetime import datetime
 from random import Random
 
-from headgate.generate.export import Row
-from headgate.generate.retailer import CITIES, customer_id
-from headgate.generate.versions import Versions
+from headgate.generate.writers import Record
+from retail.generate.retailer import CITIES, customer_id
+from retail.generate.versions import Versions
 
 _FIRST = ("Anna", "Björn", "Céline", "Dörte", "Emre", "Fatma", "Grażyna", "Héctor", "Inès", "Jürgen", "Katja", "Luís")
 _LAST = ("Müller", "Schmidt", "Dąbrowski", "Lefèvre", "García", "de Vries", "O'Brien", "Yılmaz", "Weiß", "Janssens")
@@ -13,26 +13,23 @@ _TIERS = ("basic",) * 6 + ("silver",) * 3 + ("gold",)
 
 
 class Customers(Versions):
-    """The customers of a retailer, in versions."""
+    """The customers of a retailer, one record per version."""
 
     dataset = "customers"
     columns = ("customer_id", "updated_at", "name", "email", "phone", "city", "tier", "marketing_consent", "deleted")
     damages = (
-        {"updated_at": "yesterday"},
-        {"customer_id": None},
-        {"marketing_consent": "perhaps"},
-        {"updated_at": None},
+        {"updated_at": "yesterday"}, {"customer_id": None}, {"marketing_consent": "perhaps"}, {"updated_at": None},
         {"nickname": "Bo"},
-    )
-    arriving = 0.08
-    missing = 0.02
+    )  # fmt: skip
+    late_arrivals = 0.08
+    never_sent = 0.02
 
     @property
     def count(self) -> int:
         return self.spec.customers
 
-    def first(self, number: int, updated_at: str) -> Row:
-        draw = self.numbers_for("one", number).random
+    def first(self, number: int, updated_at: str) -> Record:
+        draw = self.random_for("one", number).random
         name = f"{_FIRST[int(draw() * len(_FIRST))]} {_LAST[int(draw() * len(_LAST))]}"
         return {
             "customer_id": customer_id(number + 1),
@@ -45,29 +42,32 @@ class Customers(Versions):
             "marketing_consent": draw() < 0.5,
         }
 
-    def changed(self, number: int, row: Row, numbers: Random) -> Row:
-        """Another tier, city, phone or consent; nothing new; or gone. Who was gone is back as at first."""
-        how, draw = numbers.random(), numbers.random()
+    def changed(self, number: int, row: Record, numbers: Random) -> Record:
+        """Returns a version with another tier, city, phone or consent; an equal one; or a deletion.
+
+        A deleted customer comes back with the content of the first version.
+        """
+        change, draw = numbers.random(), numbers.random()
         if row.get("deleted"):
             return self.first(number, row["updated_at"])
-        if how < 0.3:
+        if change < 0.3:
             return row | {"tier": _TIERS[int(draw * len(_TIERS))]}
-        if how < 0.5:
+        if change < 0.5:
             return row | {"city": CITIES[int(draw * len(CITIES))]}
-        if how < 0.6:
+        if change < 0.6:
             return row | {"phone": _phone(draw)}
-        if how < 0.75:
+        if change < 0.75:
             return row | {"marketing_consent": not row["marketing_consent"]}
-        if how < 0.85:
+        if change < 0.85:
             return row
         return {"customer_id": row["customer_id"], "updated_at": row["updated_at"], "deleted": True}
 
-    def corrected(self, row: Row, numbers: Random, sent_at: datetime) -> Row:
-        """The same version with the right city."""
+    def corrected(self, row: Record, numbers: Random, sent_at: datetime) -> Record:
+        """Returns the same version with another city."""
         others = [city for city in CITIES if city != row.get("city")]
         return row | {"city": others[int(numbers.random() * len(others))]}
 
 
 def _phone(draw: float) -> str:
-    """A number of those that are kept free for fiction."""
+    """A phone number from a range that is reserved for fiction."""
     return f"+493023125{int(draw * 1000):03d}"

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headgate.contracts.contract import Contract, Field, load_contracts
-from headgate.generate import DATASETS, GeneratedUpload, Spec, facts, uploads
+from retail.generate import DATASETS, GeneratedUpload, Spec, facts, uploads
 from headgate.project import Project
 
 CONTRACTS = load_contracts(Project(Path(__file__).parents[2]))

@@ -21,7 +21,7 @@ from pathlib import Path
 import httpx
 
 from headgate.client import send
-from headgate.generate import GeneratedUpload, Spec, uploads
+from retail.generate import GeneratedUpload, Spec, uploads
 
 ROOT = Path(__file__).parents[1]
 HEADGATE = str(Path(sys.executable).with_name("headgate"))
