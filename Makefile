@@ -29,7 +29,7 @@ $(READY): $(REQUIREMENTS)
 	@touch $(READY)
 
 demo: $(READY) ## The main job, end to end, in a folder: uploads over HTTP become rows in gold.
-	@$(BIN)/python demo/demo.py
+	@$(BIN)/python -m retail.demo
 
 test: $(READY) ## All tests that need Python and Java only.
 	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),-n 2 --dist loadfile)

@@ -43,10 +43,10 @@ from common import (
 )
 from sides import MODELS
 
-from retail.generate import GeneratedUpload, Spec, uploads
-from retail.generate.spec import DATASETS, FORMATS
 from headgate.planning.graph import load_graph
 from headgate.project import Project
+from retail.generate import GeneratedUpload, Spec, uploads
+from retail.generate.spec import DATASETS, FORMATS
 
 SIDES = ("hand", "headgate")
 MEASURES = ("session", "build", "cpu", "process")

@@ -27,10 +27,10 @@ from headgate.contracts.environment import Environment
 from headgate.engine.runtime.lock import writing
 from headgate.engine.runtime.session import start_session
 from headgate.engine.verbs.run import Runner
-from retail.generate import Spec, uploads
 from headgate.planning.graph import Graph, load_graph
 from headgate.planning.plan import Planner
 from headgate.project import Project
+from retail.generate import Spec, uploads
 
 STORES, HOURS = 20, 20
 MORE = 100

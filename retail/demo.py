@@ -1,8 +1,8 @@
-"""`make demo`: the main job, end to end, on this machine.
+"""`make demo`: the whole pipeline on this machine, from uploads over HTTP to gold tables.
 
-Three stores upload a day's batches over HTTP to a receiver under gunicorn; two runs build bronze,
-silver and gold from them, the second one from late uploads only. Everything stays in the local
-environment's lake, so that `headgate tables`, `show` and `plan` go on from there.
+Three stores upload a day's batches to a receiver under gunicorn. Two runs build bronze, silver and gold; the second
+run reads only the late uploads. Everything stays in the lake of the local environment, for `headgate tables`, `show`
+and `plan`.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ def main() -> None:
         corrected=0.02,
         broken=0.01,
     )
-    made = list(uploads(spec))
-    late = [upload for upload in made if upload.kind == "late"]
+    generated = list(uploads(spec))
+    late = [upload for upload in generated if upload.kind == "late"]
     with _receiver() as url:
         _say(f"1. Three stores upload their sales of {day} over HTTP to {url}")
-        upload_id = _send(url, [upload for upload in made if upload.kind != "late"])
-        _say("2. The first run: bronze, silver, gold")
+        upload_id = _send(url, [upload for upload in generated if upload.kind != "late"])
+        _say(f"2. {'A run over the new uploads' if _NEXT_DAY.exists() else 'The first run'}: bronze, silver, gold")
         _headgate("run")
-        _say(f"3. {len(late)} late uploads arrive, and a second run takes in only those")
+        _say(f"3. {len(late)} late uploads arrive, and a second run reads only those")
         _send(url, late)
         _headgate("run")
     _say("4. Gold, as analysts see it")
@@ -62,22 +62,22 @@ def main() -> None:
     print(_NEXT)
 
 
-_NEXT = """  .venv/bin/headgate tables                                 what there is, and where it stands
+_NEXT = """  .venv/bin/headgate tables                                 all tables and their state
   .venv/bin/headgate show silver.transactions --limit 5     live rows
-  .venv/bin/headgate show quarantine.silver.transactions    what was rejected, and why
-  .venv/bin/headgate history silver.transactions            every commit, with its counts
-  .venv/bin/headgate plan                                   what the next run would do
+  .venv/bin/headgate show quarantine.silver.transactions    rejected records and the reasons
+  .venv/bin/headgate history silver.transactions            every commit with its counts
+  .venv/bin/headgate plan                                   what the next run will do
   .venv/bin/headgate new project ../my-project              a project of your own"""
 
 
 def _business_day() -> date:
-    """The day after the last demo's, so that each demo brings new sales."""
+    """The day after that of the last demo, so that each demo has new sales."""
     return date.fromisoformat(_NEXT_DAY.read_text()) if _NEXT_DAY.exists() else date(2026, 3, 2)
 
 
 @contextmanager
 def _receiver() -> Iterator[str]:
-    """A receiver on a free port of this machine; ended with the block."""
+    """Starts a receiver on a free port of this machine, and stops it after the block."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -104,11 +104,11 @@ def _wait_until_ready(url: str, server: subprocess.Popen, log: Path) -> None:
                 return
         except httpx.TransportError:
             time.sleep(0.1)
-    sys.exit(f"the receiver did not start; it said:\n{log.read_text()}")
+    sys.exit(f"the receiver did not start; its output:\n{log.read_text()}")
 
 
 def _send(url: str, chosen: list[GeneratedUpload]) -> str:
-    """Sends the uploads, prints what happened to each kind, and gives the id of the last batch."""
+    """Sends the uploads, prints the answers by kind, and returns the id of the last upload of transactions."""
     counts: Counter[tuple[str, str]] = Counter()
     sizes: Counter[tuple[str, str]] = Counter()
     last = ""
@@ -124,7 +124,7 @@ def _send(url: str, chosen: list[GeneratedUpload]) -> str:
 
 
 def _headgate(*arguments: str) -> None:
-    """Runs a verb as a person would, and ends the demo where it fails."""
+    """Runs a command in a process of its own; ends the demo where it fails."""
     print(f"   $ headgate {' '.join(arguments)}", flush=True)
     done = subprocess.run([HEADGATE, *arguments], cwd=ROOT, check=False, env={**os.environ, "COLUMNS": "160"})
     if done.returncode != 0:

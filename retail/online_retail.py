@@ -1,8 +1,8 @@
-"""`demo/retail.py FILE`: the public Online Retail data as one table behind four rules, and the money adds up.
+"""The public Online Retail data as one table with a suite of four rules; no invoice line and no penny is lost.
 
-FILE is the data as CSV, in UTF-8 with ISO 8601 dates; it may be packed as .gz or .xz. The project is copied from
-demo/retail to a folder of its own and run by the verbs that a person types. What passed and what was quarantined is
-then added up, and held against the file as Python's csv and decimal read it.
+`python -m retail.online_retail FILE`: FILE is the data as CSV in UTF-8 with ISO 8601 dates, plain or compressed as .gz
+or .xz. The project in retail/online_retail is copied to a temporary folder and run with `headgate` commands. The sums
+of accepted and quarantined lines are then compared with the file, as Python's csv and decimal modules read it.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from headgate.project import Project
 from headgate.views.quarantine import rejected
 from headgate.views.rows import live_rows
 
-PROJECT = Path(__file__).with_name("retail")
+PROJECT = Path(__file__).with_name("online_retail")
 HEADGATE = str(Path(sys.executable).with_name("headgate"))
 TABLE = "silver.invoice_lines"
-_KEPT = ("HEADGATE_JARS",)  # of this process's variables: no other lake than the project's own
+_KEPT = ("HEADGATE_JARS",)  # the only variable that is passed on, so that the project's own lake is used
 _OPENERS = {".gz": gzip.open, ".xz": lzma.open}
 
 
@@ -48,7 +48,7 @@ class Sum:
 
 
 def main(file: Path) -> int:
-    """Lands, runs, adds up. Gives the exit code: 1 where a line or a penny is missing."""
+    """Uploads the file, runs the project and compares the sums. Returns 1 where they differ, else 0."""
     folder = Path(tempfile.mkdtemp(prefix="headgate-retail-"))
     shutil.copytree(PROJECT, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", "lake"))
     unpacked = _unpacked(file, folder)
@@ -56,30 +56,30 @@ def main(file: Path) -> int:
     _headgate(folder, "run")
     _headgate(folder, "quarantine", "list")
     code = report(of_file(unpacked), *of_table(Project(folder)))
-    print(f"\nGo on from here\n  cd {folder}\n  headgate quarantine show {TABLE}\n  headgate show {TABLE}")
+    print(f"\nNext commands\n  cd {folder}\n  headgate quarantine show {TABLE}\n  headgate show {TABLE}")
     return code
 
 
 def of_file(file: Path) -> Sum:
-    """The file's lines and money, without Headgate."""
+    """Returns the sum of the file, read without Headgate."""
     with file.open(newline="", encoding="utf-8-sig") as lines:
         return _sum((line["Quantity"], line["UnitPrice"]) for line in csv.DictReader(lines))
 
 
 def of_table(project: Project) -> tuple[Sum, Sum]:
-    """What passed, and what was quarantined, by the raw records that it keeps."""
+    """Returns the sums of the accepted and of the quarantined lines; the latter from their raw records."""
     ledger = Ledger(load_environment(project, "local", environ={}))
     live = live_rows(ledger, TABLE, None)
     records = rejected(ledger, load_graph(project).node(TABLE))["raw"].to_pylist()
     raw = (json.loads(record) for record in records)
-    passed = zip(live["quantity"].to_pylist(), live["unit_price"].to_pylist(), strict=True)
-    return _sum(passed), _sum((record["Quantity"], record["UnitPrice"]) for record in raw)
+    accepted = zip(live["quantity"].to_pylist(), live["unit_price"].to_pylist(), strict=True)
+    return _sum(accepted), _sum((record["Quantity"], record["UnitPrice"]) for record in raw)
 
 
-def report(sent: Sum, passed: Sum, quarantined: Sum) -> int:
-    """Prints where the money is. Gives 0 where all that was sent is there, to the last decimal, and 1 otherwise."""
-    together = passed + quarantined
-    rows = {"passed": passed, "quarantined": quarantined, "together": together, "the file": sent}
+def report(sent: Sum, accepted: Sum, quarantined: Sum) -> int:
+    """Prints the sums. Returns 0 where accepted and quarantined lines add up to the file exactly, else 1."""
+    together = accepted + quarantined
+    rows = {"accepted": accepted, "quarantined": quarantined, "together": together, "the file": sent}
     print()
     print_table(["", "lines", "pounds"], [(n, s.lines, f"{s.money:,}") for n, s in rows.items()], ["lines", "pounds"])
     print("\nThe money adds up." if together == sent else "\nThe money does NOT add up.")
@@ -101,7 +101,7 @@ def _unpacked(file: Path, folder: Path) -> Path:
 
 
 def _headgate(folder: Path, *arguments: str) -> None:
-    """Runs a verb as a person would, and ends where it fails."""
+    """Runs a command in the project's folder; ends where it fails."""
     print(f"\n$ headgate {' '.join(arguments)}", flush=True)
     inherited = {name: value for name, value in os.environ.items() if name in _KEPT or "HEADGATE_" not in name}
     done = subprocess.run([HEADGATE, *arguments], cwd=folder, check=False, env=inherited)
@@ -111,5 +111,5 @@ def _headgate(folder: Path, *arguments: str) -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
-        sys.exit("usage: demo/retail.py FILE, the Online Retail data as CSV")
+        sys.exit("usage: python -m retail.online_retail FILE (the Online Retail data as CSV)")
     sys.exit(main(Path(sys.argv[1])))

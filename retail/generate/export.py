@@ -80,9 +80,7 @@ class Export(ABC):
         rows = [row | self._damage(draw()) if n in broken else row for n, row in enumerate(batch.rows)]
         numbers = self.random_for("sending", batch.store, batch.day)
         upload = self._upload(batch, "batch", batch.closed, rows, len(broken), numbers)
-        yield from deliveries(
-            upload, numbers, late=batch.index in self._late, repeated=batch.index in self._repeated
-        )
+        yield from deliveries(upload, numbers, late=batch.index in self._late, repeated=batch.index in self._repeated)
         if revised:
             yield self._correction(batch, [batch.rows[n] for n in sorted(revised)])
 

@@ -15,7 +15,7 @@ _NOUNS = {
     "produce": ("Apples", "Tomatoes", "Leek", "Bananas"),
     "drinks": ("Mineral Water", "Orange Juice", "Lager", "Coffee"),
     "household": ("Washing Powder", "Sponges", "Candles", "Bin Bags"),
-    "pantry": ("Rice", "Spaghetti", "Lentils", "Crème brûlée, \"ready\""),
+    "pantry": ("Rice", "Spaghetti", "Lentils", 'Crème brûlée, "ready"'),
 }
 _CATEGORIES = tuple(_NOUNS)
 _BRANDS = ("Hofgut", "Alba", "Nordlicht", "Bonté", "Eigenmarke", "")

@@ -30,9 +30,9 @@ from rich.table import Table
 
 from headgate.client import send
 from headgate.errors import UploadRefused
-from retail.generate import GeneratedUpload, Spec, uploads
 from headgate.generate.numbers import uuid7
 from headgate.project import Project
+from retail.generate import GeneratedUpload, Spec, uploads
 from tests.chaos.processes import Kind, Processes
 from tests.chaos.proxy import misbehaving
 from tests.engine.world import World

@@ -10,8 +10,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from headgate.contracts.table_contract import differences, load_table_contracts
-from retail.generate import DATASETS, Spec, uploads
 from headgate.project import Project
+from retail.generate import DATASETS, Spec, uploads
 from tests.engine.retail_model import Given, in_order, parsed, tables
 from tests.engine.world import NOON, World
 

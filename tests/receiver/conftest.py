@@ -9,8 +9,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from headgate.contracts.contract import Contract, CsvDialect
+from headgate.contracts.contract import Contract
 from headgate.contracts.environment import Environment, Receiver
+from headgate.contracts.upload_format import CsvDialect
 from ingest_api.app import create_app
 
 LIMIT = 100_000

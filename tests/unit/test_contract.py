@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from headgate.contracts.contract import Contract, CsvDialect, load_contract, load_contracts
+from headgate.contracts.contract import Contract, load_contract, load_contracts
 from headgate.contracts.odcs import CONTRACT, CUSTOM, published_schema
+from headgate.contracts.upload_format import CsvDialect
 from headgate.errors import ContractError
 from headgate.project import Project
 
@@ -463,3 +464,59 @@ def test_the_page_names_every_key():
     levels = (CONTRACT, CUSTOM, *CONTRACT["$defs"].values(), CONTRACT["properties"]["schema"]["items"])
     for key in {key for level in levels for key in level["properties"]}:
         assert f"`{key}" in text, key
+
+
+# --- limits on values
+
+
+def with_option(option: str, column: str = "        logicalType: string") -> str:
+    return changed(column, f"{column}\n        {option}")
+
+
+def test_limits_and_examples_are_read(load):
+    text = with_option('logicalTypeOptions: {minLength: 1, pattern: "^x"}\n        examples: [x1]')
+    allowed = load(text).fields[0].allowed
+    assert (allowed.min_length, allowed.pattern, allowed.examples) == (1, "^x", ("x1",))
+
+
+def test_a_contract_with_limits_survives_its_way_as_json(load):
+    contract = load(with_option("enum: [{value: a}, {value: b, description: The second.}]"))
+    assert contract.fields[0].allowed.enum == ("a", "b")
+    assert Contract.from_dict(json.loads(json.dumps(contract.to_dict()))) == contract
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("logicalTypeOptions: {minimum: 3}", "does not apply to a string"),
+        ("logicalTypeOptions: {format: email}", "Headgate does not enforce this option"),
+        ("logicalTypeOptions: {pattern: '('}", "is not a regular expression"),
+        ("logicalTypeOptions: {minLength: 3, maxLength: 2}", "3 is more than the maximum, 2"),
+        ("logicalTypeOptions: {maxLength: -1}", "from 0"),
+        ("logicalTypeOptions: {}", "logicalTypeOptions"),
+        ("enum: [a]", "value"),
+        ("enum: []", "a list of {value: ...}"),
+    ],
+)
+def test_a_limit_that_cannot_apply_is_refused_with_its_line(refusal, option, message):
+    text = with_option(option)
+    shown = refusal(text)
+    assert f"sales.yaml:{line_of(text, option)}" in shown
+    assert message in shown
+
+
+@pytest.mark.parametrize(
+    ("kind", "option", "message"),
+    [
+        ("date", "logicalTypeOptions: {minimum: soon}", "'soon' is not a date"),
+        ("timestamp", "logicalTypeOptions: {minimum: '2026-03-02', maximum: '2026-03-01'}", "is more than the maximum"),
+        ("boolean", "enum: [{value: yes}]", ""),
+        ("integer", "enum: [{value: one}]", "'one' is not a bigint"),
+    ],
+)
+def test_a_limit_of_the_wrong_type_is_refused(refusal, kind, option, message):
+    assert message in refusal(
+        "apiVersion: v3.1.0\nkind: DataContract\nid: s\nversion: 1.0.0\nteam: {name: T}\nschema:\n  - name: sales\n"
+        f"    properties:\n      - name: x\n        logicalType: {kind}\n        {option}\n"
+        "customProperties:\n  - {property: headgate.format, value: jsonl}\n"
+    )

@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headgate.contracts.contract import Contract, Field, load_contracts
-from retail.generate import DATASETS, GeneratedUpload, Spec, facts, uploads
 from headgate.project import Project
+from retail.generate import DATASETS, GeneratedUpload, Spec, facts, uploads
 
 CONTRACTS = load_contracts(Project(Path(__file__).parents[2]))
 OTHERS = ("stores", "customers", "products", "orders", "returns")

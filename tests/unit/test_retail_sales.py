@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headgate.errors import UsageError
-from retail.generate import KINDS, Spec, estimated_bytes, facts, uploads
 from headgate.lake.landing import hour_in_key
+from retail.generate import Spec, estimated_bytes, facts, uploads
 
 MIXED = Spec(stores=4, days=3, late=0.1, repeated=0.1, corrected=0.1, broken=0.1)
 CLEAN = Spec(late=0, repeated=0, corrected=0, broken=0)

@@ -66,12 +66,16 @@ class Tally:
 @click.option("--size", help="About this many bytes in all, such as 500MB, instead of --records.")
 @click.option("--uploads", type=int, default=Request.uploads, show_default=True, help="Batches per store and day.")
 @click.option("--late", type=float, default=Request.late, show_default=True, help="Share of batches sent days later.")
-@click.option("--repeated", type=float, default=Request.repeated, show_default=True, help="Share of batches sent twice.")
+@click.option(
+    "--repeated", type=float, default=Request.repeated, show_default=True, help="Share of batches sent twice."
+)
 @click.option(
     "--corrected", type=float, default=Request.corrected, show_default=True, help="Share of records corrected later."
 )
 @click.option("--broken", type=float, default=Request.broken, show_default=True, help="Share of records damaged.")
-@click.option("--keys", type=click.Choice(KEY_STYLES), default=Request.keys, show_default=True, help="Idempotency keys.")
+@click.option(
+    "--keys", type=click.Choice(KEY_STYLES), default=Request.keys, show_default=True, help="Idempotency keys."
+)
 @click.option(
     "--seed", type=int, default=Request.seed, show_default=True, help="The same seed and options make the same bytes."
 )

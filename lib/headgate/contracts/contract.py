@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from headgate.contracts import odcs
 from headgate.contracts.allowed import ANYTHING, Allowed, limit_problems, read_allowed
+from headgate.contracts.upload_format import COMPRESSED, CsvDialect, compressions, format_problems, read_dialect
 from headgate.document import Document, Invalid, Place, Problem, Trail, as_error, check, load_document
 from headgate.errors import ContractError
 from headgate.project import Project
@@ -19,7 +20,6 @@ from headgate.project import Project
 SCALARS = ("string", "int", "bigint", "decimal", "double", "boolean", "date", "timestamp")
 
 _SUFFIX = {"json": ".json", "json_array": ".json", "jsonl": ".jsonl", "csv": ".csv", "parquet": ".parquet"}
-_COMPRESSED = {"none": "", "gzip": ".gz"}
 _MEDIA_TYPES = {
     "json": ("application/json",),
     "json_array": ("application/json",),
@@ -53,15 +53,6 @@ class Field:
 
 
 @dataclass(frozen=True)
-class CsvDialect:
-    """How a CSV is written; an escape that equals the quote means that quotes are doubled."""
-
-    delimiter: str = ","
-    quote: str = '"'
-    escape: str = '"'
-
-
-@dataclass(frozen=True)
 class Contract:
     """One dataset. `hash` is SHA-256 over the document's content: neither its comments nor its layout count."""
 
@@ -82,7 +73,7 @@ class Contract:
     @property
     def suffixes(self) -> tuple[str, ...]:
         """The media suffixes that a landed object may have, such as `.jsonl` and `.jsonl.gz`."""
-        return tuple(_SUFFIX[self.format] + _COMPRESSED[compression] for compression in self.compressions)
+        return tuple(_SUFFIX[self.format] + COMPRESSED[compression] for compression in self.compressions)
 
     @property
     def landed_suffix(self) -> str:
@@ -215,8 +206,8 @@ class Reading:
             **self.published(),
             key=self._key,
             format=custom["headgate.format"],
-            compressions=_compressions(custom),
-            csv=_dialect(custom),
+            compressions=compressions(custom),
+            csv=read_dialect(custom),
             evolution=custom.get("headgate.contracts.evolution", "strict"),
             max_record_bytes=int(custom.get("headgate.maxRecordBytes", odcs.DEFAULT_MAX_RECORD_BYTES)),
         )
@@ -252,7 +243,7 @@ class Reading:
             places[(item["property"],)] = self._document.place((*trail, "value"))
         custom = Document(self._document.file, found, places)
         if isinstance(self._document.at(("customProperties",)), list):
-            self.problems.extend(check(custom, odcs.CUSTOM, odcs.explain) or _format_problems(custom))
+            self.problems.extend(check(custom, odcs.CUSTOM, odcs.explain) or format_problems(custom))
         return found
 
     # --- the columns
@@ -282,7 +273,9 @@ class Reading:
         if trail[:-1] != _COLUMNS:
             self._check_no_key(trail, column)
         self._check_inner(trail, column)
-        return self._with_limits(trail, column, self._with_inner(trail, column, self._with_physical(trail, column, field)))
+        return self._with_limits(
+            trail, column, self._with_inner(trail, column, self._with_physical(trail, column, field))
+        )
 
     def _with_limits(self, trail: Trail, column: dict[str, Any], field: Field) -> Field:
         """`field` with the values that it allows."""
@@ -386,28 +379,3 @@ def _holder(trail: Trail) -> Trail:
 
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
-
-
-def _compressions(custom: dict[str, Any]) -> tuple[str, ...]:
-    """How uploads may be compressed; a parquet file is compressed within."""
-    given = ["none"] if custom["headgate.format"] == "parquet" else custom.get("headgate.compression", _COMPRESSED)
-    return tuple(compression for compression in _COMPRESSED if compression in given)
-
-
-def _format_problems(custom: Document) -> Iterable[Problem]:
-    """What is wrong with compression and CSV dialect beyond their types."""
-    given, dialect = custom.value, _dialect(custom.value)
-    if given["headgate.format"] == "parquet" and "headgate.compression" in given:
-        yield custom.problem(("headgate.compression",), "a parquet file is compressed within", "remove it")
-    if given["headgate.format"] != "csv":
-        for name in given:
-            if name.startswith("headgate.csv."):
-                yield custom.problem((name,), f"is for CSV; the format is {given['headgate.format']}", "remove it")
-    elif dialect.delimiter in (dialect.quote, dialect.escape):
-        yield custom.problem(("headgate.csv.delimiter",), "is also the quote or the escape", "change one of them")
-
-
-def _dialect(custom: dict[str, Any]) -> CsvDialect:
-    given = {name.rpartition(".")[2]: value for name, value in custom.items() if name.startswith("headgate.csv.")}
-    quote = given.get("quote", '"')
-    return CsvDialect(delimiter=given.get("delimiter", ","), quote=quote, escape=given.get("escape", quote))

@@ -94,7 +94,7 @@ _SCHEMA: dict[str, Any] = {
         "generator": {
             "type": "string",
             "pattern": "^[A-Za-z_][A-Za-z0-9_]*(\\.[A-Za-z_][A-Za-z0-9_]*)*$",
-            "x-wanted": "a module of the project, such as retail.generator",
+            "x-wanted": "the dotted name of a module, such as generators.shop",
         },
     },
 }

@@ -80,9 +80,7 @@ class Feed:
         closed = self._moment(batch.day, batch.first + batch.count) + timedelta(minutes=1)
         upload = self._upload(batch.store, batch.day, "batch", batch.number + 1, closed, partial(self._records, batch))
         planned = upload(rows=batch.count, broken=len(batch.broken))
-        return deliveries(
-            planned, numbers, late=batch.index in self._late, repeated=batch.index in self._repeated
-        )
+        return deliveries(planned, numbers, late=batch.index in self._late, repeated=batch.index in self._repeated)
 
     def _corrections(self, store: int, day: int, batches: list[Batch]) -> Iterator[PlannedUpload]:
         """Yields an upload on a later day with the corrections of a store's day; one each where a record is a file."""

@@ -44,9 +44,7 @@ def load_generator(project: Project, name: str) -> ProjectGenerator:
         sys.path.remove(str(project.root))
     missing = [expected for expected in _NAMES if not hasattr(module, expected)]
     if missing:
-        raise UsageError(
-            f"the generator does not define {', '.join(missing)}", where=name, fix="see docs/generate.md"
-        )
+        raise UsageError(f"the generator does not define {', '.join(missing)}", where=name, fix="see docs/generate.md")
     return cast(ProjectGenerator, module)
 
 

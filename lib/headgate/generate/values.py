@@ -8,8 +8,8 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
-from headgate.contracts.contract import Field
 from headgate.contracts.allowed import readable
+from headgate.contracts.contract import Field
 from headgate.errors import UsageError
 from headgate.generate.numbers import random_for
 from headgate.generate.wording import RANGES, STORE_NAMES, is_identifier, is_later, is_long_ago, text_for

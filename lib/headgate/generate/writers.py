@@ -12,7 +12,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from headgate.contracts.contract import Contract, CsvDialect, Field
+from headgate.contracts.contract import Contract, Field
+from headgate.contracts.upload_format import CsvDialect
 
 if TYPE_CHECKING:
     import pyarrow as pa
