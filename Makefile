@@ -6,7 +6,7 @@ UV := $(shell [ -z "$(NO_UV)" ] && command -v uv 2>/dev/null)
 REQUIREMENTS := requirements.txt requirements-dev.txt constraints.txt setup.py
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test test-long test-cluster test-airflow test-cloud test-s3 chaos jar lint lock bench clean
+.PHONY: help setup demo test test-long test-cluster test-airflow platform platform-demo test-cloud test-s3 chaos jar lint lock bench clean
 
 help: ## Show this.
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -88,6 +88,12 @@ jar: $(READY) ## Build Headgate's own jar from its Java sources, into the packag
 	  .venv-airflow/bin/python -m pip install -q --disable-pip-version-check -r requirements-airflow.txt -c constraints-airflow.txt ; \
 	fi
 	@touch $@
+
+platform: $(READY) .venv-airflow/.ready ## The whole platform on this machine: cloud stand-in, Airflow, receiver, stores that upload. Ctrl-C ends it.
+	@PYTHONPATH=. $(BIN)/python -m orchestration.local_platform $(ARGS)
+
+platform-demo: $(READY) .venv-airflow/.ready ## One round of it: uploads over HTTP start a run in Airflow, whose EMR job builds gold on S3. Some minutes.
+	@PYTHONPATH=. $(BIN)/python -m orchestration.local_platform --demo $(ARGS)
 
 # Airflow has an environment of its own: it pins hundreds of packages, and none of them is Spark.
 test-airflow: $(READY) .venv-airflow/.ready ## DAGs, operator and notifications in Airflow. On the local cloud too: ARGS="-m platform tests/airflow".

@@ -153,6 +153,12 @@ class Airflow:
                 "reset_dag_runs": True}
         self._request("POST", f"dags/{dag}/clearTaskInstances", json=body)
 
+    def asset_events(self, asset: str) -> list[dict[str, Any]]:
+        """The events of an asset, by its name."""
+        known = self._get("assets?limit=100")["assets"]
+        number = next(item["id"] for item in known if item["name"] == asset)
+        return self._get(f"assets/events?asset_id={number}&limit=1000")["asset_events"]
+
     def pause(self, dag: str, paused: bool) -> None:
         """Pauses a DAG or lets it run."""
         self._request("PATCH", f"dags/{dag}", json={"is_paused": paused})

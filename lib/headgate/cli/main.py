@@ -34,6 +34,7 @@ VERBS = {
     "upload": ("in", "Send files to the receiver, or land them directly."),
     "generate": ("in", "Make plausible uploads from the contracts: to files, a receiver or the lake."),
     "serve": ("serve", "Start a server: the receiver, a Spark cluster, or a local cloud."),
+    "admin": ("serve", "Operate an environment: the dead letters of its landing queue."),
     "new": ("start", "Make a new project."),
 }
 

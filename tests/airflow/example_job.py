@@ -1,0 +1,38 @@
+"""A job for tests, which spark-submit starts: it leaves what a run of Headgate leaves, in the way `control.json` says.
+
+`control.json` in the lake: {"seconds": how long to work, "exit_code", "error", "tables": [the report's tables]}.
+Each start adds an object below `starts/`, so that tests can count how often work was done.
+"""
+
+import json
+import os
+import sys
+import time
+import uuid
+from datetime import datetime, timezone
+from urllib.parse import urlsplit
+
+import boto3
+
+BUCKET = "lake"
+
+
+def main(arguments: list[str]) -> int:
+    assert arguments[0] == "--run-id", arguments
+    run = arguments[1]
+    s3 = boto3.client("s3")
+
+    def put(path: str, value: object) -> None:
+        s3.put_object(Bucket=BUCKET, Key=f"retail/{path}", Body=json.dumps(value).encode())
+
+    put(f"starts/{run}/{uuid.uuid4()}", {"arguments": arguments[2:], "endpoint": urlsplit(os.environ["AWS_ENDPOINT_URL"]).port})
+    control = json.loads(s3.get_object(Bucket=BUCKET, Key="retail/control.json")["Body"].read())
+    time.sleep(control.get("seconds", 0))
+    now = datetime.now(timezone.utc)
+    put(f"runs/dt={now:%Y-%m-%d}/{run}.json", {"run": run, "tables": control.get("tables", [])})
+    put(f"jobs/{run}.json", {"run": run, "exit_code": control.get("exit_code", 0), "error": control.get("error"), "log": ""})
+    return control.get("exit_code", 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
