@@ -73,9 +73,24 @@ class Platform:
     def start_cloud(self) -> None:
         """Starts the local cloud, whose buckets and queues are empty."""
         command = [
-            sys.executable, "-m", "orchestration.local_cloud", "--port", "0", "--region", REGION,
-            "--folder", str(self.folder / "cloud"), "--jars", str(ensure_s3_jars()),
-            "--bucket", LAKE, "--bucket", ARTIFACTS, "--landing", f"{LAKE}/{PROJECT_PREFIX}/landing/", "--json",
+            sys.executable,
+            "-m",
+            "orchestration.local_cloud",
+            "--port",
+            "0",
+            "--region",
+            REGION,
+            "--folder",
+            str(self.folder / "cloud"),
+            "--jars",
+            str(ensure_s3_jars()),
+            "--bucket",
+            LAKE,
+            "--bucket",
+            ARTIFACTS,
+            "--landing",
+            f"{LAKE}/{PROJECT_PREFIX}/landing/",
+            "--json",
         ]
         self.processes.start("cloud", command, {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'lib'}"})
         log = self.processes.log("cloud")
@@ -108,8 +123,21 @@ class Platform:
     def upload(self, seed: int, transactions: int) -> None:
         """Three stores upload a day's sales over HTTP."""
         self.headgate(
-            "generate", "--url", self.receiver, "--key-template", "demo-{store}", "--stores", "3", "--days", "1",
-            "--uploads", "2", "--transactions", str(transactions), "--seed", str(seed),
+            "generate",
+            "--url",
+            self.receiver,
+            "--key-template",
+            "demo-{store}",
+            "--stores",
+            "3",
+            "--days",
+            "1",
+            "--uploads",
+            "2",
+            "--transactions",
+            str(transactions),
+            "--seed",
+            str(seed),
         )
 
     def headgate(self, *arguments: str) -> None:

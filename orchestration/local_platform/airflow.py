@@ -149,8 +149,13 @@ class Airflow:
 
     def clear(self, dag: str, run: str, *tasks: str) -> None:
         """Clears tasks of a run, so that they run again."""
-        body = {"dag_run_id": run, "task_ids": list(tasks), "dry_run": False, "only_failed": False,
-                "reset_dag_runs": True}
+        body = {
+            "dag_run_id": run,
+            "task_ids": list(tasks),
+            "dry_run": False,
+            "only_failed": False,
+            "reset_dag_runs": True,
+        }
         self._request("POST", f"dags/{dag}/clearTaskInstances", json=body)
 
     def asset_events(self, asset: str) -> list[dict[str, Any]]:

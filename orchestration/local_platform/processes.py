@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 _GRACE_SECONDS = 20.0
@@ -36,7 +37,11 @@ class Processes:
         """Starts `command` as `name` with the environment `variables`, and returns its process id."""
         with self.log(name).open("ab") as log:
             self._running[name] = subprocess.Popen(
-                command, env=dict(variables), stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                command,
+                env=dict(variables),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )
         return self._running[name].pid
@@ -45,10 +50,8 @@ class Processes:
         """Ends the process and all that it started. SIGKILL ends them at once, as a crash does."""
         process = self._running.pop(name)
         _signal(process.pid, number)
-        try:
+        with suppress(subprocess.TimeoutExpired):
             process.wait(_GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            pass
         _signal(process.pid, signal.SIGKILL)  # what the process left in its group, too
         process.wait()
 

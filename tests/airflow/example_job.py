@@ -9,7 +9,7 @@ import os
 import sys
 import time
 import uuid
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import boto3
@@ -25,12 +25,18 @@ def main(arguments: list[str]) -> int:
     def put(path: str, value: object) -> None:
         s3.put_object(Bucket=BUCKET, Key=f"retail/{path}", Body=json.dumps(value).encode())
 
-    put(f"starts/{run}/{uuid.uuid4()}", {"arguments": arguments[2:], "endpoint": urlsplit(os.environ["AWS_ENDPOINT_URL"]).port})
+    put(
+        f"starts/{run}/{uuid.uuid4()}",
+        {"arguments": arguments[2:], "endpoint": urlsplit(os.environ["AWS_ENDPOINT_URL"]).port},
+    )
     control = json.loads(s3.get_object(Bucket=BUCKET, Key="retail/control.json")["Body"].read())
     time.sleep(control.get("seconds", 0))
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     put(f"runs/dt={now:%Y-%m-%d}/{run}.json", {"run": run, "tables": control.get("tables", [])})
-    put(f"jobs/{run}.json", {"run": run, "exit_code": control.get("exit_code", 0), "error": control.get("error"), "log": ""})
+    put(
+        f"jobs/{run}.json",
+        {"run": run, "exit_code": control.get("exit_code", 0), "error": control.get("error"), "log": ""},
+    )
     return control.get("exit_code", 0)
 
 

@@ -50,8 +50,12 @@ class Cloud:
 
     def client(self, service: str) -> Any:
         return boto3.client(
-            service, endpoint_url=self.endpoint, region_name=REGION, aws_access_key_id="local",
-            aws_secret_access_key="local", config=Config(max_pool_connections=32),
+            service,
+            endpoint_url=self.endpoint,
+            region_name=REGION,
+            aws_access_key_id="local",
+            aws_secret_access_key="local",
+            config=Config(max_pool_connections=32),
         )
 
     def fault(self, kind: str, operation: str, times: int = 1) -> None:
@@ -80,9 +84,25 @@ class Cloud:
 def start_cloud(processes: Processes, folder: Path, *options: str) -> Cloud:
     """Starts a local cloud on a free port with the buckets of the tests."""
     command = [
-        str(PYTHON), "-m", "orchestration.local_cloud", "--port", "0", "--region", REGION, "--folder", str(folder),
-        "--jars", str(_jars()), "--bucket", LAKE, "--bucket", ARTIFACTS, "--landing", f"{LAKE}/retail/landing/",
-        "--json", *options,
+        str(PYTHON),
+        "-m",
+        "orchestration.local_cloud",
+        "--port",
+        "0",
+        "--region",
+        REGION,
+        "--folder",
+        str(folder),
+        "--jars",
+        str(_jars()),
+        "--bucket",
+        LAKE,
+        "--bucket",
+        ARTIFACTS,
+        "--landing",
+        f"{LAKE}/retail/landing/",
+        "--json",
+        *options,
     ]
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "AWS_"))}
     variables = {**inherited, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'lib'}"}
@@ -95,7 +115,9 @@ def start_cloud(processes: Processes, folder: Path, *options: str) -> Cloud:
 def _jars() -> Path:
     found = subprocess.run(
         [str(PYTHON), "-c", "from headgate.engine.runtime.jars import jars_folder; print(jars_folder())"],
-        capture_output=True, text=True, check=True,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return Path(found.stdout.strip()) / "s3"
 
@@ -116,13 +138,23 @@ def manifest_for(cloud: Cloud, schedules: tuple[Schedule, ...], steps: bool = Fa
     )
     found = subprocess.run(
         [str(PYTHON), "-c", _GRAPH, str(ROOT / "tests" / "projects" / "sales")],
-        capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": str(ROOT / "lib")},
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "lib")},
     )
     content = json.loads(found.stdout)
     manifest = Manifest(
-        "sales", "steps" if steps else "test", "1", f"s3://{LAKE}/retail", replace(job, platform=STEPS) if steps else job,
-        schedules=schedules, topic_arn=cloud.resources["topic"], queue_url=cloud.resources["queue"],
-        dead_letter_queue_url=cloud.resources["dead_letters"], graph=content["graph"],
+        "sales",
+        "steps" if steps else "test",
+        "1",
+        f"s3://{LAKE}/retail",
+        replace(job, platform=STEPS) if steps else job,
+        schedules=schedules,
+        topic_arn=cloud.resources["topic"],
+        queue_url=cloud.resources["queue"],
+        dead_letter_queue_url=cloud.resources["dead_letters"],
+        graph=content["graph"],
     )
     text = json.loads(manifest.to_json()) | {"tables": content["tables"]}
     return Manifest.from_json(json.dumps(text))

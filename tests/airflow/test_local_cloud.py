@@ -28,8 +28,12 @@ SCHEDULES = (
 )
 WORK, NOTHING_NEW, ON_ARRIVAL = "headgate_test_work", "headgate_test_nothing_new", "headgate_test_on_arrival"
 STEP = "headgate_steps_work"
-HEARTBEAT = {"AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
-             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5"}
+HEARTBEAT = {
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
+}
+
+
 class Platform:
     """The cloud, Airflow, and what the tests ask of both."""
 
@@ -176,7 +180,12 @@ def test_a_lost_response_to_the_submission_starts_no_second_job(platform, times)
 
 
 def test_a_failed_table_fails_the_task_at_once_and_the_message_names_it(platform):
-    error = {"code": "batch-refused", "what": "amounts are positive failed: 3 of 40 rows", "where": "", "fix": "mend it"}
+    error = {
+        "code": "batch-refused",
+        "what": "amounts are positive failed: 3 of 40 rows",
+        "where": "",
+        "fix": "mend it",
+    }
     platform.cloud.control(exit_code=1, tables=[{"table": "silver.transactions", "status": "failed", "error": error}])
     run = platform.airflow.trigger(WORK)
     assert platform.airflow.wait(WORK, run, 180) == "failed"

@@ -38,7 +38,11 @@ class Queues:
 
 @pytest.fixture
 def queues(monkeypatch, tmp_path):
-    for name, value in {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "eu-west-1"}.items():
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "x",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+    }.items():
         monkeypatch.setenv(name, value)
     (tmp_path / "conf" / "environments").mkdir(parents=True)
     (tmp_path / "jobs").mkdir()
