@@ -1,6 +1,7 @@
 """A job for tests, which spark-submit starts: it leaves what a run of Headgate leaves, in the way `control.json` says.
 
-`control.json` in the lake: {"seconds": how long to work, "exit_code", "error", "tables": [the report's tables]}.
+`control.json` in the lake: {"seconds": how long to work, "exit_code", "error", "tables": [the report's tables],
+"consume": whether the landed uploads are new no longer}.
 Each start adds an object below `starts/`, so that tests can count how often work was done.
 """
 
@@ -31,6 +32,9 @@ def main(arguments: list[str]) -> int:
     )
     control = json.loads(s3.get_object(Bucket=BUCKET, Key="retail/control.json")["Body"].read())
     time.sleep(control.get("seconds", 0))
+    if control.get("consume"):  # as a run that builds bronze: the next plan finds nothing new
+        for item in s3.list_objects_v2(Bucket=BUCKET, Prefix="retail/landing/").get("Contents", []):
+            s3.delete_object(Bucket=BUCKET, Key=item["Key"])
     now = datetime.now(UTC)
     put(f"runs/dt={now:%Y-%m-%d}/{run}.json", {"run": run, "tables": control.get("tables", [])})
     put(

@@ -167,6 +167,17 @@ def test_a_job_that_succeeds_while_its_watcher_is_dead_is_a_success(platform):
     assert len(platform.new_job_runs()) == 1
 
 
+def test_two_runs_of_a_dag_for_one_interval_are_one_job(platform):
+    platform.cloud.control(consume=True, seconds=3)
+    runs = [platform.airflow.trigger(WORK) for _ in range(2)]
+    try:
+        assert [platform.airflow.wait(WORK, run, 300) for run in runs] == ["success", "success"]
+        assert sorted(platform.airflow.tasks(WORK, run)["run"] for run in runs) == ["skipped", "success"]
+        assert len(platform.new_job_runs()) == len(platform.new_starts()) == 1
+    finally:
+        platform.cloud.put(landing_path(), {"any": "upload"})
+
+
 @pytest.mark.parametrize("times", [1, 6])
 def test_a_lost_response_to_the_submission_starts_no_second_job(platform, times):
     platform.cloud.control()
