@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from headgate.contracts.environment import Environment, Receiver
+from headgate.errors import EnvironmentConfigError
 from headgate.planning.graph import Graph, graph_from
 from headgate.planning.manifest import Manifest
 from headgate.planning.plan import Planner
@@ -28,16 +29,27 @@ class PlannedWork:
 
 
 def plan(manifest: Manifest, select: Sequence[str] = ()) -> PlannedWork:
-    """The work of the selected tables. Raises HeadgateError if the lake cannot be read.
+    """The work of the selected tables. Raises HeadgateError if the lake or the manifest's graph cannot be read.
 
     The credentials are those of the process; on AWS, the role of the worker.
     """
-    graph: Graph = graph_from(manifest.graph)
+    graph = _graph(manifest)
     works = Planner(environment_of(manifest), graph).plan(graph.select(select))
     tables = {work.table: f"{work.kind.value} {work.reason}".strip() for work in works if work.is_work}
     for table, reason in tables.items():
         log.info("%s: %s", table, reason)
     return PlannedWork(tables)
+
+
+def _graph(manifest: Manifest) -> Graph:
+    try:
+        return graph_from(manifest.graph)
+    except (KeyError, TypeError) as error:
+        raise EnvironmentConfigError(
+            f"the graph of package {manifest.version} was written by another version of Headgate: {error}",
+            where="manifest: graph",
+            fix="update Headgate in Airflow's environment to the version that deployed, or deploy again",
+        ) from error
 
 
 def environment_of(manifest: Manifest) -> Environment:

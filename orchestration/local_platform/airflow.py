@@ -83,7 +83,9 @@ class Airflow:
 
     def start_part(self, part: str) -> None:
         """Starts one of PARTS, also after it was ended."""
-        self.processes.start(part, [str(self.python), "-m", "airflow", part], self.variables)
+        # Their log servers would listen on all addresses; here the logs are read from the disk.
+        options = ["--skip-serve-logs"] if part in ("scheduler", "triggerer") else []
+        self.processes.start(part, [str(self.python), "-m", "airflow", part, *options], self.variables)
 
     def command(self, *arguments: str) -> None:
         """Runs an airflow command. Raises CalledProcessError with its output."""

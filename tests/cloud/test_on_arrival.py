@@ -1,0 +1,112 @@
+"""The Lambda on the local cloud: a burst of events is few jobs, none of them too early, and garbage is a dead letter."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import pytest
+
+from headgate.aws.dead_letters import DeadLetters
+from headgate.contracts.automation import Schedule
+from headgate.planning.manifest import SERVERLESS, JobSettings, Manifest
+from tests.cloud.conftest import ARTIFACTS, BUCKET, REGION, LocalCloud
+from tests.processes import ROOT
+
+pytestmark = pytest.mark.cloud
+
+EVENTS = 10_000
+LABEL = "headgate_burst_on_arrival"
+JOB = "import time; time.sleep(3)\n"
+RECEIVES = 2
+
+
+class Burst:
+    """A queue of its own, the Lambda on it, and jobs that sleep."""
+
+    def __init__(self, cloud: LocalCloud) -> None:
+        self.cloud, self.sqs = cloud, cloud.client("sqs")
+        self.dead, dead_arn = self._queue(f"dead-{time.monotonic_ns()}", {})
+        policy = json.dumps({"deadLetterTargetArn": dead_arn, "maxReceiveCount": RECEIVES})
+        settings = {"RedrivePolicy": policy, "VisibilityTimeout": "20"}
+        self.landing, _ = self._queue(f"landing-{time.monotonic_ns()}", settings)
+        self._start_lambda()
+
+    def _queue(self, name: str, attributes: dict[str, str]) -> tuple[str, str]:
+        url = self.sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+        found = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+        return url, found["Attributes"]["QueueArn"]
+
+    def _start_lambda(self) -> None:
+        resources = self.cloud.resources
+        job = JobSettings(
+            SERVERLESS,
+            REGION,
+            f"s3://{ARTIFACTS}/sleep.py",
+            application_id=resources["application"],
+            execution_role_arn=resources["role"],
+        )
+        manifest = Manifest("sales", "burst", "1", f"s3://{BUCKET}/burst", job, schedules=(Schedule("on_arrival"),))
+        s3 = self.cloud.client("s3")
+        s3.put_object(Bucket=ARTIFACTS, Key="sleep.py", Body=JOB.encode())
+        s3.put_object(Bucket=ARTIFACTS, Key="burst.json", Body=manifest.to_json().encode())
+        self.cloud.post(
+            "triggers",
+            queue=self.landing,
+            file=str(ROOT / "orchestration" / "lambda" / "on_arrival.py"),
+            function="handler",
+            batch_size=EVENTS,
+            window_seconds=5,
+            variables={
+                "HEADGATE_MANIFEST": f"s3://{ARTIFACTS}/burst.json",
+                "PYTHONPATH": str(ROOT / "lib"),
+                "PATH": os.environ["PATH"],
+            },
+        )
+
+    def send(self, start: int, bodies: list[str]) -> None:
+        entries = [{"Id": str(start + index), "MessageBody": body} for index, body in enumerate(bodies)]
+        self.sqs.send_message_batch(QueueUrl=self.landing, Entries=entries)
+
+    def waiting(self) -> int:
+        found = self.sqs.get_queue_attributes(QueueUrl=self.landing, AttributeNames=["All"])["Attributes"]
+        names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+        return sum(int(found[name]) for name in names)
+
+    def jobs(self) -> list[dict]:
+        runs = self.cloud.client("emr-serverless").list_job_runs(applicationId=self.cloud.resources["application"])
+        own = [run for run in runs["jobRuns"] if run["name"].startswith(f"{LABEL} ")]
+        return sorted(own, key=lambda run: run["createdAt"])
+
+
+def body(number: int) -> str:
+    key = f"burst/landing/sales/dt=2026-03-02/hour=10/upload-{number}.jsonl"
+    return json.dumps({"Records": [{"s3": {"bucket": {"name": BUCKET}, "object": {"key": key}}}]})
+
+
+def wait_for(condition, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+
+
+def test_ten_thousand_events_are_at_most_five_jobs_and_dead_letters_are_redriven(cloud):
+    burst = Burst(cloud)
+    burst.send(0, ["garbage"])
+    with ThreadPoolExecutor(8) as pool:
+        batches = ((start, [body(number) for number in range(start, start + 10)]) for start in range(0, EVENTS, 10))
+        list(pool.map(lambda batch: burst.send(*batch), batches))
+    sent = datetime.now(UTC)
+    wait_for(lambda: burst.waiting() == 0, 300)
+    wait_for(lambda: all(job["state"] == "SUCCESS" for job in burst.jobs()), 120)
+    jobs = burst.jobs()
+    assert 1 <= len(jobs) <= 5
+    assert jobs[-1]["updatedAt"] > sent  # a job ended its work after the last event, so none was missed
+    letters = DeadLetters(burst.sqs, burst.dead, burst.landing)
+    (letter,) = letters.list(10)
+    assert letter.problem
+    assert letters.redrive(unreadable=True).moved == 1
