@@ -1,4 +1,4 @@
-"""The Lambda on the local cloud: a burst of events is few jobs, none of them too early, and garbage is a dead letter."""
+"""The Lambda on the local cloud: a burst of events is few jobs, none too early, and garbage is a dead letter."""
 
 from __future__ import annotations
 
