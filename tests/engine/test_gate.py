@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headgate.engine.write.batch import VERDICTS
 from headgate.errors import HeadgateError
+from headgate.ledger.record_table import VERDICTS
 from headgate.project import Project
 from headgate.suites.quality import Acceptance
 from headgate.views import quarantine

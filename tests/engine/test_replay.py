@@ -120,7 +120,7 @@ def test_a_rejected_record_keeps_its_key_its_version_and_the_run_that_rejected_i
     [one] = view(waiting, "record = 1")
     assert (one["key"], one["sequence"]) == (f'k:["{THIRD[1]["transaction_id"]}"]', NOON.replace(hour=9))
     commit = waiting.planner().ledger.commit(SILVER, waiting.version(SILVER))
-    assert one["run"] == commit.own["run"]
+    assert one["run"] == commit.run
     assert f"{one['first_seen']:%Y%m%dT%H%M%S}" == one["run"].partition("-")[0]
     assert one["first_seen"] <= commit.time
     [broken] = view(waiting, "why LIKE 'unparsable%'")

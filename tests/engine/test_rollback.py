@@ -32,7 +32,7 @@ def test_the_next_run_after_a_rollback_gives_the_tables_of_a_clean_run(grown: Wo
 
 
 def test_a_rolled_back_table_has_the_position_quarantine_and_receipts_of_then(grown: World) -> None:
-    position = grown.planner().ledger.position_at(SILVER, 0)[0].own["position"]
+    position = grown.planner().ledger.position_at(SILVER, 0)[0].metadata.position
     rejected, receipts = grown.rejected(), grown.receipts()
     grown.upload([sale(9), "{broken too"], key="third")
     grown.run_well()
@@ -59,7 +59,7 @@ def test_a_rollback_between_another_runs_plan_and_its_commit_is_noticed(grown: W
 
 def test_a_run_is_a_name_for_the_version_that_it_committed(grown: World) -> None:
     ledger = grown.planner().ledger
-    run = ledger.commit(SILVER, 0).own["run"]
+    run = ledger.commit(SILVER, 0).run
     assert version_before(ledger, ledger.head(SILVER), run) == 0
 
 

@@ -79,7 +79,7 @@ def test_each_run_keeps_a_report_that_agrees_with_the_tables(two_runs: World) ->
     for version, report in enumerate((oldest, newest)):
         tables = {table["table"]: table for table in report.tables}
         assert (tables[GOLD]["status"], tables[GOLD]["version"]) == ("done", version)
-        assert two_runs.planner().ledger.commit(GOLD, version).own["run"] == report.run
+        assert two_runs.planner().ledger.commit(GOLD, version).run == report.run
     assert tables["silver.transactions"]["counts"]["records"] == 3
 
 
@@ -112,7 +112,7 @@ def test_every_commit_names_the_code_of_its_rows(two_runs: World) -> None:
     node = two_runs.graph.node(GOLD)
     commits = told(two_runs, history, GOLD)["commits"]
     assert [commit["code"] for commit in commits] == [node.code_hash] * 2
-    assert two_runs.planner().ledger.commit(GOLD, 1).own["codes"] == [node.code_hash]
+    assert two_runs.planner().ledger.commit(GOLD, 1).metadata.codes == (node.code_hash,)
 
 
 def test_gold_and_the_quarantine_are_shown_as_they_were(grown: World) -> None:

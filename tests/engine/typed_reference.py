@@ -10,7 +10,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from headgate.contracts.contract import Contract, Field
-from headgate.engine.read.typed_records import REASON, REJECTED, SHOWN, SOURCE_FIELDS, UNPARSABLE, type_of
+from headgate.engine.read.typed_records import SHOWN, SOURCE_FIELDS, type_of
+from headgate.ledger.record_table import REASON_TYPE, REJECTED_RECORD_TYPE, UNPARSABLE
 
 _CONTAINERS = ("struct", "array")
 _MOST_DIGITS = 38  # of a Spark decimal
@@ -27,7 +28,9 @@ def typed(bronze: DataFrame, contract: Contract) -> DataFrame:
     return judged.select(
         *(_reference(F.col("text")[field.name], field).alias(field.name) for field in contract.fields),
         "_source",
-        F.when(F.size("reasons") > 0, F.struct("raw", "raw_encoding", "reasons")).cast(REJECTED).alias("_rejected"),
+        F.when(F.size("reasons") > 0, F.struct("raw", "raw_encoding", "reasons"))
+        .cast(REJECTED_RECORD_TYPE)
+        .alias("_rejected"),
     )
 
 
@@ -82,14 +85,14 @@ def _record_reasons(contract: Contract) -> Column:
 
 def _reasons(text: Column, field: Field, path: Column) -> Column:
     """The reasons that one field gives, as an array. `path` is what a reason names, such as items[3].quantity."""
-    missing = _reason(path, "required", F.lit(None)) if field.required else F.lit(None).cast(REASON)
+    missing = _reason(path, "required", F.lit(None)) if field.required else F.lit(None).cast(REASON_TYPE)
     here = F.when(_is_null(text, field), missing).when(_is_wrong(text, field), _wrong(text, field, path))
     own = F.filter(F.array(here), lambda reason: reason.isNotNull())
     return F.concat(own, *_inner_reasons(text, field, path))
 
 
 def _inner_reasons(text: Column, field: Field, path: Column) -> list[Column]:
-    none = F.array().cast(f"array<{REASON}>")
+    none = F.array().cast(f"array<{REASON_TYPE}>")
     if field.type == "struct":
         opened = _opened(text, field)
         inner = [_reasons(opened[c.name], c, F.concat(path, F.lit(f".{c.name}"))) for c in field.fields]
@@ -128,7 +131,7 @@ def _wrong(text: Column, field: Field, path: Column) -> Column:
 
 def _reason(path: Column, rule: str, value: Column) -> Column:
     shown = F.substring(value.cast("string"), 1, SHOWN)
-    return F.struct(path.alias("column"), F.lit(rule).alias("rule"), shown.alias("value")).cast(REASON)
+    return F.struct(path.alias("column"), F.lit(rule).alias("rule"), shown.alias("value")).cast(REASON_TYPE)
 
 
 def _unknown_names(contract: Contract) -> Column:

@@ -51,7 +51,8 @@ class World(Lake):
         """What the newest commit of a table carries."""
         commit = self.planner().ledger.head(table).commit
         assert commit is not None
-        return dict(commit.own or {})
+        assert commit.metadata is not None
+        return dict(json.loads(commit.metadata.to_json()))
 
     def path(self, table: str) -> str:
         return self.environment.table_uri(table)

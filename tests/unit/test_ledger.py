@@ -54,7 +54,7 @@ class Lake:
     @property
     def position(self) -> int | None:
         found = self.head.position
-        return found["bronze.things"]["version"] if found else None
+        return found["bronze.things"].version if found else None
 
 
 @pytest.fixture
@@ -206,7 +206,7 @@ def test_a_commit_is_read_with_its_time_operation_and_metrics() -> None:
 
 @pytest.mark.parametrize("text", [None, "", "a note", "[1]", '{"by": "others"}'])
 def test_user_metadata_of_others_is_not_taken_for_headgates(text: str | None) -> None:
-    assert commit_of(userMetadata=text).own is None
+    assert commit_of(userMetadata=text).metadata is None
 
 
 @pytest.mark.parametrize(

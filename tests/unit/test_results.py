@@ -118,7 +118,7 @@ def test_commits_without_results_are_not_looked_through_for_ever(lake: Lake, mon
         lake.sales([])
     record(lake.environment, TABLES, [])
     recorded = lake.ledger.head(TABLE).position
-    assert recorded["silver.sales"]["version"] == 3 and rows(lake) == []
+    assert recorded["silver.sales"].version == 3 and rows(lake) == []
 
 
 def test_a_restore_of_the_table_makes_neither_gaps_nor_duplicates(lake: Lake) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ import click
 from headgate.cli.options import Target, print_json, target_options
 from headgate.cli.output import print_table
 from headgate.ledger.ledger import Commit, Ledger
+from headgate.ledger.metadata import CommitMetadata
 from headgate.planning.graph import load_graph
 from headgate.views import results
 
@@ -24,14 +26,15 @@ _BALANCE = ("unread", "refused", "rows", "held")
 def command(target: Target, table: str, limit: int) -> None:
     """Print the commits of TABLE, newest first: the run, its code, what it read up to, what it counted."""
     name = table if table == results.TABLE else load_graph(target.project).node(table).name
-    commits = [describe(commit) for commit in Ledger(target.environment).history(name, limit or None)]
+    history = list(Ledger(target.environment).history(name, limit or None))
+    commits = [describe(commit) for commit in history]
     if target.as_json:
         print_json({"table": name, "commits": commits})
         return
     columns = {
         **{name: [commit[name] for commit in commits] for name in ("version", "at", "operation", "run")},
         "code": [_short(commit["code"]) for commit in commits],
-        "read up to": [_read(commit["position"]) for commit in commits],
+        "read up to": [_read(commit.metadata) for commit in history],
         "counts": [_counts(commit) for commit in commits],
     }
     if any(commit["quality"] for commit in commits):
@@ -41,18 +44,19 @@ def command(target: Target, table: str, limit: int) -> None:
 
 def describe(commit: Commit) -> dict[str, Any]:
     """A commit as `--json` shows it. `run` and `code` are None for a commit made by others."""
-    own = commit.own or {}
+    metadata = commit.metadata or CommitMetadata()
+    position, replay = metadata.position, metadata.replay
     return {
         "version": commit.version,
         "at": f"{datetime.fromtimestamp(commit.timestamp / 1000, UTC):%Y-%m-%d %H:%M:%S}",
         "operation": commit.operation,
-        "run": own.get("run"),
-        "code": own.get("code"),
-        "position": own.get("position"),
-        "counts": own.get("counts") or _metrics(commit),
-        "replay": own.get("replay"),
-        "quality": own.get("quality", []),
-        "accepted": own.get("accepted", []),
+        "run": commit.run,
+        "code": metadata.code,
+        "position": position.as_dict() if position else None,
+        "counts": metadata.counts or _metrics(commit),
+        "replay": replay.as_dict() if replay else None,
+        "quality": [result.as_dict() for result in metadata.quality],
+        "accepted": [acceptance.as_dict() for acceptance in metadata.accepted],
     }
 
 
@@ -83,10 +87,15 @@ def _metrics(commit: Commit) -> dict[str, int]:
     return {label: int(commit.metrics[name]) for name, label in wanted.items() if name in commit.metrics}
 
 
-def _read(position: dict[str, Any] | None) -> str:
-    parts = (f"{name} {at.get('version', at.get('listed_at', ''))}" for name, at in (position or {}).items())
-    return ", ".join(parts)
+def _read(metadata: CommitMetadata | None) -> str:
+    """The position of a commit: a source and its version, or when landing was listed."""
+    if metadata is None or metadata.position is None:
+        return ""
+    position = metadata.position
+    if position.listed_at is not None:
+        return f"landing {position.listed_at.isoformat()}"
+    return ", ".join(f"{name} {at.version}" for name, at in position.sources.items())
 
 
-def counted(counts: dict[str, int]) -> str:
+def counted(counts: Mapping[str, int]) -> str:
     return " ".join(f"{name}={value}" for name, value in counts.items() if value and name not in _BALANCE)

@@ -140,7 +140,7 @@ def _lost(planned: Sequence[Work], works: Sequence[Work]) -> dict[str, str]:
     """Of the tables that another run has committed to since they were planned: which run, and its commit."""
     found = {}
     for before, now in zip(planned, works, strict=True):
-        run = now.head.commit.own.get("run") if now.head.commit and now.head.commit.own else None
+        run = now.head.commit.run if now.head.commit else None
         if run and now.head.version != before.head.version:
             found[now.table] = f"run {run} committed version {now.head.version} first"
     return found

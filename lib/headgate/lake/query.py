@@ -64,8 +64,3 @@ def quoted(name: str) -> str:
 def columns_of(table: Any) -> list[str]:
     """The names of a table's columns."""
     return [field.name for field in table.schema().fields]
-
-
-def live(table: Any) -> str:
-    """The condition for live rows: a table of records tells them by `_state`, any other holds nothing else."""
-    return "_state = 'live'" if "_state" in columns_of(table) else "TRUE"

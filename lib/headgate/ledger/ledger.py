@@ -1,7 +1,7 @@
-"""A Delta table's log as the ledger: its head, its position, and what happened since a version.
+"""Reads a Delta table's log as the ledger: its head, its position, and its commits.
 
-Every commit that Headgate makes carries its table's position in `userMetadata`; there is no other
-state store. All of this reads the log's files, without a JVM.
+Every commit of Headgate carries the table's position in its metadata (`headgate.ledger.metadata`); there is no other
+state store. Only the files of the log are read, without a JVM.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from obstore.exceptions import NotFoundError
 from obstore.store import ObjectStore
 
 from headgate.contracts.environment import Environment, table_path
+from headgate.ledger.metadata import USER_METADATA, CommitMetadata, Position
+from headgate.ledger.record_table import IS_RECEIPT, RECEIPT, is_live
 
 if TYPE_CHECKING:
     from headgate.lake.query import Query
@@ -51,15 +53,26 @@ _ROW_METRICS = (
 
 @dataclass(frozen=True)
 class Commit:
-    """One version of a table. `own` is Headgate's metadata, or None for a commit made by others."""
+    """One version of a table. `metadata` is Headgate's; None for a commit that another writer made."""
 
     version: int
     timestamp: int  # milliseconds since 1970
     operation: str
     parameters: Mapping[str, Any]
     metrics: Mapping[str, Any]
-    own: Mapping[str, Any] | None
+    metadata: CommitMetadata | None
     actions: tuple[Mapping[str, Any], ...] = field(repr=False, default=())
+
+    @property
+    def run(self) -> str | None:
+        """The run that made the commit; None for a commit that another writer made."""
+        return self.metadata.run if self.metadata else None
+
+    @property
+    def planned(self) -> int:
+        """The version that the commit was planned against."""
+        planned = self.metadata.planned if self.metadata else None
+        return self.version - 1 if planned is None else planned
 
     @property
     def time(self) -> datetime:
@@ -67,9 +80,9 @@ class Commit:
 
     @property
     def changes_rows(self) -> bool:
-        """Whether a reader of the table may find other rows after it. Told from the log, never by reading."""
-        if self.own is not None:
-            return bool(self.own.get("changes_rows", True))
+        """Whether the live rows of the table may differ from the version before. Only the log is read."""
+        if self.metadata is not None:
+            return self.metadata.changes_rows
         if self.operation in HOUSEKEEPING:
             return False
         if self.operation == "RESTORE":
@@ -79,13 +92,12 @@ class Commit:
 
     @property
     def takes_rows_away(self) -> bool:
-        """Whether rows left an insert-only table: a rollback, an overwrite, a delete.
+        """Whether the commit removed rows from an insert-only table: a rollback, an overwrite or a delete.
 
         Compaction does not count, and neither do rejected records that a replay released.
         """
-        removed = [action["remove"] for action in self.actions if "remove" in action]
-        gone = (file for file in removed if file.get("dataChange", True))
-        return any(file.get("partitionValues", {}).get("_state", "live") == "live" for file in gone)
+        removed = (action["remove"] for action in self.actions if "remove" in action)
+        return any(is_live(file.get("partitionValues", {})) for file in removed if file.get("dataChange", True))
 
     @property
     def schema(self) -> Mapping[str, Any] | None:
@@ -98,7 +110,10 @@ class Commit:
 
 @dataclass(frozen=True)
 class Head:
-    """Where a table stands. `position` is None where none is found, and `lost` says why if one should be."""
+    """A version of a table, by default the newest. `commit` is the one that carries its position.
+
+    position: None where no commit carries one, and `lost` says why. txn: the transaction version; -1 for none.
+    """
 
     table: str
     uri: str
@@ -106,12 +121,20 @@ class Head:
     id: str
     txn: int
     commit: Commit | None = None
-    position: Mapping[str, Any] | None = None
     lost: str = ""
 
     @property
     def exists(self) -> bool:
         return self.version >= 0
+
+    @property
+    def metadata(self) -> CommitMetadata | None:
+        """The metadata of `commit`."""
+        return self.commit.metadata if self.commit else None
+
+    @property
+    def position(self) -> Position | None:
+        return self.metadata.position if self.metadata else None
 
 
 class Ledger:
@@ -137,7 +160,6 @@ class Ledger:
             str(delta.metadata().id),
             -1 if txn is None else txn,
             commit=owner,
-            position=owner.own["position"] if owner and owner.own else None,
             lost=lost,
         )
 
@@ -158,7 +180,7 @@ class Ledger:
             content = bytes(obstore.get(self._store, path).bytes())
         except (NotFoundError, FileNotFoundError):
             return None
-        return parse_commit(version, content)
+        return parse_commit(version, content, where=f"{table}, version {version}")
 
     def commits(self, table: str, after: int, upto: int) -> Iterator[Commit | None]:
         """The commits of (after, upto], oldest first; None for each that was cleaned up."""
@@ -179,8 +201,8 @@ class Ledger:
             yield found
 
     def version_of(self, table: str, run: str) -> int | None:
-        """The version that a run committed, or None where the log does not tell of it."""
-        return next((c.version for c in self.history(table) if c.own is not None and c.own.get("run") == run), None)
+        """The version that a run committed, or None where the log has no such commit."""
+        return next((commit.version for commit in self.history(table) if commit.run == run), None)
 
     def schema(self, table: str, version: int) -> dict[str, Any]:
         """Column name -> type, at a version."""
@@ -200,26 +222,26 @@ class Ledger:
 
     def uploads(self, table: str, days: Iterable[str]) -> set[str]:
         """The ids of the uploads that a bronze table has taken in under `days` (`yyyy-mm-dd`)."""
-        wanted = ", ".join(f"DATE '{day}'" for day in sorted(days))
-        query = f"SELECT upload FROM t WHERE _state = 'receipt' AND dt IN ({wanted})"
+        dates = ", ".join(f"DATE '{day}'" for day in sorted(days))
+        query = f"SELECT upload FROM t WHERE {IS_RECEIPT} AND dt IN ({dates})"
         return set(_query(self.open(table)).table(query)["upload"].to_pylist())
 
     def receipts(self, table: str, version: int) -> list[dict[str, Any]]:
         """The uploads that a bronze table held at a version: upload, store, dt, records."""
         columns = "upload, store, dt, receipt['records'] AS records"
-        query = f"SELECT {columns} FROM t WHERE _state = 'receipt' ORDER BY upload"
+        query = f"SELECT {columns} FROM t WHERE {IS_RECEIPT} ORDER BY upload"
         return list(_query(self.open(table, version)).rows(query))
 
     def received(self, table: str) -> dict[str, int]:
         """The `records` by all receipts of a table that rejects records, and how many of them are `rejected`."""
-        rejected = "sum(_receipt['rejected'] + _receipt['unparsable']) AS rejected"
-        query = f"SELECT sum(_receipt['records']) AS records, {rejected} FROM t WHERE _state = 'receipt'"
+        rejected = f"sum({RECEIPT}['rejected'] + {RECEIPT}['unparsable']) AS rejected"
+        query = f"SELECT sum({RECEIPT}['records']) AS records, {rejected} FROM t WHERE {IS_RECEIPT}"
         return {name: count or 0 for name, count in _query(self.open(table)).row(query).items()}
 
     def live_rows(self, table: str, version: int) -> int:
         """How many live rows a version holds, by the statistics of its files."""
         files = self.files(table, version).to_pylist()
-        return sum(file["num_records"] or 0 for file in files if file.get("partition._state", "live") == "live")
+        return sum(file["num_records"] or 0 for file in files if is_live(file, "partition."))
 
     def position_at(self, table: str, version: int) -> tuple[Commit | None, str]:
         """The commit whose position holds at `version`; or None, and why it is lost."""
@@ -227,7 +249,7 @@ class Ledger:
             commit = self.commit(table, version)
             if commit is None:
                 return None, f"the log before version {version + 1} was cleaned up"
-            if commit.own is not None and not _is_stale_copy(commit):
+            if commit.metadata is not None and not _is_stale_copy(commit):
                 void = self._restored_under(table, commit)
                 return (None, void) if void else (commit, "")
             version = self._version_before(table, commit)
@@ -253,8 +275,7 @@ class Ledger:
 
         The compare-and-swap cannot see one: a RESTORE does not move `txn`.
         """
-        planned = int((commit.own or {}).get("planned", commit.version - 1))
-        for between in self.commits(table, planned, commit.version - 1):
+        for between in self.commits(table, commit.planned, commit.version - 1):
             if between is None or between.operation == "RESTORE":
                 return f"version {commit.version} was planned before a RESTORE and committed after it"
         return ""
@@ -270,12 +291,12 @@ def _query(delta: Any) -> Query:
 
 def _is_stale_copy(commit: Commit) -> bool:
     """A maintenance commit only copies a position: the copy counts where nothing came between."""
-    copied_from = (commit.own or {}).get("copied_from")
+    copied_from = commit.metadata.copied_from if commit.metadata else None
     return copied_from is not None and copied_from != commit.version - 1
 
 
-def parse_commit(version: int, content: bytes) -> Commit:
-    """The commit that a log file's lines describe."""
+def parse_commit(version: int, content: bytes, where: str = "") -> Commit:
+    """Returns the commit of a log file. Raises what `CommitMetadata.from_json` raises; `where` is for its message."""
     actions = tuple(json.loads(line) for line in content.splitlines() if line.strip())
     info: Mapping[str, Any] = next((a["commitInfo"] for a in actions if "commitInfo" in a), {})
     return Commit(
@@ -284,17 +305,9 @@ def parse_commit(version: int, content: bytes) -> Commit:
         operation=str(info.get("operation", "")),
         parameters=info.get("operationParameters", {}),
         metrics=info.get("operationMetrics", {}),
-        own=_own(info.get("userMetadata")),
+        metadata=CommitMetadata.from_json(info.get(USER_METADATA), where),
         actions=actions,
     )
-
-
-def _own(text: str | None) -> Mapping[str, Any] | None:
-    try:
-        found = json.loads(text or "")
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) and "headgate" in found else None
 
 
 def schema_of(schema_string: str) -> dict[str, Any]:

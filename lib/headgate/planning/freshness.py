@@ -49,7 +49,7 @@ def _news(ledger: Ledger, table: str) -> tuple[datetime | None, bool]:
     """When the table last took in something new, and whether it was still earlier than that."""
     newer: Commit | None = None
     for commit in ledger.history(table, _COMMITS):
-        if commit.own is None:  # a commit of others has no position
+        if commit.metadata is None:  # a commit of another writer has no position
             continue
         if newer is not None and _is_news(newer, commit):
             return newer.time, False
@@ -59,8 +59,10 @@ def _news(ledger: Ledger, table: str) -> tuple[datetime | None, bool]:
 
 def _is_news(commit: Commit, before: Commit) -> bool:
     """Whether a commit changed rows by what its sources did not hold before: a rebuild and a rollback do not."""
-    own, held = commit.own or {}, before.own or {}
-    return commit.changes_rows and "rolled_back" not in own and own.get("position") != held.get("position")
+    after, previous = commit.metadata, before.metadata
+    if after is None or after.rolled_back or not commit.changes_rows:
+        return False
+    return previous is None or after.position != previous.position
 
 
 def _shown(time: timedelta) -> str:

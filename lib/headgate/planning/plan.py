@@ -16,6 +16,7 @@ from headgate.contracts.evolution import Change, changes, shape_of
 from headgate.errors import TableError, UsageError
 from headgate.lake.landing import Landed, head_of, list_landed
 from headgate.ledger.ledger import Commit, Head, Ledger
+from headgate.ledger.metadata import Position, SourcePosition
 from headgate.planning.graph import Graph, Node
 from headgate.table import Changes, Read, Snapshot, Write
 
@@ -76,11 +77,10 @@ class Work:
         return self.kind in (Kind.FIRST, Kind.REBUILD)
 
     @property
-    def position(self) -> dict[str, Any]:
+    def position(self) -> Position:
         """The position that the commit of this work carries."""
-        if self.listed_at is not None:
-            return {"landing": {"listed_at": self.listed_at.isoformat()}}
-        return {name: {"id": source.id, "version": source.version} for name, source in self.sources.items()}
+        sources = {name: SourcePosition(source.id, source.version) for name, source in self.sources.items()}
+        return Position(sources, self.listed_at)
 
 
 class Planner:
@@ -166,16 +166,15 @@ class Planner:
                 fix=f"headgate run --rebuild -s {name}",
             )
         sources = {}
-        for source, at in head.position.items():
-            version = int(at["version"])
-            sources[source] = Source(at["id"], version, since=version)
+        for source, at in head.position.sources.items():
+            sources[source] = Source(at.id, at.version, since=at.version)
         return Work(name, kind, "asked for", head, sources)
 
     def _plan_bronze(self, node: Node, head: Head) -> Work:
         listed_at = self._clock()
         since = None
-        if head.position is not None:
-            since = datetime.fromisoformat(head.position["landing"]["listed_at"]) - self._environment.lookback
+        if head.position is not None and head.position.listed_at is not None:
+            since = head.position.listed_at - self._environment.lookback
         dataset = node.name.partition(".")[2]
         listed = {landed.upload: landed for landed in list_landed(self._environment.object_store(), dataset, since)}
         new = self._not_in_bronze(head, listed)
@@ -208,10 +207,10 @@ class Planner:
         return self._plan_increment(node, head, heads)
 
     def _plan_increment(self, node: Node, head: Head, heads: Mapping[str, Head]) -> Work:
-        position = head.position or {}
+        position = head.position or Position()
         sources = {}
         for name, source in heads.items():
-            since = int(position[name]["version"])
+            since = position[name].version
             commits = [] if _is_frozen(node, name) else list(self._ledger.commits(name, since, source.version))
             why = self._why_unreadable(node, name, since, commits)
             if why:
@@ -225,15 +224,15 @@ class Planner:
         """Why the table's position cannot be gone on from; empty where it can."""
         if head.position is None:
             return f"position lost: {head.lost}"
-        declared = (head.commit.own or {}).get("declared") if head.commit else None
+        declared = head.metadata.declared if head.metadata else None
         if declared != declaration(node):
             return "its declaration changed: " + _difference(declared, declaration(node))
         for name, source in sources.items():
             at = head.position[name]
-            if int(at["version"]) >= 0 and at["id"] != source.id:
+            if at.exists and at.id != source.id:
                 return f"{name} is another table than before"
-            if int(at["version"]) > source.version:
-                return f"{name} went back behind version {at['version']}"
+            if at.version > source.version:
+                return f"{name} went back behind version {at.version}"
         return ""
 
     def _why_unreadable(self, node: Node, source: str, since: int, commits: list[Commit | None]) -> str:
@@ -278,9 +277,9 @@ def contract_of(graph: Graph, node: Node) -> Contract | None:
 
 def contract_changes(graph: Graph, node: Node, head: Head) -> list[Change]:
     """How the contract of the records that a table reads has changed since the table's last commit."""
-    held = (head.commit.own or {}).get("contract") if head.commit else None
+    before = head.metadata.contract if head.metadata else None
     contract = contract_of(graph, node)
-    return changes(held, shape_of(contract)) if held and contract else []
+    return changes(before, shape_of(contract)) if before and contract else []
 
 
 def _reads_of(node: Node, source: str) -> list[Read]:

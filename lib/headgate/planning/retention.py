@@ -45,13 +45,12 @@ def bound_of(ledger: Ledger, graph: Graph, head: Head, now: datetime, time_trave
     bounds = [Bound(promised, now - time_travel, "time travel")]
     if head.commit is not None:
         # The commit that the table's own position stands in is read, and those since the one it was planned against.
-        planned = int((head.commit.own or {}).get("planned", head.commit.version - 1))
-        bounds.append(Bound(max(0, min(planned, head.commit.version)), now, f"{table} itself"))
+        bounds.append(Bound(max(0, min(head.commit.planned, head.commit.version)), now, f"{table} itself"))
     for reader in graph.readers(table):
-        at = (ledger.head(reader.name).position or {}).get(table)
-        if at is not None and int(at["version"]) >= 0:
-            version = int(at["version"])
-            bounds.append(Bound(version, times.get(version, now - time_travel), reader.name))
+        position = ledger.head(reader.name).position
+        at = position.get(table) if position else None
+        if at is not None and at.exists:
+            bounds.append(Bound(at.version, times.get(at.version, now - time_travel), reader.name))
     oldest = min(bounds, key=lambda bound: bound.time)
     return Bound(min(bound.version for bound in bounds), oldest.time, oldest.needed_by)
 

@@ -35,7 +35,7 @@ def is_older(node: Node, head: Head) -> bool:
     A bronze table's code is its contract, and its rows are as they were sent: there only the last commit counts.
     """
     if node.layer == "bronze":
-        return head.commit is not None and _own(head).get("code") != node.code_hash
+        return head.metadata is not None and head.metadata.code != node.code_hash
     return any(code != node.code_hash for code in _codes(head))
 
 
@@ -73,21 +73,17 @@ def undeclared(store: ObjectStore, graph: Graph) -> list[str]:
 def _is_modified(node: Node, head: Head) -> bool:
     if not head.exists or is_older(node, head):
         return True
-    return node.layer != "bronze" and _own(head).get("declared") != declaration(node)
+    return node.layer != "bronze" and (head.metadata is None or head.metadata.declared != declaration(node))
 
 
 def _codes(head: Head) -> Iterable[str]:
-    own = _own(head)
-    return own.get("codes") or ([own["code"]] if "code" in own else [])
+    return head.metadata.codes if head.metadata else ()
 
 
 def _suites(head: Head) -> Iterable[str]:
     """What the rows were judged by; of a table that never had a suite, none."""
-    return _own(head).get("suites") or ([""] if head.exists else [])
-
-
-def _own(head: Head) -> dict:
-    return dict(head.commit.own or {}) if head.commit else {}
+    suites = head.metadata.suites if head.metadata else ()
+    return suites or ([""] if head.exists else [])
 
 
 def _folders(store: ObjectStore, layer: str) -> list[str]:

@@ -18,6 +18,7 @@ from obstore.store import ObjectStore
 
 from headgate.lake.landing import Upload, head_of, list_below, parse_path, parse_upload_id
 from headgate.lake.query import Query
+from headgate.ledger.record_table import IS_RECEIPT
 from headgate.planning.plan import Planner
 from headgate.reconcile.finding import Check, Kind, Level, Tally
 
@@ -157,7 +158,7 @@ class _Comparison:
         sql = f"""
             SELECT upload, count(*) AS copies, min(object) AS object,
                    min(receipt['bytes']) AS bytes, min(receipt['sha256']) AS sha256
-            FROM bronze WHERE _state = 'receipt' AND dt = DATE '{day}' GROUP BY upload
+            FROM bronze WHERE {IS_RECEIPT} AND dt = DATE '{day}' GROUP BY upload
         """
         return {row["upload"]: row for row in self._query.rows(sql)}
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from headgate.ledger.ledger import Head, Ledger
+from headgate.ledger.metadata import SourcePosition
 from headgate.reconcile.finding import NotChecked
 
 
@@ -22,18 +23,17 @@ def sources_as_read(ledger: Ledger, head: Head, names: Iterable[str]) -> dict[st
     return {name: table for name, table in found.items() if table is not None}
 
 
-def _as_read(ledger: Ledger, name: str, at: Any) -> Any:
+def _as_read(ledger: Ledger, name: str, at: SourcePosition | None) -> Any:
     from deltalake.exceptions import DeltaError
 
     if at is None:
         raise NotChecked(f"was not built from {name}; the next run rebuilds it")
-    version = int(at["version"])
-    if version < 0:
+    if not at.exists:
         return None
     try:
-        table = ledger.open(name, version)
+        table = ledger.open(name, at.version)
     except DeltaError:
-        raise NotChecked(f"the log of {name} at version {version} was cleaned up") from None
-    if table is None or str(table.metadata().id) != at["id"]:
+        raise NotChecked(f"the log of {name} at version {at.version} was cleaned up") from None
+    if table is None or str(table.metadata().id) != at.id:
         raise NotChecked(f"{name} is another table than it was built from; the next run rebuilds it")
     return table

@@ -15,6 +15,18 @@ import pyarrow.compute as pc
 from headgate.lake.landing import parse_upload_id
 from headgate.lake.query import Query, passes
 from headgate.ledger.ledger import Ledger
+from headgate.ledger.record_table import (
+    COUNTS,
+    IS_KEYED,
+    IS_LIVE,
+    IS_RECEIPT,
+    IS_REJECTED,
+    KEY,
+    RECEIPT,
+    RECORD_BALANCE,
+    ROW_BALANCE,
+    unbalanced,
+)
 from headgate.planning.graph import Node
 from headgate.reconcile.finding import Check, Finding, Kind, Level, NotChecked, Tally
 from headgate.reconcile.position import sources_as_read
@@ -42,26 +54,14 @@ BOTH = Kind("one record accepted and rejected", fix=_REBUILD)
 # A backfill keeps a receipt whose records, rejected and accepted stay what they were, whatever became of their rows.
 _BY_VERDICT = (OTHER_ROWS.what, LOST_ROWS.what)
 
-_COUNTS = (
-    "records",
-    "unparsable",
-    "rejected",
-    "no_row",
-    "accepted",
-    "inserted",
-    "updated",
-    "deleted",
-    "superseded",
-    "unchanged",
-)
 _BIG = "DECIMAL(38, 0)"  # a sum of squares is beyond 64 bits from two million records
 
 # What bronze holds, by upload.
 _BRONZE = f"""
     SELECT upload,
-           count(*) FILTER (WHERE _state = 'receipt') AS receipts,
+           count(*) FILTER (WHERE {IS_RECEIPT}) AS receipts,
            coalesce(min(receipt['records']), 0) AS n,
-           count(*) FILTER (WHERE _state = 'live') AS counted,
+           count(*) FILTER (WHERE {IS_LIVE}) AS counted,
            min(record) AS least, max(record) AS greatest,
            coalesce(sum(CAST(record AS {_BIG})), 0) AS total,
            coalesce(sum(CAST(record AS {_BIG}) * record), 0) AS squares
@@ -71,17 +71,17 @@ _BRONZE = f"""
 # What the table holds, by upload. A receipt has no record.
 _TABLE = f"""
     SELECT _source['upload'] AS upload,
-           count(*) FILTER (WHERE _state = 'receipt') AS receipts,
-           {", ".join(f"min(_receipt['{name}']) AS {name}" for name in _COUNTS)},
-           count(*) FILTER (WHERE _state = 'rejected') AS quarantined,
-           count(*) FILTER (WHERE _state IN ('live', 'deleted')) AS held,
-           count(*) FILTER (WHERE _state <> 'receipt' AND _source['record'] IS NULL) AS nameless,
+           count(*) FILTER (WHERE {IS_RECEIPT}) AS receipts,
+           {", ".join(f"min({RECEIPT}['{name}']) AS {name}" for name in COUNTS)},
+           count(*) FILTER (WHERE {IS_REJECTED}) AS quarantined,
+           count(*) FILTER (WHERE {IS_KEYED}) AS held,
+           count(*) FILTER (WHERE NOT {IS_RECEIPT} AND _source['record'] IS NULL) AS nameless,
            min(_source['record']) AS least, max(_source['record']) AS greatest
     FROM held GROUP BY _source['upload']
 """
 
-_BALANCE = "t.records <> t.unparsable + t.rejected + t.no_row + t.accepted"
-_VERDICTS = "t.accepted <> t.inserted + t.updated + t.deleted + t.superseded + t.unchanged"
+_BALANCE = unbalanced(RECORD_BALANCE, "t.")
+_VERDICTS = unbalanced(ROW_BALANCE, "t.")
 
 # Kind -> (when an upload has it, what is said of the upload). b is bronze, t the table.
 _Rules = Mapping[Kind, tuple[str, str]]
@@ -150,7 +150,8 @@ def _counts_by_verdict(check: Check) -> bool:
 
 def _backfilled(ledger: Ledger, table: str) -> bool:
     """Whether a backfill is among the commits that the log still has."""
-    return any("changed" in (commit.own or {}).get("counts", {}) for commit in ledger.history(table))
+    counts = (commit.metadata.record_counts for commit in ledger.history(table) if commit.metadata)
+    return any(count is not None and count.changed is not None for count in counts)
 
 
 def _without_verdicts(check: Check) -> Check:
@@ -168,7 +169,7 @@ def _without_verdicts(check: Check) -> Check:
 
 def _by_upload(query: Query, rules: _Rules, tally: Tally, append: bool) -> None:
     broken = {kind: f"coalesce({rule}, FALSE)" for kind, (rule, _) in rules.items()}
-    facts = [f"t.{name}" for name in ("receipts", *_COUNTS, "quarantined", "held", "greatest")]
+    facts = [f"t.{name}" for name in ("receipts", *COUNTS, "quarantined", "held", "greatest")]
     sql = f"""
         SELECT coalesce(b.upload, t.upload) AS upload, b.n, b.counted, b.receipts AS bronze_receipts,
                b.least AS bronze_least, b.greatest AS bronze_greatest, {", ".join(facts)},
@@ -200,20 +201,20 @@ def _add(row: dict[str, Any], rules: _Rules, tally: Tally) -> None:
 
 
 def _by_key(query: Query, tally: Tally) -> None:
-    rows = query.row("SELECT count(*) AS n FROM held WHERE _state <> 'receipt'")["n"]
-    for part in passes(("_key",), rows):
+    rows = query.row(f"SELECT count(*) AS n FROM held WHERE NOT {IS_RECEIPT}")["n"]
+    for part in passes((KEY,), rows):
         sql = f"""
-            SELECT _key, count(*) AS copies FROM held WHERE _state <> 'receipt' AND {part}
+            SELECT _key, count(*) AS copies FROM held WHERE NOT {IS_RECEIPT} AND {part}
             GROUP BY _key HAVING count(*) > 1
         """
         for row in query.rows(sql):
             tally.add(TWO_KEYS, f"{row['_key']}: {row['copies']} rows")
-    sql = """
+    sql = f"""
         SELECT DISTINCT rejected.upload, rejected.record
         FROM (SELECT _source['upload'] AS upload, _source['record'] AS record FROM held
-              WHERE _state = 'rejected') rejected
+              WHERE {IS_REJECTED}) rejected
         JOIN (SELECT _source['upload'] AS upload, _source['record'] AS record FROM held
-              WHERE _state IN ('live', 'deleted')) accepted
+              WHERE {IS_KEYED}) accepted
         ON rejected.upload = accepted.upload AND rejected.record = accepted.record
     """
     for row in query.rows(sql):

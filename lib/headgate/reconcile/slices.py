@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from headgate.lake.query import Query, live, passes, quoted
+from headgate.lake.query import Query, columns_of, passes, quoted
 from headgate.ledger.ledger import Ledger
+from headgate.ledger.record_table import live_condition
 from headgate.planning.graph import Node
 from headgate.reconcile.finding import Check, Kind, Level, NotChecked, Tally
 from headgate.reconcile.position import sources_as_read
@@ -48,7 +49,10 @@ def check_slices(ledger: Ledger, node: Node, limit: int, tell: Callable[[str], N
 def _by_slice(query: Query, by: tuple[str, ...], sources: list[Any], tally: Tally) -> None:
     columns = ", ".join(quoted(name) for name in by)
     held = f"SELECT DISTINCT {columns} FROM held"
-    reads = [f"SELECT DISTINCT {columns} FROM s{n} WHERE {live(table)}" for n, table in enumerate(sources)]
+    reads = [
+        f"SELECT DISTINCT {columns} FROM s{n} WHERE {live_condition(columns_of(table))}"
+        for n, table in enumerate(sources)
+    ]
     # EXCEPT takes two nulls for equal, as a slice does.
     for part in passes(by, _rows(query, sources)):
         mine = f"{held} WHERE {part}"

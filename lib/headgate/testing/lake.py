@@ -22,11 +22,12 @@ from headgate.contracts.environment import Environment, load_environment
 from headgate.engine.verbs.run import Report, Runner
 from headgate.errors import HeadgateError, UsageError
 from headgate.lake.landing import Upload, hash_of_key, whole_hour
+from headgate.ledger.record_table import RECORD_BALANCE, STATE, State, is_live
 from headgate.planning.graph import Graph, load_graph
 from headgate.planning.plan import Kind, Planner, Work
 from headgate.project import Project
 
-RECEIPT_PARTS = ("records", "unparsable", "rejected", "no_row", "accepted")
+RECEIPT_PARTS = (RECORD_BALANCE[0], *RECORD_BALANCE[1])
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 
@@ -192,13 +193,13 @@ class Lake:
 
     def rows(self, table: str) -> list[dict[str, Any]]:
         """The live rows, without Headgate's own columns, in a stable order."""
-        live = [r for r in self.raw_rows(self.graph.node(table).name) if r.get("_state", "live") == "live"]
+        live = [r for r in self.raw_rows(self.graph.node(table).name) if is_live(r)]
         plain = [{k: v for k, v in row.items() if not k.startswith("_")} for row in live]
         return sorted(plain, key=str)
 
     def rejected(self, table: str) -> list[tuple[str, int, list[str]]]:
         """(upload, record, what each reason names) of each rejected record."""
-        found = [r for r in self.raw_rows(self.graph.node(table).name) if r.get("_state") == "rejected"]
+        found = [r for r in self.raw_rows(self.graph.node(table).name) if r.get(STATE) == State.REJECTED]
 
         def reasons(row: Mapping[str, Any]) -> list[str]:
             return [f"{reason['column']} {reason['rule']}".strip() for reason in row["_rejected"]["reasons"]]
@@ -207,7 +208,7 @@ class Lake:
 
     def receipts(self, table: str) -> dict[str, dict[str, int]]:
         """Upload -> the parts of its receipt that do not depend on batching."""
-        found = [r for r in self.raw_rows(table) if r.get("_state") == "receipt"]
+        found = [r for r in self.raw_rows(table) if r.get(STATE) == State.RECEIPT]
         return {r["_key"][2:]: {part: r["_receipt"][part] for part in RECEIPT_PARTS} for r in found}
 
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 from headgate.errors import UsageError
 from headgate.lake.query import Query
 from headgate.ledger.ledger import Ledger
+from headgate.ledger.record_table import IS_KEYED, IS_RECEIPT, IS_REJECTED, ORDER, UPLOAD_KEY
 from headgate.planning.graph import Graph, Node
 
 #: What names the view of a table's rejected records: `quarantine.silver.sales`.
@@ -37,8 +38,6 @@ COLUMNS = (
 SHORT = ("status", "upload", "record", "first_seen", "why", "raw")
 _SHOWN = 300  # characters of an error in a condition
 
-# What `merge.ORDER` says of two rows of one key.
-_ORDER = ("sequence", "received", "upload", "record")
 _REASON = "trim(concat(reason['column'], ' ', reason['rule'], coalesce(' (' || reason['value'] || ')', '')))"
 
 
@@ -101,14 +100,14 @@ def _opened(ledger: Ledger, node: Node, version: int | None) -> Query:
 
 def _view(query: Query) -> str:
     """The view, as the beginning of a query: `view` has COLUMNS, `placed` has `place` as well."""
-    parts = ", ".join(f"source['{part}'] AS {part}" for part in _ORDER)
+    parts = ", ".join(f"source['{part}'] AS {part}" for part in ORDER)
     kept = ", ".join(f"rejected['{part}'] AS {part}" for part in ("key", "run", "first_seen", "reasons", "raw"))
-    greater = _greater("held.source", "mine.source", _ORDER)
+    greater = _greater("held.source", "mine.source", ORDER)
     return f"""
-        WITH mine AS (SELECT _key AS place, _source AS source, _rejected AS rejected FROM t WHERE _state = 'rejected'),
+        WITH mine AS (SELECT _key AS place, _source AS source, _rejected AS rejected FROM t WHERE {IS_REJECTED}),
         held AS (SELECT _key AS key, _source AS source FROM t
-                 WHERE _state IN ('live', 'deleted') AND {_within_keys(query)}),
-        receipts AS (SELECT _key AS place, _receipt AS receipt FROM t WHERE _state = 'receipt'),
+                 WHERE {IS_KEYED} AND {_within_keys(query)}),
+        receipts AS (SELECT _key AS place, _receipt AS receipt FROM t WHERE {IS_RECEIPT}),
         told AS (SELECT place, string_agg({_REASON}, '; ') AS why
                  FROM (SELECT place, unnest(rejected['reasons']) AS reason FROM mine) GROUP BY place),
         placed AS (
@@ -118,7 +117,7 @@ def _view(query: Query) -> str:
                          CASE WHEN {greater} THEN 'superseded' ELSE 'open' END AS status
                   FROM mine LEFT JOIN told ON told.place = mine.place
                   LEFT JOIN held ON held.key = mine.rejected['key']
-                  LEFT JOIN receipts ON receipts.place = concat('u:', mine.source['upload']))),
+                  LEFT JOIN receipts ON receipts.place = concat('{UPLOAD_KEY}', mine.source['upload']))),
         view AS (SELECT {", ".join(COLUMNS)} FROM placed)"""
 
 
@@ -132,7 +131,7 @@ def _greater(left: str, right: str, parts: tuple[str, ...]) -> str:
 def _within_keys(query: Query) -> str:
     """A literal condition by which files without a rejected record's key are skipped."""
     least = "min(_rejected['key']) AS least, max(_rejected['key']) AS greatest"
-    found = query.row(f"SELECT {least} FROM t WHERE _state = 'rejected'")
+    found = query.row(f"SELECT {least} FROM t WHERE {IS_REJECTED}")
     if found["least"] is None:
         return "FALSE"
     return f"_key BETWEEN {_text(found['least'])} AND {_text(found['greatest'])}"

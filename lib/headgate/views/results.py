@@ -8,7 +8,6 @@ the graph. Written by `deltalake`, without a JVM.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,10 +15,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from headgate import __version__
 from headgate.contracts.environment import Environment
 from headgate.errors import StorageError, UsageError
 from headgate.ledger.ledger import Commit, Head, Ledger
+from headgate.ledger.metadata import USER_METADATA, CommitMetadata, Position, SourcePosition
 
 TABLE = "quality.results"
 #: The columns that fit a screen.
@@ -72,14 +71,14 @@ def record(environment: Environment, tables: Iterable[str], failed: Iterable[Fai
     head = ledger.head(TABLE)
     if head.exists and head.commit is None:
         raise StorageError(f"how far tables are recorded is not told: {head.lost}", where=TABLE)
-    recorded = dict((head.commit.own or {})["position"]) if head.commit else {}
-    rows = [row for one in failed for row in _of_failed(one)]
+    recorded = dict(head.position.sources) if head.position else {}
+    rows = [row for batch in failed for row in _of_failed(batch)]
     lag = 0
     for table in tables:
         since, upto = _range(ledger, table, recorded.get(table))
-        commits = ledger.commits(table, since, upto["version"])
-        rows += [row for commit in commits for row in _of_commit(table, upto["id"], commit)]
-        lag = max(lag, upto["version"] - since)
+        commits = ledger.commits(table, since, upto.version)
+        rows += [row for commit in commits for row in _of_commit(table, upto.id, commit)]
+        lag = max(lag, upto.version - since)
         recorded[table] = upto
     if rows or lag > _MOST_AGAIN:
         _append(ledger, head, rows, recorded)
@@ -94,39 +93,39 @@ def newest(ledger: Ledger, limit: int | None, version: int | None = None) -> pa.
     return delta.to_pyarrow_dataset().to_table().sort_by([("at", "descending")]).slice(0, limit)
 
 
-def _range(ledger: Ledger, table: str, recorded: Mapping[str, Any] | None) -> tuple[int, dict[str, Any]]:
-    """The version after which a table is not recorded yet, and the id and version that it stands at."""
+def _range(ledger: Ledger, table: str, recorded: SourcePosition | None) -> tuple[int, SourcePosition]:
+    """Returns the version after which a table is not recorded yet, and the table's id and newest version."""
     delta = ledger.open(table)
     if delta is None:
-        return -1, {"id": "", "version": -1}
-    at = {"id": str(delta.metadata().id), "version": int(delta.version())}
-    return (int(recorded["version"]) if recorded and recorded["id"] == at["id"] else -1), at
+        return -1, SourcePosition("", -1)
+    at = SourcePosition(str(delta.metadata().id), int(delta.version()))
+    return (recorded.version if recorded and recorded.id == at.id else -1), at
 
 
 def _of_commit(table: str, id_: str, commit: Commit | None) -> list[dict[str, Any]]:
     """The rows of one commit; none where it has no results, or was cleaned up."""
-    if commit is None or commit.own is None:
+    if commit is None or commit.metadata is None:
         return []
-    whose = {"run": commit.own["run"], "table": table, "table_id": id_, "version": commit.version, "at": commit.time}
-    accepted = {one["expectation"]: one for one in commit.own.get("accepted", ())}
-    return [
-        {**result, **whose, "accepted_by": word.get("by"), "reason": word.get("reason")}
-        for result in commit.own.get("quality", ())
-        for word in [accepted.get(result["expectation"], {})]
-    ]
+    batch = {"run": commit.run, "table": table, "table_id": id_, "version": commit.version, "at": commit.time}
+    accepted = {acceptance.expectation: acceptance for acceptance in commit.metadata.accepted}
+    rows = []
+    for result in commit.metadata.quality:
+        by = accepted.get(result.expectation)
+        rows.append({**result.as_dict(), **batch, "accepted_by": by and by.by, "reason": by and by.reason})
+    return rows
 
 
-def _of_failed(one: Failed) -> list[dict[str, Any]]:
-    return [{**result, "run": one.run, "table": one.table, "at": one.at} for result in one.results]
+def _of_failed(batch: Failed) -> list[dict[str, Any]]:
+    return [{**result, "run": batch.run, "table": batch.table, "at": batch.at} for result in batch.results]
 
 
-def _append(ledger: Ledger, head: Head, rows: list[dict[str, Any]], recorded: Mapping[str, Any]) -> None:
+def _append(ledger: Ledger, head: Head, rows: list[dict[str, Any]], recorded: Mapping[str, SourcePosition]) -> None:
     """One commit, by compare-and-swap: of two runs that would record the same, one fails."""
     from deltalake import CommitProperties, Transaction, write_deltalake
 
-    told = {"headgate": __version__, "table": TABLE, "planned": head.version, "position": recorded}
+    metadata = CommitMetadata(table=TABLE, planned=head.version, position=Position(recorded))
     properties = CommitProperties(
-        custom_metadata={"userMetadata": json.dumps(told)},
+        custom_metadata={USER_METADATA: metadata.to_json()},
         app_transactions=[Transaction(TABLE, head.txn + 1)],
         max_commit_retries=None if head.exists else 0,  # who makes it second would make it again, as version 1
     )

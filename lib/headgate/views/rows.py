@@ -11,6 +11,8 @@ import pyarrow.dataset as ds
 from headgate.errors import UsageError
 from headgate.lake.landing import Upload
 from headgate.ledger.ledger import Ledger
+from headgate.ledger.record_table import KEY, RECEIPT, REJECTED, UPLOAD_KEY, State, live_filter, state_filter
+from headgate.table import SOURCE
 
 
 def live_rows(ledger: Ledger, table: str, limit: int | None, version: int | None = None) -> pa.Table:
@@ -20,21 +22,21 @@ def live_rows(ledger: Ledger, table: str, limit: int | None, version: int | None
     """
     data = _dataset(ledger, table, version)
     if table.startswith("bronze."):
-        return _read(data, [n for n in data.schema.names if n != "receipt"], ds.field("_state") == "live", limit)
-    only_live = ds.field("_state") == "live" if "_state" in data.schema.names else None
-    return _read(data, [name for name in data.schema.names if not name.startswith("_")], only_live, limit)
+        return _read(data, [n for n in data.schema.names if n != "receipt"], state_filter(State.LIVE), limit)
+    business = [name for name in data.schema.names if not name.startswith("_")]
+    return _read(data, business, live_filter(data.schema.names), limit)
 
 
 def receipt(ledger: Ledger, table: str, upload: str) -> dict[str, Any] | None:
     """The counts that a Merge table's receipt tells of an upload, or None where it has none yet."""
-    found = _read(_dataset(ledger, table), ["_receipt"], ds.field("_key") == f"u:{upload}", 1).to_pylist()
-    return found[0]["_receipt"] if found else None
+    found = _read(_dataset(ledger, table), [RECEIPT], ds.field(KEY) == f"{UPLOAD_KEY}{upload}", 1).to_pylist()
+    return found[0][RECEIPT] if found else None
 
 
 def rejections(ledger: Ledger, table: str, upload: str, limit: int) -> list[dict[str, Any]]:
     """The rejected records of one upload."""
-    wanted = (ds.field("_state") == "rejected") & (ds.field("_source", "upload") == upload)
-    found = _read(_dataset(ledger, table), ["_source", "_rejected"], wanted, limit)
+    wanted = state_filter(State.REJECTED) & (ds.field(SOURCE, "upload") == upload)
+    found = _read(_dataset(ledger, table), [SOURCE, REJECTED], wanted, limit)
     return [_flat(row) for row in found.to_pylist()]
 
 
@@ -44,7 +46,7 @@ def bronze_receipt(ledger: Ledger, upload: Upload) -> dict[str, Any] | None:
     if ledger.open(table) is None:
         return None
     day = ds.field("dt") == pa.scalar(upload.hour.date())
-    wanted = (ds.field("_state") == "receipt") & day & (ds.field("upload") == upload.id)
+    wanted = state_filter(State.RECEIPT) & day & (ds.field("upload") == upload.id)
     found = _read(_dataset(ledger, table), ["object", "received", "receipt"], wanted, 1).to_pylist()
     return found[0] if found else None
 
@@ -74,7 +76,7 @@ def _first(scanner: ds.Scanner, limit: int) -> Iterator[pa.RecordBatch]:
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:
-    source, rejected = row["_source"], row["_rejected"]
+    source, rejected = row[SOURCE], row[REJECTED]
     return {
         "upload": source["upload"],
         "record": source["record"],

@@ -89,10 +89,9 @@ def _quarantine(ledger: Ledger, node: Node) -> dict[str, Any]:
 
 def _last_batch(ledger: Ledger, table: str) -> dict[str, int] | None:
     for commit in ledger.history(table, _COMMITS):
-        own = commit.own or {}
-        counts = own.get("counts") or {}
-        if "records" in counts and "replay" not in own:
-            return {"records": counts["records"], "rejected": counts["quarantined"]}
+        counts = commit.metadata.record_counts if commit.metadata and not commit.metadata.replay else None
+        if counts is not None:
+            return {"records": counts.records, "rejected": counts.quarantined}
     return None
 
 

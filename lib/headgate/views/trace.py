@@ -22,6 +22,7 @@ import pyarrow.dataset as ds
 from headgate.errors import UsageError, suggestion
 from headgate.lake.landing import parse_upload_id
 from headgate.ledger.ledger import Head, Ledger
+from headgate.ledger.record_table import State, live_filter, state_filter
 from headgate.ledger.travel import checked_version, moment_of, vacuumed
 from headgate.planning.graph import Graph, Node
 from headgate.planning.state import is_older
@@ -160,9 +161,9 @@ class Tracer:
             raise UsageError(
                 f"version {head.version} was built before the table read {table}", where=head.table, fix="headgate run"
             )
-        if int(at["version"]) < 0:
+        if not at.exists:
             return None
-        return self._ledger.head(table, checked_version(self._ledger, table, int(at["version"])))
+        return self._ledger.head(table, checked_version(self._ledger, table, at.version))
 
     def _data(self, head: Head) -> ds.Dataset:
         return self._ledger.open(head.table, head.version).to_pyarrow_dataset()
@@ -171,8 +172,8 @@ class Tracer:
         """The live rows of the slices: these columns, and the file of each."""
         data = self._data(head)
         wanted = _condition(slices, data.schema)
-        if "_state" in data.schema.names:
-            wanted = wanted & (ds.field("_state") == "live")
+        if (only_live := live_filter(data.schema.names)) is not None:
+            wanted = wanted & only_live
         names = list(dict.fromkeys([*slices.columns, *columns, _FILE]))
         try:
             rows = data.scanner(columns=names, filter=wanted).to_table()
@@ -192,7 +193,7 @@ class Tracer:
                 break
             added = {unquote(action["add"]["path"]) for action in commit.actions if "add" in action}
             if added & files:
-                found[version] = (commit.own or {}).get("run")
+                found[version] = commit.run
                 files = files - added
         return found
 
@@ -203,7 +204,7 @@ class Tracer:
         days = {parsed.hour.date() for upload in records if (parsed := parse_upload_id(upload))}
         if not records:
             return []
-        wanted = (ds.field("_state") == "receipt") & ds.field("dt").isin(sorted(days))
+        wanted = state_filter(State.RECEIPT) & ds.field("dt").isin(sorted(days))
         scanner = self._data(head).scanner(columns=["upload", "object", _FILE], filter=wanted)
         receipts = {row["upload"]: row for row in scanner.to_table().to_pylist() if row["upload"] in records}
         taken: dict[str, tuple[int | None, str | None]] = {}
@@ -250,4 +251,4 @@ def _typed(name: str, text: str, kind: pa.DataType) -> Any:
 
 
 def _run(head: Head) -> str | None:
-    return (head.commit.own or {}).get("run") if head.commit else None
+    return head.commit.run if head.commit else None

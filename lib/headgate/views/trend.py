@@ -22,7 +22,7 @@ def trend(ledger: Ledger, table: str) -> list[dict[str, Any]]:
 
 def judged(ledger: Ledger, table: str) -> Iterator[Commit]:
     """The table's newest commits whose batches a suite judged."""
-    return (commit for commit in ledger.history(table, _COMMITS) if (commit.own or {}).get("quality"))
+    return (commit for commit in ledger.history(table, _COMMITS) if commit.metadata and commit.metadata.quality)
 
 
 def batch_of(commit: Commit) -> dict[str, Any] | None:
@@ -31,18 +31,18 @@ def batch_of(commit: Commit) -> dict[str, Any] | None:
     ok, failed: expectations, failed ones by severity. accepted: those that a person let pass. failing: the share of
     rows, from 0 to 1, that fail the row expectation that most rows fail; None where no row was judged.
     """
-    own = commit.own or {}
-    results = own.get("quality")
-    if not results:
+    metadata = commit.metadata
+    if metadata is None or not metadata.quality:
         return None
-    failed = Counter(result["severity"] for result in results if not result["success"])
-    shares = [one["unexpected"] / one["judged"] for one in results if one["kind"] == "row" and one["judged"]]
+    results = metadata.quality
+    failed = Counter(result.severity for result in results if not result.success)
+    shares = [(row.unexpected or 0) / row.judged for row in results if row.kind == "row" and row.judged]
     return {
         "version": commit.version,
-        "run": own.get("run"),
+        "run": metadata.run,
         "at": f"{commit.time:%Y-%m-%d %H:%M:%S}",
         "ok": len(results) - failed.total(),
         "failed": {severity: failed[severity] for severity in SEVERITIES},
-        "accepted": len(own.get("accepted", ())),
+        "accepted": len(metadata.accepted),
         "failing": max(shares, default=None),
     }

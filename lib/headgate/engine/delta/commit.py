@@ -7,11 +7,10 @@ by an exception where they overlap, in silence where they do not, so the log is 
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,23 +20,21 @@ from deltalake.transaction import AddAction, create_table_with_add_actions
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import DataFrame, SparkSession
 
-from headgate import __version__, faults
+from headgate import faults
 from headgate.contracts.contract import Contract
 from headgate.contracts.evolution import shape_of
 from headgate.engine.delta.files import NewFile
 from headgate.engine.delta.table_write import write_files
 from headgate.errors import LostRace
 from headgate.ledger.ledger import Commit, Head, Ledger
+from headgate.ledger.metadata import USER_METADATA, CommitMetadata
 from headgate.planning.graph import Node
 from headgate.planning.plan import Work, declaration
 from headgate.planning.state import codes_after, suites_after
 
 _MERGE_CONFS = "spark.databricks.delta"
-_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
+_METADATA = f"spark.databricks.delta.commitInfo.{USER_METADATA}"
 _GAIN_COLUMNS = {"mergeSchema": "true"}  # what else may not change is checked before (`schema`)
-
-# What a commit says of itself alone; everything else goes on with the table.
-_OF_ONE_COMMIT = ("counts", "copied_from", "rolled_back", "replay", "quality", "accepted")
 
 # Set when a table is made. Only Headgate's own maintenance cleans a log: it knows what dependents still need.
 TABLE_PROPERTIES = {
@@ -109,7 +106,7 @@ class Committer:
         facts: Mapping[str, Any],
     ) -> None:
         told = CommitProperties(
-            custom_metadata={"userMetadata": self.metadata(facts), "operationMetrics": _metrics(files)},
+            custom_metadata={USER_METADATA: self.metadata(facts), "operationMetrics": _metrics(files)},
             app_transactions=[Transaction(self.node.name, self._txn)],
             # Who makes a table second would make it again, as version 1: deltalake checks nothing there.
             max_commit_retries=None if self.work.head.exists else 0,
@@ -152,24 +149,20 @@ class Committer:
         faults.point(f"after_commit:{self.node.name}")
 
     def metadata(self, facts: Mapping[str, Any]) -> str:
-        """What a commit carries in `userMetadata`: position, run, hashes, counts."""
-        return json.dumps(
-            {
-                "headgate": __version__,
-                "table": self.node.name,
-                "run": self.run,
-                "position": self.work.position,
-                "planned": self.work.head.version,
-                "declared": declaration(self.node),
-                "code": self.node.code_hash,
-                "codes": codes_after(self.work, self.node.code_hash),
-                **({"contract": shape_of(self.contract)} if self.contract else {}),
-                **({"suite": self.node.suite_hash} if self.node.suite_hash else {}),
-                **({"suites": suites} if (suites := suites_after(self.work, self.node.suite_hash)) else {}),
-                **self.told,
-                **facts,
-            }
+        """Returns the commit's metadata as JSON; `facts` are further fields of `CommitMetadata`, such as `counts`."""
+        metadata = CommitMetadata(
+            table=self.node.name,
+            run=self.run,
+            position=self.work.position,
+            planned=self.work.head.version,
+            declared=declaration(self.node),
+            code=self.node.code_hash,
+            codes=tuple(codes_after(self.work, self.node.code_hash)),
+            contract=shape_of(self.contract) if self.contract else None,
+            suite=self.node.suite_hash,
+            suites=tuple(suites_after(self.work, self.node.suite_hash)),
         )
+        return replace(metadata, **self.told, **facts).to_json()
 
     def committed(self) -> Commit:
         """This run's commit. Raises LostRace where another run's carries our transaction version."""
@@ -181,7 +174,7 @@ class Committer:
         raise LostRace("the commit is not in the log", where=self.node.name, fix="run again")
 
     def _own_or_lost(self, commit: Commit) -> Commit:
-        winner = (commit.own or {}).get("run", "another writer")
+        winner = commit.run or "another writer"
         if winner != self.run:
             raise LostRace(f"run {winner} committed version {commit.version} first", where=self.node.name)
         return commit
@@ -234,16 +227,15 @@ class Committer:
 
 
 @contextmanager
-def carrying(session: SparkSession, metadata: Mapping[str, Any]) -> Iterator[None]:
+def carrying(session: SparkSession, metadata: CommitMetadata | None) -> Iterator[None]:
     """A block whose commits carry `metadata`: for OPTIMIZE, VACUUM and RESTORE, which take it from the session."""
-    with _set(session, {_METADATA: json.dumps(metadata)}):
+    with _set(session, {_METADATA: metadata.to_json()} if metadata else {}):
         yield
 
 
-def taken_over(own: Mapping[str, Any], head: Head, **told: Any) -> dict[str, Any]:
-    """What a commit without work of its own carries: the position in `own`, taken over while `head` stood."""
-    kept = {key: value for key, value in own.items() if key not in _OF_ONE_COMMIT}
-    return {**kept, "run": new_run_id(), "planned": head.version, **told}
+def taken_over(metadata: CommitMetadata, head: Head, **differs: Any) -> CommitMetadata:
+    """Returns the metadata of a commit that copies a position at `head`; see `CommitMetadata.taken_over`."""
+    return metadata.taken_over(new_run_id(), head.version, **differs)
 
 
 @contextmanager

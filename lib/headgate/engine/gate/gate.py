@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import reduce
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -21,6 +20,7 @@ from headgate.engine.gate.rules import Rule, judge_batch, rules_of
 from headgate.engine.read.snapshots import live_rows
 from headgate.engine.write.outcome import Job
 from headgate.errors import BatchRefused
+from headgate.ledger.record_table import IS_LIVE, RecordCounts
 from headgate.planning.graph import Node
 from headgate.planning.plan import Kind
 from headgate.suites.expectation import Expectation
@@ -58,7 +58,7 @@ def _placing(writes: Merge) -> list[Rule]:
 
 def _of_live(rule: Rule) -> Rule:
     """A row that deletes its key holds nothing that could be wrong."""
-    live = F.col("_state") == "live"
+    live = F.expr(IS_LIVE)
     return replace(rule, judged=live & rule.judged, failing=live & rule.failing)
 
 
@@ -93,13 +93,12 @@ def require_quality(job: Job, marks: Marks, marked: DataFrame, published: DataFr
     if published is not None:
         views = {name: live_rows(job, name) for name in job.suite.relations if name in job.work.sources}
         results += judge_batch(job.suite, published, views)
-    told = [result.as_dict() for result in results]
     wrong = [result for result in results if _fails(_of(job.suite, result), result, quarantines=quarantines)]
     refusing = [result for result in wrong if result.expectation not in job.accepted]
     if refusing:
-        raise _refused(job, refusing, told)
-    accepted = [job.accepted[result.expectation].as_dict() for result in wrong]
-    job.committer.told.update({"quality": told, **({"accepted": accepted} if accepted else {})})
+        raise _refused(job, refusing, [result.as_dict() for result in results])
+    accepted = tuple(job.accepted[result.expectation] for result in wrong)
+    job.committer.told.update({"quality": tuple(results), "accepted": accepted})
 
 
 def _by_row(suite: Suite, marks: Marks, marked: DataFrame) -> list[Result]:
@@ -196,14 +195,8 @@ def require_all_placed(unplaced: DataFrame | None, node: Node) -> None:
         )
 
 
-def require_balance(counts: dict[str, int], node: Node) -> None:
-    """The two counting equations, over a run; an accepted record has one row, or with `Append` more.
-
-    Raises BatchRefused: a record that is nowhere is a fault of Headgate.
-    """
-    records = ("unparsable", "rejected", "no_row", "accepted")
-    rows = ("inserted", "updated", "deleted", "superseded", "unchanged")
-    whole = counts["records"] == reduce(lambda total, name: total + counts[name], records, 0)
-    parts = counts["rows"] == reduce(lambda total, name: total + counts[name], rows, 0)
-    if not whole or not parts or counts["no_row"] < 0 or counts["unread"] != 0:
-        raise BatchRefused(f"the counts do not balance: {counts}", where=node.name, fix="report this with the counts")
+def require_balance(counts: RecordCounts, node: Node) -> None:
+    """Raises BatchRefused where a record or a row is not counted exactly once: that is a fault of Headgate."""
+    if not counts.balances:
+        message = f"the counts do not balance: {counts.as_dict()}"
+        raise BatchRefused(message, where=node.name, fix="report this with the counts")

@@ -14,7 +14,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from headgate.engine.gate.rules import Rule
-from headgate.engine.read.typed_records import REASON, SHOWN
+from headgate.engine.read.typed_records import SHOWN
+from headgate.ledger.record_table import REASON_TYPE
 
 _BITS = 63  # of a bigint, without its sign
 _JUDGED, _FAILED = "_judged", "_failed"
@@ -55,7 +56,7 @@ class Marks:
         """Of a marked row, a reason for each rejecting rule that it fails, as an array."""
         rejecting = ((number, rule) for number, rule in enumerate(self.rules) if rule.name in self.rejecting)
         found = [F.when(self._bit(_FAILED, number), _reason(rule)) for number, rule in rejecting]
-        return F.filter(F.array(*found), lambda reason: reason.isNotNull()).cast(f"array<{REASON}>")
+        return F.filter(F.array(*found), lambda reason: reason.isNotNull()).cast(f"array<{REASON_TYPE}>")
 
     def failed(self, name: str) -> Column:
         """Whether a marked row fails the rule `name`."""

@@ -23,9 +23,10 @@ from headgate.contracts.environment import Environment, table_path
 from headgate.engine.delta.files import Files, NewFile
 from headgate.formats.records import Layout, Record, split
 from headgate.lake.landing import Landed
+from headgate.ledger.record_table import STATE, State
 from headgate.planning.plan import UNKNOWN_SIZE
 
-PARTITION_BY = ["dt", "_state"]
+PARTITION_BY = ["dt", STATE]
 _INDEXED = ("upload", "received", "record")
 PROPERTIES = {
     # Raw text stays out of the statistics: it would be copied into the log.
@@ -47,7 +48,7 @@ _FIELDS = [
     ("receipt", _RECEIPT),
 ]
 _FILE = pa.schema(_FIELDS)
-SCHEMA = pa.schema([*_FIELDS, ("dt", pa.date32()), ("_state", pa.string())])
+SCHEMA = pa.schema([*_FIELDS, ("dt", pa.date32()), (STATE, pa.string())])
 _REPEATING = [name for name, _ in _FIELDS if name not in ("record", "raw", "receipt")]
 
 _BIN_BYTES = 32 * 2**20
@@ -120,9 +121,9 @@ def _write_upload(store: ObjectStore, layout: Layout, item: Landed, files: Files
     base = {"upload": item.upload, "store": item.store, "object": item.path, "received": received}
     day, count = _day(item.path), 0
     for records in _chunks(split(body, layout, gzipped=is_gzip(item.path, body))):
-        files.add({"dt": day, "_state": "live"}, _records_batch(base, count, records))
+        files.add({"dt": day, STATE: State.LIVE.value}, _records_batch(base, count, records))
         count += len(records)
-    files.add({"dt": day, "_state": "receipt"}, _receipt_batch(base, body, count))
+    files.add({"dt": day, STATE: State.RECEIPT.value}, _receipt_batch(base, body, count))
 
 
 def is_gzip(path: str, body: bytes) -> bool:

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import MapType
 
 from headgate.engine.runtime.materialize import Stages
+from headgate.ledger.record_table import live_condition
 from headgate.planning.plan import Source
 
 _FEED_COLUMNS = ("_change_type", "_commit_version", "_commit_timestamp")
@@ -34,7 +35,7 @@ def read_at(session: SparkSession, uri: str, version: int) -> DataFrame:
 
 def live(frame: DataFrame) -> DataFrame:
     """The live rows, without Headgate's own columns."""
-    rows = frame.filter(F.col("_state") == "live") if "_state" in frame.columns else frame
+    rows = frame.filter(live_condition(frame.columns))
     return rows.drop(*(name for name in rows.columns if name.startswith("_")))
 
 
@@ -129,7 +130,7 @@ def _feed(session: SparkSession, uri: str, since: int, version: int) -> DataFram
 def _net_changes(feed: DataFrame) -> DataFrame:
     """The live rows that came (`_sign` > 0) or went (< 0) on net. A row that went and came back is none."""
     signed = feed.withColumn("_sign", F.when(F.col("_change_type").isin(*_ADDED), 1).otherwise(-1))
-    rows = signed.filter(F.col("_state") == "live") if "_state" in feed.columns else signed
+    rows = signed.filter(live_condition(feed.columns))
     business = [name for name in feed.columns if not name.startswith("_")]
     groups = {name: _groupable(rows, name) for name in business}
     grouped = rows.groupBy(*(column.alias(f"_group_{name}") for name, column in groups.items()))

@@ -13,11 +13,9 @@ from pyspark.sql import functions as F
 
 from headgate.contracts.contract import Contract, Field
 from headgate.engine.read.limits import limit_reasons
+from headgate.ledger.record_table import REASON_TYPE, REJECTED, REJECTED_RECORD_TYPE
 
-REASON = "struct<column: string, rule: string, value: string>"
-REJECTED = f"struct<raw: string, raw_encoding: string, reasons: array<{REASON}>>"
 SOURCE_FIELDS = ("upload", "received", "record")
-UNPARSABLE = "unparsable"
 
 SHOWN = 200  # characters of a value that a reason repeats
 _READER = "headgate_read_record"
@@ -28,21 +26,21 @@ def typed(bronze: DataFrame, contract: Contract) -> DataFrame:
     source = F.struct(*SOURCE_FIELDS).alias("_source")
     read = bronze.select(source, "raw", "raw_encoding", _read(bronze.sparkSession, contract).alias("read"))
     reasons = _reasons(contract)
-    body = F.struct("raw", "raw_encoding", reasons.alias("reasons")).cast(REJECTED)
+    body = F.struct("raw", "raw_encoding", reasons.alias("reasons")).cast(REJECTED_RECORD_TYPE)
     return read.select(
         *(F.col("read.values")[field.name].alias(field.name) for field in contract.fields),
         "_source",
-        F.when(reasons.isNotNull(), body).alias("_rejected"),
+        F.when(reasons.isNotNull(), body).alias(REJECTED),
     )
 
 
 def _reasons(contract: Contract) -> Column:
     """The reasons to reject a record, by its types and then by its limits; null where it is accepted."""
     by_type = F.col("read.reasons")
-    by_limits = limit_reasons(contract.fields, F.col("read.values"), REASON, SHOWN)
+    by_limits = limit_reasons(contract.fields, F.col("read.values"), REASON_TYPE, SHOWN)
     if by_limits is None:
         return by_type
-    reasons = F.concat(F.coalesce(by_type, F.array().cast(f"array<{REASON}>")), by_limits)
+    reasons = F.concat(F.coalesce(by_type, F.array().cast(f"array<{REASON_TYPE}>")), by_limits)
     return F.when(F.size(reasons) > 0, reasons)
 
 
@@ -78,7 +76,7 @@ def _read(session: SparkSession, contract: Contract) -> Column:
     ddl = jvm.org.apache.spark.sql.types.StructType.fromDDL
     strict = contract.evolution == "strict" and contract.format != "csv"  # a CSV's header is the contract's
     reader = jvm.headgate.RecordReader(ddl(_columns(contract.fields, required=" NOT NULL")), strict, SHOWN)
-    given = ddl(f"values struct<{_columns(contract.fields)}>, reasons array<{REASON}>")
+    given = ddl(f"values struct<{_columns(contract.fields)}>, reasons array<{REASON_TYPE}>")
     # A name is looked up when a frame is made: one for every contract does.
     cast(Any, session)._jsparkSession.udf().register(_READER, reader, given)
     return F.call_udf(_READER, F.col("raw"), F.col("problem"))

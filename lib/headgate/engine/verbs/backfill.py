@@ -17,8 +17,9 @@ from headgate.engine.read.output_schema import content_hash, with_columns_of
 from headgate.engine.read.snapshots import snapshots
 from headgate.engine.write import append, merge
 from headgate.engine.write.batch import Sound, all_states, changes_of, feed_of, judge
-from headgate.engine.write.difference import BY_KEY, write_difference
+from headgate.engine.write.difference import write_difference
 from headgate.engine.write.outcome import Job, Outcome
+from headgate.ledger.record_table import KEYED, ORDER, STATE, State, Verdict
 from headgate.table import Append, Merge
 
 
@@ -39,16 +40,16 @@ def backfill_uploads(job: Job, uploads: list[str]) -> Outcome | None:
     decided: list[tuple[DataFrame, DataFrame]] = []
 
     def verdicts(rows: DataFrame, sound: Sound) -> DataFrame:
-        held_keys = held_of_uploads.filter(F.col("_state").isin(*BY_KEY)).select("_key")
+        held_keys = held_of_uploads.filter(F.col(STATE).isin(*KEYED)).select("_key")
         keys = job.stages.stage(rows.select("_key").union(held_keys).distinct())
         winners = job.stages.stage(_winners(job, whole.records().filter("_rejected IS NULL"), parameter, sound, keys))
-        held = job.stages.stage(target.filter(F.col("_state").isin(*BY_KEY)).join(keys, "_key", "left_semi"))
+        held = job.stages.stage(target.filter(F.col(STATE).isin(*KEYED)).join(keys, "_key", "left_semi"))
         decided.append((winners, held))
         return _verdicts(rows, winners, held)
 
     batch = judge(job, mine, partial(merge.placed, writes=job.writes_as(Merge)), verdicts, one_row_a_record=True)
     winners, held = decided[0]
-    said = held_of_uploads.filter(~F.col("_state").isin(*BY_KEY))
+    said = held_of_uploads.filter(~F.col(STATE).isin(*KEYED))
     return write_difference(job, batch, all_states(job, winners, batch), held.unionByName(said))
 
 
@@ -65,7 +66,7 @@ def _winners(job: Job, records: DataFrame, parameter: str, sound: Sound, keys: D
 
 
 def _order() -> Column:
-    return F.struct(*(F.col(f"_source.{name}") for name in merge.ORDER))
+    return F.struct(*(F.col(f"_source.{name}") for name in ORDER))
 
 
 def _verdicts(rows: DataFrame, winners: DataFrame, held: DataFrame) -> DataFrame:
@@ -73,14 +74,14 @@ def _verdicts(rows: DataFrame, winners: DataFrame, held: DataFrame) -> DataFrame
     content = content_hash(winners)
     won = winners.select("_key", _order().alias("_won"), content.alias("_content"))
     was = with_columns_of(held, winners).select("_key", content.alias("_was"))
-    narrow = rows.select("_key", _order().alias("_order"), "_state")
+    narrow = rows.select("_key", _order().alias("_order"), STATE)
     against = narrow.join(won, "_key", "left").join(was, "_key", "left")
     verdict = (
-        F.when(~F.col("_won").eqNullSafe(F.col("_order")), "superseded")
-        .when(F.col("_was") == F.col("_content"), "unchanged")
-        .when(F.col("_state") == "deleted", "deleted")
-        .when(F.col("_was").isNull(), "inserted")
-        .otherwise("updated")
+        F.when(~F.col("_won").eqNullSafe(F.col("_order")), Verdict.SUPERSEDED.value)
+        .when(F.col("_was") == F.col("_content"), Verdict.UNCHANGED.value)
+        .when(F.col(STATE) == State.DELETED.value, Verdict.DELETED.value)
+        .when(F.col("_was").isNull(), Verdict.INSERTED.value)
+        .otherwise(Verdict.UPDATED.value)
     )
     return against.select(
         "_order.upload",

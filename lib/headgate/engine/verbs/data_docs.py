@@ -60,7 +60,7 @@ def build_site(suites: Iterable[Suite], ledger: Ledger, folder: Path) -> Site:
 
 def _judged(ledger: Ledger, suite: Suite) -> Sequence[Commit]:
     """The newest commits whose batches the suite judged, as it is now."""
-    as_now = (c for c in judged(ledger, suite.table) if (c.own or {}).get("suite") == suite.hash)
+    as_now = (c for c in judged(ledger, suite.table) if c.metadata and c.metadata.suite == suite.hash)
     return list(islice(as_now, BATCHES))
 
 
@@ -74,21 +74,20 @@ def _validation(suite: Suite, written: Sequence[Mapping[str, Any]], commit: Comm
         ValidationResultIdentifier,
     )
 
-    own = commit.own or {}
-    found = [Result.from_dict(result) for result in own["quality"]]
-    ok = sum(result.success for result in found)
-    run = RunIdentifier(run_name=own["run"], run_time=commit.time)
+    results = commit.metadata.quality if commit.metadata else ()
+    ok = sum(result.success for result in results)
+    run = RunIdentifier(run_name=commit.run, run_time=commit.time)
     places = {expectation.name: one for expectation, one in zip(suite.expectations, written, strict=True)}
     value = ExpectationSuiteValidationResult(
-        success=ok == len(found),
-        results=[_one(places[result.expectation], result) for result in found],
+        success=ok == len(results),
+        results=[_one(places[result.expectation], result) for result in results],
         suite_name=suite.table,
         meta={"run_id": run, "great_expectations_version": gx.__version__, "active_batch_definition": {}},
         statistics={
-            "evaluated_expectations": len(found),
+            "evaluated_expectations": len(results),
             "successful_expectations": ok,
-            "unsuccessful_expectations": len(found) - ok,
-            "success_percent": 100 * ok / len(found),
+            "unsuccessful_expectations": len(results) - ok,
+            "success_percent": 100 * ok / len(results),
         },
     )
     return ValidationResultIdentifier(ExpectationSuiteIdentifier(suite.table), run, f"version-{commit.version}"), value

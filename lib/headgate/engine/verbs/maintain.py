@@ -6,10 +6,8 @@ where no other commit came between; a run that commits meanwhile wins, and the t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from delta.tables import DeltaTable
 from pyspark.sql import SparkSession
@@ -17,6 +15,8 @@ from pyspark.sql import SparkSession
 from headgate.contracts.environment import Environment
 from headgate.engine.delta.commit import carrying, is_race, taken_over
 from headgate.ledger.ledger import Head, Ledger
+from headgate.ledger.metadata import CommitMetadata
+from headgate.ledger.record_table import KEY
 from headgate.planning.graph import Graph
 from headgate.planning.retention import Upkeep, expired_logs, remove_logs
 from headgate.table import Merge, slices_of
@@ -85,7 +85,7 @@ def _keys(graph: Graph, table: str) -> list[str]:
     node = graph.nodes.get(table)  # quality.results is none of the graph
     writes = node.writes if node else None
     if isinstance(writes, Merge):
-        return ["_key"]
+        return [KEY]
     by = slices_of(writes) if writes else ()
     return [] if writes is None or set(by) <= set(writes.partition_by) else list(by)
 
@@ -101,8 +101,8 @@ def _vacuum(session: SparkSession, ledger: Ledger, upkeep: Upkeep, now: datetime
     return int(ended.metrics.get("numDeletedFiles", 0)) if ended else 0
 
 
-def _copied(head: Head) -> Mapping[str, Any]:
-    """What a maintenance commit carries: the position as it stands, and the version that it was taken from."""
-    if head.commit is None or head.commit.own is None:
-        return {}
-    return taken_over(head.commit.own, head, copied_from=head.version, changes_rows=False)
+def _copied(head: Head) -> CommitMetadata | None:
+    """Returns the metadata of a maintenance commit: a copy of the table's position; None where it has none."""
+    if head.metadata is None:
+        return None
+    return taken_over(head.metadata, head, copied_from=head.version, changes_rows=False)

@@ -7,7 +7,6 @@ now. What the table has read up to stays as it is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,20 +14,29 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from headgate.engine.read.changes import read_at
-from headgate.engine.read.typed_records import UNPARSABLE
 from headgate.engine.write import append, merge
-from headgate.engine.write.batch import COUNTS, RECEIPT, Feed, all_states, changes_of, feed_of, judge, winners
+from headgate.engine.write.batch import Feed, all_states, changes_of, feed_of, judge, winners
 from headgate.engine.write.difference import write_difference
 from headgate.engine.write.outcome import Job, Outcome
 from headgate.errors import UsageError
 from headgate.lake.landing import parse_upload_id
+from headgate.ledger import metadata
+from headgate.ledger.record_table import (
+    COUNTS,
+    IS_LIVE,
+    IS_RECEIPT,
+    IS_REJECTED,
+    QUARANTINED,
+    RECEIPT,
+    RECEIPT_TYPE,
+    UNPARSABLE,
+    RecordCounts,
+)
 from headgate.table import Append
 from headgate.views import quarantine
 
 #: How many uploads the commit's metadata names: a log's line stays short.
 _NAMED = 100
-
-_QUARANTINED = (UNPARSABLE, "rejected")  # what a receipt counts a rejected record as
 
 
 @dataclass(frozen=True)
@@ -38,17 +46,17 @@ class Replayed:
     reasons: `column`, `rule` and `records` of each reason for which a record stays; one with several counts in each.
     """
 
-    counts: Mapping[str, int]
+    counts: RecordCounts
     reasons: list[dict[str, Any]]
     outcome: Outcome | None = None
 
     @property
     def records(self) -> int:
-        return self.counts.get("records", 0)
+        return self.counts.records
 
     @property
     def stay(self) -> int:
-        return self.counts.get("quarantined", 0)
+        return self.counts.quarantined
 
     @property
     def released(self) -> int:
@@ -75,7 +83,7 @@ def replay(job: Job, where: str = "", *, dry_run: bool = False) -> Replayed:
     """
     chosen = _choose(job, where)
     if not chosen.uploads:
-        return Replayed({}, [])
+        return Replayed(RecordCounts(), [])
     feed = _feed(job, chosen)
     if isinstance(job.node.writes, Append):
         batch = judge(job, feed, append.placed, append.all_inserted, one_row_a_record=False)
@@ -88,12 +96,12 @@ def replay(job: Job, where: str = "", *, dry_run: bool = False) -> Replayed:
     if dry_run:
         return found
     uploads = chosen.counted.select(F.col("upload").alias("_upload"))
-    receipts = chosen.target.filter("_state = 'receipt'")
+    receipts = chosen.target.filter(IS_RECEIPT)
     receipts = receipts.join(uploads, F.col("_source.upload") == F.col("_upload"), "left_semi")
-    told = {"where": where, "released": found.released, "uploads": _released(batch.receipts)}
+    facts = metadata.Replay(where, found.released, _released(batch.receipts))
     batch = replace(batch, receipts=_corrected(batch.receipts, receipts, chosen.counted))
     held = held.unionByName(chosen.rejected).unionByName(receipts)
-    return replace(found, outcome=write_difference(job, batch, all_states(job, rows, batch), held, replay=told))
+    return replace(found, outcome=write_difference(job, batch, all_states(job, rows, batch), held, replay=facts))
 
 
 def _choose(job: Job, where: str) -> _Chosen:
@@ -101,7 +109,7 @@ def _choose(job: Job, where: str) -> _Chosen:
         raise UsageError(f"{job.node.name} has no quarantine", fix=f"replay {job.node.sources[0]}, which it reads")
     head = job.work.head
     target = read_at(job.session, head.uri, head.version)
-    rejected = target.filter("_state = 'rejected'")
+    rejected = target.filter(IS_REJECTED)
     if where.strip():
         found = quarantine.rejected(job.committer.ledger, job.node, where=where, version=head.version)
         pairs = zip(*(found[name].to_pylist() for name in ("upload", "record")), strict=True)
@@ -123,25 +131,25 @@ def _feed(job: Job, chosen: _Chosen) -> Feed:
     days = {found.hour.date() for found in map(parse_upload_id, chosen.uploads) if found}
     of_days = bronze.filter(F.col("dt").isin(*days))
     records = chosen.rejected.select("_source.upload", "_source.record")
-    mine = of_days.filter("_state = 'live'").join(records, ["upload", "record"], "left_semi")
+    mine = of_days.filter(IS_LIVE).join(records, ["upload", "record"], "left_semi")
     count = chosen.counted.select("upload", F.col("records").alias("_records"))
-    receipts = of_days.filter("_state = 'receipt'").join(count, "upload")
+    receipts = of_days.filter(IS_RECEIPT).join(count, "upload")
     receipts = receipts.withColumn("receipt", F.col("receipt").withField("records", F.col("_records")))
     return feed_of(job, parameter, read, mine.unionByName(receipts.select(bronze.columns)))
 
 
 def _corrected(now: DataFrame, held: DataFrame, counted: DataFrame) -> DataFrame:
     """The uploads' receipts, in which the chosen records are counted as what they are now, and no more as rejected."""
-    was = counted.select("upload", F.struct("records", *_QUARANTINED).alias("_was"))
+    was = counted.select("upload", F.struct("records", *QUARANTINED).alias("_was"))
     then = held.select(F.col("_source.upload").alias("upload"), F.col("_receipt").alias("_then"))
     joined = now.select("upload", "received", "_receipt").join(then, "upload").join(was, "upload")
 
     def count(name: str) -> Column:
         total = F.col(f"_then.{name}") + F.col(f"_receipt.{name}")
-        return (total - F.col(f"_was.{name}") if name in ("records", *_QUARANTINED) else total).alias(name)
+        return (total - F.col(f"_was.{name}") if name in ("records", *QUARANTINED) else total).alias(name)
 
-    receipt = F.struct("_then.store", "_then.object", *map(count, COUNTS)).cast(RECEIPT)
-    return joined.select("upload", "received", receipt.alias("_receipt"))
+    receipt = F.struct("_then.store", "_then.object", *map(count, COUNTS)).cast(RECEIPT_TYPE)
+    return joined.select("upload", "received", receipt.alias(RECEIPT))
 
 
 def _released(receipts: DataFrame) -> dict[str, int]:

@@ -38,8 +38,9 @@ def copy_bronze(
         if head.exists:
             raise UsageError(f"{table} stands there already", where=target.lake, fix="name an empty folder by --into")
         owner, _ = read.position_at(table, version)
-        listed = (owner.own or {})["position"]["landing"]["listed_at"] if owner else datetime.now(UTC).isoformat()
-        work = Work(table, Kind.FIRST, "", head, listed_at=datetime.fromisoformat(listed))
+        position = owner.metadata.position if owner and owner.metadata else None
+        listed_at = (position.listed_at if position else None) or datetime.now(UTC)
+        work = Work(table, Kind.FIRST, "", head, listed_at=listed_at)
         rows = read_at(session, source.table_uri(table), version)
         Committer(session, written, graph.node(table), work, run).overwrite(
             rows, bronze.PARTITION_BY, bronze.PROPERTIES, changes_rows=True, copied_version=version

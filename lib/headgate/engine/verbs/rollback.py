@@ -22,13 +22,13 @@ def roll_back(session: SparkSession, ledger: Ledger, head: Head, to: int) -> int
     Raises UsageError where that position is not known, StorageError where the version's files are gone.
     """
     owner, lost = ledger.position_at(head.table, to)
-    if owner is None or owner.own is None:
+    if owner is None or owner.metadata is None:
         raise UsageError(
             f"the position of {head.table} at version {to} is not known: {lost}",
             fix=f"build it anew instead: headgate run --rebuild -s {head.table}",
         )
     faults.point(f"before_commit:{head.table}")
-    with carrying(session, taken_over(owner.own, head, rolled_back=[head.version, to], changes_rows=True)):
+    with carrying(session, taken_over(owner.metadata, head, rolled_back=(head.version, to), changes_rows=True)):
         try:
             DeltaTable.forPath(session, head.uri).restoreToVersion(to)
         except Exception as error:

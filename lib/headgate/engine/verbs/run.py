@@ -228,7 +228,7 @@ class Runner:
             return self._build_bronze(session, node, work)
         with self._job(session, node, work) as job:
             outcome = _BUILDERS[type(node.writes)](job)
-            return replace(outcome, quality=job.committer.told.get("quality", ()))
+            return replace(outcome, quality=[result.as_dict() for result in job.committer.told.get("quality", ())])
 
     def backfill(self, name: str, *, uploads: Iterable[str] = (), asked: str = "") -> Report:
         """Computes chosen uploads, or the slices that meet the condition `asked`, again."""

@@ -6,8 +6,6 @@ same however often the record is derived. `_state` is `live`, `rejected` (the qu
 
 from __future__ import annotations
 
-from typing import Any
-
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
@@ -15,14 +13,15 @@ from headgate.engine.read.output_schema import content_hash, indexed_columns
 from headgate.engine.write.batch import (
     Sound,
     all_states,
-    changes_rows,
     check_metrics,
     judge,
+    outcome_of,
     read_feed,
     text_key,
-    written,
 )
 from headgate.engine.write.outcome import Job, Outcome
+from headgate.ledger.metadata import facts_of
+from headgate.ledger.record_table import KEY, RECORD_KEY, STATE, State
 from headgate.table import Append
 
 
@@ -30,17 +29,16 @@ def build_append(job: Job) -> Outcome:
     """Appends what is new. Raises BatchRefused, with the target untouched, where the gate refuses it."""
     batch = judge(job, read_feed(job), placed, all_inserted, one_row_a_record=False)
     rows = all_states(job, batch.rows, batch)
-    facts: dict[str, Any] = {"counts": batch.counts, "changes_rows": changes_rows(batch.counts)}
-    partition_by = ["_state", *job.writes_as(Append).partition_by]
+    facts = facts_of(batch.counts)
+    partition_by = [STATE, *job.writes_as(Append).partition_by]
     spread = rows.hint("rebalance", *partition_by)
     if job.work.whole:
-        indexed = ",".join(["_key", "_source.upload", *indexed_columns(batch.rows.drop("_key"), partition_by)])
+        indexed = ",".join([KEY, "_source.upload", *indexed_columns(batch.rows.drop(KEY), partition_by)])
         commit = job.committer.overwrite(spread, partition_by, {"delta.dataSkippingStatsColumns": indexed}, **facts)
     else:
         commit = job.committer.append(spread, **facts)
     check_metrics(job, batch.counts, commit)
-    counts = batch.counts
-    return Outcome(commit.version, counts["records"], written(counts), counts["quarantined"], counts)
+    return outcome_of(batch.counts, commit)
 
 
 def placed(rows: DataFrame) -> DataFrame:
@@ -53,9 +51,9 @@ def placed(rows: DataFrame) -> DataFrame:
     source = F.struct("_source.upload", "_source.received", "_source.record", ordinal.alias("sequence"))
     return numbered.select(
         *business,
-        text_key("r:", ("_source.upload", "_source.record", "_ordinal")).alias("_key"),
+        text_key(RECORD_KEY, ("_source.upload", "_source.record", "_ordinal")).alias(KEY),
         source.alias("_source"),
-        F.lit("live").alias("_state"),
+        F.lit(State.LIVE.value).alias(STATE),
     )
 
 

@@ -8,7 +8,7 @@ last two: its records were judged there.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import and_
 
@@ -22,21 +22,33 @@ from headgate.engine.read.changes import live, read_changes
 from headgate.engine.read.function import is_row_by_row, may_multiply
 from headgate.engine.read.output_schema import require_contract, require_same_or_added
 from headgate.engine.read.snapshots import snapshots
-from headgate.engine.read.typed_records import REJECTED, SOURCE_FIELDS, UNPARSABLE, typed, typed_schema
-from headgate.engine.write.outcome import Job
+from headgate.engine.read.typed_records import SOURCE_FIELDS, typed, typed_schema
+from headgate.engine.write.outcome import Job, Outcome
 from headgate.errors import BatchRefused
 from headgate.ledger.ledger import Commit
+from headgate.ledger.record_table import (
+    COUNTS,
+    IS_LIVE,
+    IS_RECEIPT,
+    KEY,
+    MERGE_KEY,
+    NOT_WRITTEN,
+    RECEIPT,
+    RECEIPT_TYPE,
+    RECORD_KEY,
+    REJECTED,
+    REJECTED_RECORD_TYPE,
+    REJECTED_TYPE,
+    STATE,
+    UNPARSABLE,
+    UPLOAD_KEY,
+    VERDICTS,
+    RecordCounts,
+    State,
+)
 from headgate.table import SOURCE, Changes, Merge
 
-VERDICTS = ("inserted", "updated", "deleted", "superseded", "unchanged")
-COUNTS = ("records", UNPARSABLE, "rejected", "no_row", "accepted", *VERDICTS)
-RECEIPT = f"struct<store: string, object: string, {', '.join(f'{name}: bigint' for name in COUNTS)}>"
-LOST = ("superseded", "unchanged")  # verdicts of rows that are not written
 _BROADCAST_ROWS = 100_000
-#: The run that was the first to reject a record, and when it began: kept, and no part of its content.
-FIRST_SEEN = ("run", "first_seen")
-#: A rejected record as it is kept, with the key that it would have.
-KEPT = f"{REJECTED.removesuffix('>')}, key: string, run: string, first_seen: timestamp>"
 
 
 @dataclass(frozen=True)
@@ -71,7 +83,7 @@ class Batch:
     verdicts: DataFrame
     rejected: DataFrame
     receipts: DataFrame
-    counts: dict[str, int]
+    counts: RecordCounts
 
 
 def read_feed(job: Job) -> Feed:
@@ -88,15 +100,15 @@ def changes_of(job: Job) -> tuple[str, Changes]:
 
 def feed_of(job: Job, parameter: str, read: Changes, rows: DataFrame) -> Feed:
     """Rows of the table that a read by `Changes` names, as typed records."""
-    sent = rows.filter("_state = 'live'")
+    sent = rows.filter(IS_LIVE)
     if read.table.startswith("bronze."):
         contract = job.graph.contract_of(read.table)
         nothing = job.session.createDataFrame([], typed_schema(contract))
         return Feed(parameter, nothing, lambda: job.stages.stage(typed(sent, contract)), rows)
     columns = live(rows).columns
     source = F.struct(*(F.col(f"_source.{name}").alias(name) for name in SOURCE_FIELDS))
-    none = F.lit(None).cast(REJECTED)
-    records = sent.select(*columns, source.alias(SOURCE), none.alias("_rejected"))
+    none = F.lit(None).cast(REJECTED_RECORD_TYPE)
+    records = sent.select(*columns, source.alias(SOURCE), none.alias(REJECTED))
     nothing = job.session.createDataFrame([], records.drop("_rejected").schema)
     return Feed(parameter, nothing, lambda: job.stages.stage(records), None)
 
@@ -131,17 +143,17 @@ def judge(
     receipts = job.stages.stage(_receipts(feed.bronze, records, refused, judged))
     counts = _totals(receipts)
     gate.require_balance(counts, job.node)
-    by_rules = refused if counts["refused"] else None
+    by_rules = refused if counts.refused else None
     if feed.bronze is None:
         gate.require_all_placed(by_rules, job.node)
-        batch = Batch(rows, judged, _no_rejected(records), receipts.limit(0), {**counts, "uploads": 0})
+        batch = Batch(rows, judged, _no_rejected(records), receipts.limit(0), replace(counts, uploads=0))
     else:
         rejected = _rejected_by_contract(job, records, shape)
         if by_rules is not None:
             rejected = _with_refused(job, rejected, by_rules, feed.bronze)
         batch = Batch(rows, judged, rejected, receipts, counts)
-    new = counts["inserted"] + counts["updated"]
-    gate.require_quality(job, marks, placed, winners(batch).filter("_state = 'live'") if new else None)
+    new = counts.inserted + counts.updated
+    gate.require_quality(job, marks, placed, winners(batch).filter(IS_LIVE) if new else None)
     return batch
 
 
@@ -161,10 +173,10 @@ def _divided(marks: Marks, placed: DataFrame, *, one_row_a_record: bool) -> tupl
 
 def winners(batch: Batch) -> DataFrame:
     """The rows that are to be written: all but the superseded and the unchanged."""
-    count = sum(batch.counts[verdict] for verdict in LOST)
+    count = batch.counts.not_written
     if count == 0:
         return batch.rows
-    lost = batch.verdicts.filter(F.col("verdict").isin(*LOST))
+    lost = batch.verdicts.filter(F.col("verdict").isin(*NOT_WRITTEN))
     lost = lost.select(F.struct("upload", "record").alias("_lost"))
     if count <= _BROADCAST_ROWS:
         lost = F.broadcast(lost)  # Spark does not know how few they are, and would shuffle every row
@@ -186,10 +198,10 @@ def _receipts(bronze: DataFrame | None, records: DataFrame, refused: DataFrame, 
         joined = counted.withColumns({"received": F.lit(None), "store": F.lit(None), "object": F.lit(None)})
         sent = F.col("n_read")
     else:
-        joined = bronze.filter("_state = 'receipt'").join(counted, "upload", "left")
+        joined = bronze.filter(IS_RECEIPT).join(counted, "upload", "left")
         sent = F.col("receipt.records")
     n = {k: F.coalesce(f"n_{k}", F.lit(0)) for k in _EVENTS}
-    values = {
+    values: dict[str, Column] = {
         "records": sent,
         UNPARSABLE: n[UNPARSABLE],
         "rejected": n["rejected"] + n["refused"],
@@ -199,7 +211,7 @@ def _receipts(bronze: DataFrame | None, records: DataFrame, refused: DataFrame, 
     }
     unread = sent - n["read"] - n[UNPARSABLE] - n["rejected"]
     counts = [values[name].alias(name) for name in COUNTS]
-    receipt = F.struct("store", "object", *counts).cast(RECEIPT).alias("_receipt")
+    receipt = F.struct("store", "object", *counts).cast(RECEIPT_TYPE).alias(RECEIPT)
     beside = [n[name].alias(name) for name in ("held", "refused", "rows")]
     return joined.select("upload", "received", unread.alias("unread"), *beside, receipt)
 
@@ -212,7 +224,7 @@ def _counted(records: DataFrame, refused: DataFrame, verdicts: DataFrame) -> Dat
     unparsable = F.col("_rejected.reasons")[0]["rule"] == UNPARSABLE
     kind = F.when(F.col("_rejected").isNull(), "read").when(unparsable, UNPARSABLE).otherwise("rejected")
     no = F.lit(False)
-    replaces = F.col("held") & ~F.col("verdict").isin(*LOST)
+    replaces = F.col("held") & ~F.col("verdict").isin(*NOT_WRITTEN)
     events = records.select("_source.upload", kind.alias("kind"), no.alias("first"), no.alias("held"), no.alias("row"))
     events = events.union(refused.select("_source.upload", F.lit("refused"), no, no, no))
     events = events.union(verdicts.select("upload", "verdict", "first", replaces, F.lit(True)))
@@ -224,14 +236,13 @@ def _counted(records: DataFrame, refused: DataFrame, verdicts: DataFrame) -> Dat
     )
 
 
-def _totals(receipts: DataFrame) -> dict[str, int]:
+def _totals(receipts: DataFrame) -> RecordCounts:
     """The counts of all uploads; with `uploads`, `rows`, `held` (winners whose key is there), `unread` (must be 0)."""
     sums = [F.sum(f"_receipt.{name}").alias(name) for name in COUNTS]
     beside = [F.sum(name).alias(name) for name in ("held", "refused", "rows")]
     beside += [F.sum(F.abs("unread")).alias("unread"), F.count("*").alias("uploads")]
     row = receipts.agg(*sums, *beside).collect()[0]
-    counts = {name: int(value or 0) for name, value in row.asDict().items()}
-    return {**counts, "quarantined": counts["rejected"] + counts[UNPARSABLE]}
+    return RecordCounts.from_dict({name: int(value or 0) for name, value in row.asDict().items()})
 
 
 def _rejected_by_contract(job: Job, records: DataFrame, shape: DataFrame) -> DataFrame:
@@ -247,7 +258,7 @@ def _rejected_by_contract(job: Job, records: DataFrame, shape: DataFrame) -> Dat
 
     key = sequence = F.lit(None)
     if isinstance(writes := job.node.writes, Merge):
-        key = text_key("k:", writes.keys) if told(writes.keys) else key
+        key = text_key(MERGE_KEY, writes.keys) if told(writes.keys) else key
         if writes.sequence_by is None:
             sequence = F.col("_source.received")
         elif told((writes.sequence_by,)):
@@ -261,8 +272,8 @@ def _with_refused(job: Job, rejected: DataFrame, refused: DataFrame, bronze: Dat
     is_merge = isinstance(job.node.writes, Merge)  # of an `Append` table it is a row that has a key, not a record
     key, sequence = (F.col("_key"), F.col("_source.sequence")) if is_merge else (F.lit(None), F.lit(None))
     by_rules = refused.select("_source.*", key.alias("key"), sequence.alias("_sequence"), "_reasons")
-    raw = bronze.filter("_state = 'live'").select("upload", "record", "raw", "raw_encoding")
-    body = F.struct("raw", "raw_encoding", F.col("_reasons").alias("reasons")).cast(REJECTED)
+    raw = bronze.filter(IS_LIVE).select("upload", "record", "raw", "raw_encoding")
+    body = F.struct("raw", "raw_encoding", F.col("_reasons").alias("reasons")).cast(REJECTED_RECORD_TYPE)
     source = F.struct("upload", "received", "record")
     found = by_rules.join(raw, ["upload", "record"])
     return rejected.union(found.select(source.alias("_source"), body.alias("_rejected"), "key", "_sequence"))
@@ -279,38 +290,35 @@ def all_states(job: Job, winners: DataFrame, batch: Batch) -> DataFrame:
     none, run = F.lit(None), job.committer.run
     first = F.lit(run).alias("run"), F.lit(began(run)).alias("first_seen")
     rejected = batch.rejected.select(
-        text_key("r:", ("_source.upload", "_source.record")).alias("_key"),
+        text_key(RECORD_KEY, ("_source.upload", "_source.record")).alias(KEY),
         F.struct("_source.*", "sequence").cast(source).alias("_source"),
-        F.lit("rejected").alias("_state"),
-        F.struct("_rejected.*", "key", *first).cast(KEPT).alias("_rejected"),
+        F.lit(State.REJECTED.value).alias(STATE),
+        F.struct("_rejected.*", "key", *first).cast(REJECTED_TYPE).alias(REJECTED),
     )
     receipts = batch.receipts.select(
-        F.concat(F.lit("u:"), "upload").alias("_key"),
+        F.concat(F.lit(UPLOAD_KEY), "upload").alias(KEY),
         F.struct("upload", "received", none.alias("record"), none.alias("sequence")).cast(source).alias("_source"),
-        F.lit("receipt").alias("_state"),
-        "_receipt",
+        F.lit(State.RECEIPT.value).alias(STATE),
+        RECEIPT,
     )
-    rows = winners.withColumn("_rejected", none.cast(KEPT)).withColumn("_receipt", none.cast(RECEIPT))
+    rows = winners.withColumn(REJECTED, none.cast(REJECTED_TYPE)).withColumn(RECEIPT, none.cast(RECEIPT_TYPE))
     return rows.unionByName(rejected, allowMissingColumns=True).unionByName(receipts, allowMissingColumns=True)
 
 
-def changes_rows(counts: dict[str, int]) -> bool:
-    """Whether live rows change. Receipts and rejected records are no work for dependents."""
-    return any(counts[verdict] for verdict in ("inserted", "updated", "deleted"))
+def outcome_of(counts: RecordCounts, commit: Commit, written: int | None = None) -> Outcome:
+    """Returns the outcome of a batch's commit, which wrote so many rows: by default those of its verdicts."""
+    rows = counts.written if written is None else written
+    return Outcome(commit.version, counts.records, rows, counts.quarantined, counts.as_dict())
 
 
-def written(counts: dict[str, int]) -> int:
-    return counts["inserted"] + counts["updated"] + counts["deleted"]
-
-
-def check_metrics(job: Job, counts: dict[str, int], commit: Commit) -> None:
-    """Holds what Delta says it wrote against the verdicts."""
-    beside = counts["quarantined"] + counts["uploads"]
+def check_metrics(job: Job, counts: RecordCounts, commit: Commit) -> None:
+    """Raises BatchRefused where Delta wrote another number of rows than the verdicts say."""
+    others = counts.quarantined + counts.uploads
     if commit.operation == "MERGE":
-        new = written(counts) - counts["held"] + beside
-        expected = {"numTargetRowsInserted": new, "numTargetRowsUpdated": counts["held"]}
+        new = counts.written - counts.held + others
+        expected = {"numTargetRowsInserted": new, "numTargetRowsUpdated": counts.held}
     else:
-        expected = {"numOutputRows": written(counts) + beside}
+        expected = {"numOutputRows": counts.written + others}
     require_metrics(job, commit, expected)
 
 

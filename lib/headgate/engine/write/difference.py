@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -12,11 +13,11 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from headgate.engine.read.output_schema import content_hash, with_columns_of
-from headgate.engine.write.batch import COUNTS, FIRST_SEEN, VERDICTS, Batch, require_metrics
+from headgate.engine.write.batch import Batch, outcome_of, require_metrics
 from headgate.engine.write.outcome import Job, Outcome
+from headgate.ledger.metadata import facts_of
+from headgate.ledger.record_table import COUNTS, FIRST_SEEN, KEYED, STATE, VERDICTS
 from headgate.table import Append
-
-BY_KEY = ("live", "deleted")
 
 
 def write_difference(job: Job, batch: Batch, wanted: DataFrame, held: DataFrame, **facts: Any) -> Outcome | None:
@@ -24,7 +25,7 @@ def write_difference(job: Job, batch: Batch, wanted: DataFrame, held: DataFrame,
     # Whether Merge updated a row or left it is of the run that wrote the receipt; how many rows a record gave is not.
     counts = COUNTS if isinstance(job.node.writes, Append) else [name for name in COUNTS if name not in VERDICTS]
     changes = job.stages.stage(_difference(wanted, with_columns_of(held, wanted), counts))
-    by_key = F.col("_old_state").isin(*BY_KEY) | F.col("_state").isin(*BY_KEY)
+    by_key = F.col("_old_state").isin(*KEYED) | F.col(STATE).isin(*KEYED)
     new = F.col("_old_state").isNull()
     told = changes.agg(
         F.count("*").alias("all"),
@@ -34,13 +35,13 @@ def write_difference(job: Job, batch: Batch, wanted: DataFrame, held: DataFrame,
     ).collect()[0]
     if not told["all"]:
         return None
-    facts = {"counts": {**batch.counts, "changed": told["rows"]}, "changes_rows": told["rows"] > 0, **facts}
+    facts = {**facts_of(replace(batch.counts, changed=told["rows"])), **facts}
     _merge(job, changes, wanted.columns, facts)
     commit = job.committer.committed()
     updated = told["all"] - told["new"] - told["gone"]
     names = ("numTargetRowsInserted", "numTargetRowsUpdated", "numTargetRowsDeleted")
     require_metrics(job, commit, dict(zip(names, (told["new"], updated, told["gone"]), strict=True)))
-    return Outcome(commit.version, batch.counts["records"], told["rows"], batch.counts["quarantined"], batch.counts)
+    return outcome_of(batch.counts, commit, written=told["rows"])
 
 
 def _merge(job: Job, changes: DataFrame, names: list[str], facts: dict[str, Any]) -> None:
@@ -62,7 +63,7 @@ def _within(changes: DataFrame) -> Column:
 def _difference(wanted: DataFrame, held: DataFrame, counts: Iterable[str]) -> DataFrame:
     """One row a key whose content differs: what it is to be, or `_gone`."""
     old = _with_content(held, "_old", counts)
-    old = old.select(F.col("_key").alias("_old_key"), F.col("_state").alias("_old_state"), "_old", _first())
+    old = old.select(F.col("_key").alias("_old_key"), F.col(STATE).alias("_old_state"), "_old", _first())
     joined = _with_content(wanted, "_new", counts).join(old, F.col("_key") == F.col("_old_key"), "full_outer")
     changed = joined.filter(~F.col("_new").eqNullSafe(F.col("_old")))
     gone = F.col("_key").isNull()

@@ -22,19 +22,18 @@ from headgate.engine.write.batch import (
     Feed,
     Sound,
     all_states,
-    changes_rows,
     check_metrics,
     judge,
+    outcome_of,
     read_feed,
     text_key,
     winners,
-    written,
 )
 from headgate.engine.write.outcome import Job, Outcome
 from headgate.ledger.ledger import Commit
+from headgate.ledger.metadata import facts_of
+from headgate.ledger.record_table import KEY, KEYED, MERGE_KEY, ORDER, STATE, State, Verdict
 from headgate.table import Merge
-
-ORDER = ("sequence", "received", "upload", "record")
 
 #: A literal condition on the target, its columns under a prefix.
 Within = Callable[[str], Column]
@@ -45,8 +44,7 @@ def build_merge(job: Job) -> Outcome:
     batch, within = judged(job, read_feed(job))
     commit = _commit(job, batch, within)
     check_metrics(job, batch.counts, commit)
-    counts = batch.counts
-    return Outcome(commit.version, counts["records"], written(counts), counts["quarantined"], counts)
+    return outcome_of(batch.counts, commit)
 
 
 def judged(job: Job, feed: Feed) -> tuple[Batch, Within]:
@@ -69,11 +67,11 @@ def placed(rows: DataFrame, writes: Any) -> DataFrame:
     deleted = F.coalesce(F.expr(writes.delete_when), F.lit(False)) if writes.delete_when else F.lit(False)
     return rows.select(
         *business,
-        text_key("k:", writes.keys).alias("_key"),
+        text_key(MERGE_KEY, writes.keys).alias(KEY),
         F.struct(*(F.col(path).alias(name) for name, path in order.items()), sequence.alias("sequence")).alias(
             "_source"
         ),
-        F.when(deleted, "deleted").otherwise("live").alias("_state"),
+        F.when(deleted, State.DELETED.value).otherwise(State.LIVE.value).alias(STATE),
     )
 
 
@@ -81,17 +79,17 @@ def _verdicts(job: Job, rows: DataFrame, within: Within) -> DataFrame:
     """What becomes of each row: the newest of its key in the batch against what the target holds."""
     order = F.struct(*(F.col(f"_source.{name}") for name in ORDER))
     newest_first = Window.partitionBy("_key").orderBy(F.col("_order").desc())
-    narrow = rows.select("_key", order.alias("_order"), "_state")
+    narrow = rows.select("_key", order.alias("_order"), STATE)
     ranked = narrow.withColumn("_rank", F.row_number().over(newest_first))
     if job.work.whole:
         against = ranked.withColumn("_held", F.lit(None).cast(narrow.schema["_order"].dataType))
     else:
         against = ranked.join(_held(job, within, order), "_key", "left")
     verdict = (
-        F.when((F.col("_rank") > 1) | (F.col("_held") > F.col("_order")), "superseded")
-        .when(F.col("_state") == "deleted", "deleted")
-        .when(F.col("_held").isNull(), "inserted")
-        .otherwise("updated")
+        F.when((F.col("_rank") > 1) | (F.col("_held") > F.col("_order")), Verdict.SUPERSEDED.value)
+        .when(F.col(STATE) == State.DELETED.value, Verdict.DELETED.value)
+        .when(F.col("_held").isNull(), Verdict.INSERTED.value)
+        .otherwise(Verdict.UPDATED.value)
     )
     held = F.col("_held").isNotNull()
     return against.select(
@@ -113,8 +111,8 @@ def _within_keys(rows: DataFrame) -> Within:
     least, greatest = rows.agg(F.min("_key"), F.max("_key")).collect()[0]
 
     def within(prefix: str) -> Column:
-        state, key = F.col(f"{prefix}_state"), F.col(f"{prefix}_key")
-        return state.isin("live", "deleted") & key.between(F.lit(least), F.lit(greatest))
+        state, key = F.col(f"{prefix}{STATE}"), F.col(f"{prefix}{KEY}")
+        return state.isin(*KEYED) & key.between(F.lit(least), F.lit(greatest))
 
     return within
 
@@ -122,13 +120,13 @@ def _within_keys(rows: DataFrame) -> Within:
 def _commit(job: Job, batch: Batch, within: Within) -> Commit:
     """The target's one commit: rows, tombstones, rejected records, receipts, position."""
     rows = all_states(job, winners(batch), batch)
-    facts: dict[str, Any] = {"counts": batch.counts, "changes_rows": changes_rows(batch.counts)}
-    partition_by = ["_state", *job.writes_as(Merge).partition_by]
+    facts = facts_of(batch.counts)
+    partition_by = [STATE, *job.writes_as(Merge).partition_by]
     spread = rows.hint("rebalance", *partition_by)
     if job.work.whole:
-        indexed = ",".join(["_key", "_source.upload", *indexed_columns(batch.rows.drop("_key"), partition_by)])
+        indexed = ",".join([KEY, "_source.upload", *indexed_columns(batch.rows.drop(KEY), partition_by)])
         return job.committer.overwrite(spread, partition_by, {"delta.dataSkippingStatsColumns": indexed}, **facts)
-    if batch.counts["held"] == 0:
+    if batch.counts.held == 0:
         return job.committer.append(spread, **facts)
     return _merge(job, rows, within, facts)
 
