@@ -147,6 +147,12 @@ class ClusterError(HeadgateError):
     retryable = True
 
 
+class AwsError(HeadgateError):
+    """A call to AWS failed. `retryable` says whether a retry can help."""
+
+    code = "aws"
+
+
 class UploadRefused(HeadgateError):
     """The receiver refused an upload, or could not be reached."""
 

@@ -40,7 +40,7 @@ def set_up_logging(level: int = logging.WARNING, environ: Mapping[str, str] = os
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if environ.get("HEADGATE_LOG") == "json" else TextFormatter())
     handler.addFilter(_is_not_from_spark)
-    handler.addFilter(_add_context)
+    handler.addFilter(add_context)
     handler.setLevel(level)
     for old in [h for h in ROOT.handlers if isinstance(h, logging.StreamHandler) and h.stream is sys.stderr]:
         ROOT.removeHandler(old)
@@ -55,7 +55,7 @@ def log_file(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(TextFormatter())
-    handler.addFilter(_add_context)
+    handler.addFilter(add_context)
     handler.setLevel(min(ROOT.level or logging.INFO, logging.INFO))
     before = ROOT.level
     ROOT.setLevel(min(before or logging.INFO, logging.INFO))
@@ -73,7 +73,8 @@ def _is_not_from_spark(record: logging.LogRecord) -> bool:
     return record.name != "headgate.spark"
 
 
-def _add_context(record: logging.LogRecord) -> bool:
+def add_context(record: logging.LogRecord) -> bool:
+    """A filter that adds the context to a record: `fields`, and `context` as text. It keeps every record."""
     fields = _CONTEXT.get() or {}
     record.fields = fields
     record.context = "".join(f"{name}={value} " for name, value in fields.items())

@@ -84,7 +84,7 @@ def _serving(options: argparse.Namespace) -> Iterator[str]:
         sys.exit("local cloud: --keep needs --folder")
     with tempfile.TemporaryDirectory(prefix="headgate-cloud-") as scratch:
         folder = (options.folder or Path(scratch)).resolve()
-        server = make_server(options.host, options.port, _unready, threaded=True, request_handler=MotoRequestHandler)
+        server = make_server(options.host, options.port, _unready, threaded=True, request_handler=_QuietHandler)
         endpoint = f"http://{options.host}:{server.server_port}"
         cloud = _cloud(options, folder, endpoint)
         server.app = cloud
@@ -96,6 +96,13 @@ def _serving(options: argparse.Namespace) -> Iterator[str]:
             cloud.stop()
             server.shutdown()
             server.server_close()
+
+
+class _QuietHandler(MotoRequestHandler):
+    """Serves without a line for each request."""
+
+    def log_request(self, *_: Any) -> None:
+        """Logs nothing: what matters are the states of jobs."""
 
 
 def _unready(environ: dict[str, Any], start_response: Any) -> list[bytes]:

@@ -32,6 +32,12 @@ NO_CAPACITY = (
 
 _NAMED_ERROR = re.compile(r"(\S*\s)?[\w.$]*(Error|Exception|Exit|Interrupt)(: |\[|$)|error\[|Caused by")
 _KEEP = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "JAVA_HOME", "USER")
+#: For a driver that is the executor too, of little data: it starts in half the time.
+_LOCAL_CONF = {
+    "spark.driver.memory": "1g",
+    "spark.ui.enabled": "false",
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=240m",
+}
 _GRACE_SECONDS = 5.0
 _PARENT_DEATH_SIGNAL = 1
 _C_LIBRARY = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -193,7 +199,7 @@ class Launcher:
             "--driver-class-path",
             connector,
         ]
-        for name, value in {"spark.driver.memory": "1g", "spark.ui.enabled": "false", **submission.local_conf}.items():
+        for name, value in {**_LOCAL_CONF, **submission.local_conf}.items():
             command += ["--conf", f"{name}={value}"]
         for address in submission.files.get("--archives", ()):
             self._packages.unpack(address, folder)

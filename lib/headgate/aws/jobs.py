@@ -54,7 +54,10 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True)
 class JobStatus:
-    """A job now. `platform_state` is EMR's own word, `detail` its reason, `log` where the driver's log is."""
+    """A job now. `platform_state` is EMR's own word, `detail` its reason, `log` where the driver's log is.
+
+    The hours are those that EMR Serverless bills so far; 0 for steps, whose cluster is billed.
+    """
 
     id: str
     name: str
@@ -64,6 +67,8 @@ class JobStatus:
     log: str = ""
     created: datetime | None = None
     ended: datetime | None = None
+    vcpu_hours: float = 0.0
+    memory_gb_hours: float = 0.0
 
 
 class Jobs(Protocol):
@@ -178,6 +183,7 @@ class ServerlessJobs:
         settings = self._settings
         folder = f"{settings.log_uri.rstrip('/')}/applications/{settings.application_id}/jobs/{job}/SPARK_DRIVER/"
         final = run["state"] in ("SUCCESS", "FAILED", "CANCELLED")
+        billed = run.get("billedResourceUtilization") or {}
         return JobStatus(
             id=job,
             name=run.get("name", ""),
@@ -187,6 +193,8 @@ class ServerlessJobs:
             log=folder if settings.log_uri else "",
             created=run.get("createdAt"),
             ended=run.get("updatedAt") if final else None,
+            vcpu_hours=billed.get("vCPUHour", 0.0),
+            memory_gb_hours=billed.get("memoryGBHour", 0.0),
         )
 
 

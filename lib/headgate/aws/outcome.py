@@ -84,6 +84,7 @@ class Lake:
     def outcome(self, run: str, job: JobStatus) -> Outcome:
         """What the job `job` did under the run id `run`. Raises ClientError if the lake cannot be read."""
         end = self._json(f"jobs/{run}.json") or {}
+        run = end.get("run") or run  # the job has its own name; the run's report is filed under the run's
         report = self._report(run) or {}
         tables = report.get("tables", [])
         failures = [_of_table(table) for table in tables if table.get("error")]

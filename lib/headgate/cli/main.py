@@ -35,12 +35,18 @@ VERBS = {
     "generate": ("in", "Make plausible uploads from the contracts: to files, a receiver or the lake."),
     "serve": ("serve", "Start a server: the receiver, a Spark cluster, or a local cloud."),
     "admin": ("serve", "Operate an environment: the dead letters of its landing queue."),
+    "deploy": ("serve", "Build the package for EMR, upload it, and make it current."),
     "new": ("start", "Make a new project."),
 }
 
 
 class Verbs(click.Group):
     """A group that imports a verb's module when the verb is called."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Keeps the whole command line as the context's object: a verb on EMR submits it as it is."""
+        ctx.obj = tuple(args)
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(VERBS)

@@ -13,12 +13,12 @@ import click
 from headgate.cli.options import Target, print_json, target_options
 from headgate.cli.output import print_table, progress
 from headgate.cli.selection import selected, selection_options
-from headgate.cli.work import lake_to_itself, spark_at_work, spark_that_looks, wait_option
+from headgate.cli.work import lake_to_itself, spark_at_work, spark_that_looks, submit_if_remote, wait_option
 from headgate.errors import EXIT_RETRY, HeadgateError, UsageError, suggestion
 from headgate.ledger.ledger import Ledger
 from headgate.ledger.travel import moment_of
 from headgate.planning.graph import Graph, load_graph
-from headgate.planning.plan import Planner, Work
+from headgate.planning.plan import Planner, Work, identity_of
 from headgate.suites.quality import Acceptance, Result
 from headgate.suites.suite import load_suites
 
@@ -76,6 +76,7 @@ def command(
     if not works or (not rebuild and not any(work.is_work for work in works)):
         _print_nothing(target, works)
         return
+    submit_if_remote(target, identity_of(works))
     with lake_to_itself(target, wait=not no_wait) as waited:
         lost = {}
         if waited:

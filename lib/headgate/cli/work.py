@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -16,8 +18,40 @@ if TYPE_CHECKING:
 
 
 def wait_option(verb: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds `--no-wait`."""
+    """Adds `--no-wait`, and what concerns a job on EMR only: `--run-id`, `--detach` and `--on-interrupt`."""
+    for name, values, text in _JOB_OPTIONS:
+        verb = click.option(name, **values, expose_value=False, callback=_keep_option, help=text)(verb)
     return click.option("--no-wait", is_flag=True, help="Fail at once where another run writes to the lake.")(verb)
+
+
+_JOB_OPTIONS: tuple[tuple[str, dict[str, Any], str], ...] = (
+    ("--on-interrupt", {"type": click.Choice(["detach", "cancel"]), "default": "detach"}, "On EMR: what Ctrl-C does."),
+    ("--detach", {"is_flag": True}, "On EMR: return when the job is submitted."),
+    ("--run-id", {"metavar": "ID"}, "On EMR: the job's name. Submitting a name again attaches to its job."),
+)
+
+
+def _keep_option(context: click.Context, option: click.Parameter, value: Any) -> None:
+    context.meta[f"headgate.{option.name}"] = value
+
+
+def submit_if_remote(target: Target, identity: str = "") -> None:
+    """Where the environment runs on EMR: submits this command as a job, and exits with the job's exit code.
+
+    `identity` names the work, so that a repeated command attaches to its job; without it every command is a new job.
+    """
+    if not target.environment.is_emr:
+        return
+    from headgate.cli.submit import Options, submit
+
+    context = click.get_current_context()
+    meta = context.meta
+    options = Options(
+        meta.get("headgate.run_id") or "",
+        meta.get("headgate.detach", False),
+        meta.get("headgate.on_interrupt") == "cancel",
+    )
+    sys.exit(submit(target, context.find_root().obj, identity or secrets.token_hex(8), options))
 
 
 @contextmanager
@@ -33,6 +67,7 @@ def lake_to_itself(target: Target, *, wait: bool) -> Iterator[bool]:
 
     Raises LakeBusy where `wait` is false.
     """
+    submit_if_remote(target)
     from headgate.engine.runtime.lock import writing
 
     waited = []
@@ -48,6 +83,7 @@ def lake_to_itself(target: Target, *, wait: bool) -> Iterator[bool]:
 @contextmanager
 def spark_that_looks(target: Target, *, small: bool = True) -> Iterator[SparkSession]:
     """A Spark session for what writes nothing. What a disk or a cluster did in the block is told as theirs."""
+    submit_if_remote(target)
     from headgate.engine.runtime.platform_errors import platform_error
     from headgate.engine.runtime.session import start_session, stop_session
 

@@ -19,7 +19,9 @@ from obstore.store import LocalStore, ObjectStore
 
 from headgate import faults
 from headgate.contracts import automation
+from headgate.contracts import emr as emr_settings
 from headgate.contracts.automation import Automation
+from headgate.contracts.emr import Emr
 from headgate.document import Document, Invalid, Place, Problem, Trail, as_error, check, load_document, parse_document
 from headgate.errors import EnvironmentConfigError, StorageError, suggestion
 from headgate.lake import s3
@@ -29,6 +31,10 @@ from headgate.project import Project
 
 #: Variables that are no key of an environment.
 RESERVED = ("HEADGATE_ENV", "HEADGATE_KEY", "HEADGATE_URL", "HEADGATE_JARS", faults.VARIABLE)
+
+#: `local`: Spark in this process. `cluster`: a Spark standalone cluster. `emr`: jobs that are submitted to EMR.
+#: `submitted`: the Spark of the spark-submit that started this process, as inside an EMR job.
+ENGINES = ("local", "cluster", "emr", "submitted")
 
 DEFAULT_TIME_TRAVEL = timedelta(days=7)
 DEFAULT_PARALLEL_TABLES = 4
@@ -83,7 +89,7 @@ _SCHEMA: dict[str, Any] = {
     "required": ["lake"],
     "properties": {
         "lake": {"type": "string", "minLength": 1, "x-wanted": "a folder, or s3://bucket/prefix"},
-        "engine": {"enum": ["local", "cluster"]},
+        "engine": {"enum": list(ENGINES)},
         "spark": {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}},
         "lookback_hours": {"type": "number", "maximum": 8784, "x-wanted": "a number of hours, at most a year"},
         "parallel_tables": _COUNT,
@@ -96,6 +102,7 @@ _SCHEMA: dict[str, Any] = {
             "pattern": "^[A-Za-z_][A-Za-z0-9_]*(\\.[A-Za-z_][A-Za-z0-9_]*)*$",
             "x-wanted": "the dotted name of a module, such as generators.shop",
         },
+        "emr": emr_settings.SCHEMA,
     },
 }
 
@@ -148,11 +155,22 @@ class Environment:
     cluster: Cluster = Cluster()
     automation: Automation = field(default_factory=Automation)
     generator: str = ""  # the module that makes uploads for `headgate generate`; none: from the contracts
+    emr: Emr = field(default_factory=Emr)
 
     @property
     def is_cluster(self) -> bool:
-        """Whether the tables are built by other processes than the one that runs."""
+        """Whether the engine is a Spark standalone cluster."""
         return self.engine == "cluster"
+
+    @property
+    def is_emr(self) -> bool:
+        """Whether work with Spark is submitted to EMR instead of done by this process."""
+        return self.engine == "emr"
+
+    @property
+    def is_submitted(self) -> bool:
+        """Whether spark-submit started this process and configured its Spark."""
+        return self.engine == "submitted"
 
     @property
     def is_folder(self) -> bool:
@@ -214,6 +232,18 @@ def load_environment(project: Project, name: str = "local", environ: Mapping[str
         raise as_error(EnvironmentConfigError, invalid.problems) from None
 
 
+def effective_values(project: Project, name: str, environ: Mapping[str, str] = os.environ) -> Mapping[str, Any]:
+    """The keys of the environment `name` with the variables of `environ` over its file, as a deployed package has them.
+
+    Raises EnvironmentConfigError as `load_environment`.
+    """
+    path = _path_of(project, name)
+    try:
+        return _overridden(load_document(path, project.relative(path)), environ).value
+    except Invalid as invalid:
+        raise as_error(EnvironmentConfigError, invalid.problems) from None
+
+
 def _path_of(project: Project, name: str) -> Path:
     known = {path.stem: path for path in sorted(project.environments.glob("*.yaml"))}
     if name not in known:
@@ -243,6 +273,7 @@ def _environment(project: Project, name: str, path: Path, document: Document) ->
         cluster=Cluster(**value.get("cluster", {})),
         automation=automation.automation_from(value.get("automation", {})),
         generator=value.get("generator", ""),
+        emr=emr_settings.emr_from(value.get("emr", {})),
         path=path,
     )
 
@@ -251,10 +282,23 @@ def _beyond_schema(document: Document) -> Iterator[Problem]:
     lake = document.value["lake"]
     if "://" in lake and not _S3.fullmatch(lake):
         yield document.problem(("lake",), f"'{lake}' is not possible", "give a folder, or s3://bucket/prefix")
+    if document.value.get("engine") == "emr":
+        yield from _beyond_emr(document)
     least = LEAST_LOOKBACK / timedelta(hours=1)
     if not document.value.get("lookback_hours", least) >= least:
         what = f"less than {LEAST_LOOKBACK / timedelta(minutes=1):.0f} minutes: a late upload could be missed"
         yield document.problem(("lookback_hours",), what, f"give at least {math.ceil(100 * least) / 100}")
+
+
+def _beyond_emr(document: Document) -> Iterator[Problem]:
+    if not document.value["lake"].startswith(s3.SCHEME):
+        yield document.problem(("lake",), "EMR jobs cannot read a folder of this machine", "give s3://bucket/prefix")
+    for key in emr_settings.missing(emr_settings.emr_from(document.value.get("emr", {}))):
+        yield document.problem(("engine",), f"is emr, and {key} is missing", f"set {key}, or HEADGATE_{_variable(key)}")
+
+
+def _variable(key: str) -> str:
+    return key.replace(".", "_").upper()
 
 
 def _lookback(value: Mapping[str, Any]) -> timedelta:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -81,6 +82,21 @@ class Work:
         """The position that the commit of this work carries."""
         sources = {name: SourcePosition(source.id, source.version) for name, source in self.sources.items()}
         return Position(sources, self.listed_at)
+
+
+def identity_of(works: Iterable[Work]) -> str:
+    """A name for the planned work: equal plans on equal tables give equal names, as 64 hex digits."""
+    facts = [
+        [
+            work.table,
+            work.kind,
+            work.head.version,
+            {name: s.version for name, s in work.sources.items()},
+            sorted(landed.upload for landed in work.landed),
+        ]
+        for work in works
+    ]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 class Planner:

@@ -18,6 +18,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import pyspark
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -213,7 +214,7 @@ class _Cache:
     """The rules of one suite as text, in one file: good for the suite, columns and versions that made it."""
 
     def __init__(self, suite: Suite, shape: DataFrame, folder: Path | None) -> None:
-        versions = [version("great-expectations"), version("pyspark"), str(_CACHE_FORMAT)]
+        versions = [version("great-expectations"), pyspark.__version__, str(_CACHE_FORMAT)]
         made_of = json.dumps([suite.hash, shape.schema.simpleString(), *versions])
         self._key = hashlib.sha256(made_of.encode()).hexdigest()
         self._suite = suite.hash

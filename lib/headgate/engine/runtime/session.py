@@ -10,6 +10,7 @@ from pyspark.sql import SparkSession
 
 from headgate.contracts.environment import Environment
 from headgate.engine.runtime import s3a as s3
+from headgate.engine.runtime.delta_jar import delta_jars, require_one_delta
 from headgate.engine.runtime.jars import HEADGATE, ensure_jars, ensure_s3_jars
 from headgate.engine.runtime.quiet import without_banner
 from headgate.engine.runtime.staging import forget_staged, keep_staged
@@ -62,13 +63,17 @@ def start_session(
 ) -> SparkSession:
     """A session with Headgate's settings, then the environment's, then `settings`: in process, or on its cluster.
 
+    A session of the engine `submitted` has the sizes, jars and master that spark-submit gave it.
+
     `small` starts a JVM for little data. Raises SetupError where Java or the jars are missing, ClusterError where no
     master answers, and EnvironmentConfigError where the lake is on S3 and the settings would lose commits there.
     """
-    find_java()
     asked = {**environment.spark, **(settings or {})}
     if not environment.is_folder:
         s3.require_log_store(asked, str(environment.path))
+    if environment.is_submitted:
+        return _submitted_session(environment, asked)
+    find_java()
     # They would print the whole Java trace of an author's mistake, which is reported as one line.
     for name in ("DataFrameQueryContextLogger", "SQLQueryContextLogger"):
         logging.getLogger(name).disabled = True
@@ -92,6 +97,22 @@ def start_session(
     if environment.is_cluster:
         keep_staged(session, environment)
         watch_master(session, chosen["spark.master"])
+    return session
+
+
+def _submitted_session(environment: Environment, settings: Mapping[str, str]) -> SparkSession:
+    """A session of the Spark that spark-submit configured. Raises SetupError where its Delta is not the tested one."""
+    chosen = {
+        **{name: value for name, value in _SETTINGS.items() if name != "spark.ui.enabled"},
+        **({} if environment.is_folder else s3.s3_settings()),
+        **settings,
+    }
+    session = SparkSession.builder.appName("headgate").config(map=dict(chosen)).getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    delta = require_one_delta(delta_jars(session))
+    logging.getLogger(__name__).info("Spark %s, Delta %s", session.version, delta.address)
+    if not str(session.sparkContext.master).startswith("local"):
+        keep_staged(session, environment)  # executors come and go
     return session
 
 
