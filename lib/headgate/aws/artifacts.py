@@ -14,7 +14,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from headgate.aws.package import Package
+from headgate.aws.package.package import Package
 from headgate.errors import UsageError
 
 _HISTORY = 20

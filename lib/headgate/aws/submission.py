@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 
-from headgate.aws.package import Package
+from headgate.aws.package.package import Package
 from headgate.contracts.emr import SERVERLESS, Emr
 from headgate.contracts.environment import Environment
 from headgate.planning.manifest import SERVERLESS as EMR_SERVERLESS

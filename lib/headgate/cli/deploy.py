@@ -17,7 +17,7 @@ from headgate.planning.graph import load_graph
 
 if TYPE_CHECKING:
     from headgate.aws.artifacts import Artifacts
-    from headgate.aws.package import Package
+    from headgate.aws.package.package import Package
 
 _SHOWN_PARTS = 5
 
@@ -68,8 +68,8 @@ def artifacts_of(target: Target) -> Artifacts:
 
 def build(target: Target) -> Package:
     """The package of the target, checked against its EMR release. Raises HeadgateError."""
-    from headgate.aws import package
-    from headgate.aws.releases import require_fit
+    from headgate.aws.package import package
+    from headgate.aws.package.releases import require_fit
     from headgate.engine.runtime.jars import DELTA, HEADGATE, S3A, ensure_jars
 
     emr = target.environment.emr

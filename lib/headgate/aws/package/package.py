@@ -22,10 +22,10 @@ from typing import Any
 import yaml
 
 import headgate
-from headgate.aws import python_environment
-from headgate.aws.archive import digest, files_below, write_tar, write_zip
-from headgate.aws.python_environment import Target
-from headgate.aws.releases import Versions
+from headgate.aws.package import python_environment
+from headgate.aws.package.archive import digest, files_below, write_tar, write_zip
+from headgate.aws.package.python_environment import Target
+from headgate.aws.package.releases import Versions
 from headgate.contracts.emr import Emr
 from headgate.contracts.environment import Environment
 from headgate.project import Project
@@ -88,7 +88,7 @@ def build(
     lock = python_environment.locked()
     archive, largest = _environment_archive(lock, _target(emr), cache)
     app = _app(project, environment.name, values, cache)
-    entry = Path(headgate.__file__).parent / "aws" / "entry.py"
+    entry = Path(headgate.__file__).parent / "aws" / "package" / "entry.py"
     files = [_named("app-", app), _named("environment-", archive), PackageFile("entry.py", entry, *_facts(entry))]
     files += [_jar(jar) for jar in _used(jars, emr)]
     ordered = tuple(sorted(files, key=lambda file: file.name))

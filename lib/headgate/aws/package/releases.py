@@ -35,7 +35,7 @@ def require_fit(release: str, pinned: Versions) -> Versions:
         raise EnvironmentConfigError(
             f"unknown EMR release '{release}'.{suggestion(release, RELEASES)}",
             where="emr.release",
-            fix=f"Headgate knows {', '.join(RELEASES)}; a new one is added in headgate.aws.releases",
+            fix=f"Headgate knows {', '.join(RELEASES)}; a new one is added in headgate.aws.package.releases",
         )
     brought = RELEASES[release]
     differences = [
