@@ -21,7 +21,7 @@ run "warns_before_the_limit" {
   }
 
   assert {
-    condition     = one(aws_budgets_budget.this.cost_filter[*].values) == ["user:Platform$headgate-test"]
+    condition     = toset(one(aws_budgets_budget.this.cost_filter[*].values)) == toset(["user:Platform$headgate-test"])
     error_message = "The budget counts other cost."
   }
 }
