@@ -6,7 +6,7 @@ UV := $(shell [ -z "$(NO_UV)" ] && command -v uv 2>/dev/null)
 REQUIREMENTS := requirements.txt requirements-dev.txt constraints.txt setup.py
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test test-long test-cluster test-airflow platform platform-demo test-cloud test-s3 chaos jar lint lock bench clean
+.PHONY: help setup demo test test-long test-cluster test-airflow platform platform-demo test-cloud test-infra record-calls environment test-s3 chaos jar lint lock bench clean
 
 help: ## Show this.
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -99,6 +99,32 @@ platform-demo: $(READY) .venv-airflow/.ready ## One round of it: uploads over HT
 test-airflow: $(READY) .venv-airflow/.ready ## DAGs, operator and notifications in Airflow. On the local cloud too: ARGS="-m platform tests/airflow".
 	@.venv-airflow/bin/python -m pytest $(if $(ARGS),$(ARGS),tests/airflow)
 
+.venv-infra/.ready: requirements-infra.txt constraints-infra.txt
+	@bin/check-machine "$(PYTHON)"
+	@echo "headgate: setting up .venv-infra ($(if $(UV),uv,pip))"
+	@if [ -n "$(UV)" ]; then \
+	  "$(UV)" venv -q --allow-existing --python "$$(bin/find-python "$(PYTHON)")" .venv-infra && \
+	  VIRTUAL_ENV="$(CURDIR)/.venv-infra" "$(UV)" pip install -q -r requirements-infra.txt -c constraints-infra.txt ; \
+	else \
+	  "$$(bin/find-python "$(PYTHON)")" -m venv .venv-infra && \
+	  .venv-infra/bin/python -m pip install -q --disable-pip-version-check -r requirements-infra.txt -c constraints-infra.txt ; \
+	fi
+	@touch $@
+
+# A provider folder, where the registry is out of reach: TF_CLI_ARGS_init=-plugin-dir=FOLDER.
+test-infra: $(READY) .venv-infra/.ready ## Terraform (validate, test, checkov), images, workflows. The quick part: ARGS="-m infra tests/infra -k quick".
+	@bin/ensure-actionlint .venv-infra/bin
+	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),-m 'infra or not infra' tests/infra)
+
+record-calls: $(READY) ## Record the AWS calls of each component for the tests of IAM policies: some minutes.
+	@$(BIN)/python -m headgate.engine.runtime.jars s3
+	@PYTHONPATH=lib:. $(BIN)/python -m tests.infra.record_calls
+
+environment: ## Write conf/environments/ENV.yaml from Terraform's outputs: make environment ENV=dev.
+	@terraform -chdir=terraform/envs/$(ENV) output -raw environment_yaml > conf/environments/$(ENV).yaml.new
+	@mv conf/environments/$(ENV).yaml.new conf/environments/$(ENV).yaml
+	@echo "written: conf/environments/$(ENV).yaml"
+
 lint: $(READY) .venv-check/.ready ## Lint, format and types.
 	@.venv-check/bin/ruff check .
 	@.venv-check/bin/ruff format --check .
@@ -110,6 +136,7 @@ bench: $(READY) ## Run one benchmark: make bench NAME=overhead [ARGS="--size 10M
 lock: ## Fix what the pins pull in (needs uv).
 	uv pip compile -q --python-version 3.11 requirements-dev.txt requirements-check.txt -o constraints.txt --no-header --no-annotate
 	uv pip compile -q --python-version 3.11 requirements-airflow.txt -o constraints-airflow.txt --no-header --no-annotate
+	uv pip compile -q --python-version 3.11 requirements-infra.txt -o constraints-infra.txt --no-header --no-annotate
 
 clean: ## Remove environments, caches and the local lake.
-	rm -rf $(VENV) .venv-check .venv-airflow .headgate lake
+	rm -rf $(VENV) .venv-check .venv-airflow .venv-infra .headgate lake

@@ -102,3 +102,13 @@ output "kms_key_arn" {
   description = "ARN of the environment's KMS key."
   value       = module.platform.kms_key_arn
 }
+
+output "log_groups" {
+  description = "Names of the log groups by component."
+  value       = module.platform.log_groups
+}
+
+output "service_names" {
+  description = "Names of the ECS services that exist."
+  value       = module.platform.service_names
+}

@@ -19,10 +19,15 @@ variable "kms_key_arn" {
   }
 }
 
-variable "access_log_bucket" {
-  description = "Name of the bucket that receives S3 server access logs. Null turns access logs off."
-  type        = string
+variable "access_logs" {
+  description = "The bucket that receives S3 server access logs. Null turns access logs off."
+  type        = object({ bucket = string })
   default     = null
+
+  validation {
+    condition     = var.access_logs == null ? true : length(var.access_logs.bucket) >= 3
+    error_message = "Give the name of a bucket."
+  }
 }
 
 variable "noncurrent_days" {

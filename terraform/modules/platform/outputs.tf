@@ -97,3 +97,22 @@ output "kms_key_arn" {
   description = "ARN of the environment's KMS key."
   value       = module.encryption.key_arn
 }
+
+output "log_groups" {
+  description = "Names of the log groups by component."
+  value = merge(
+    {
+      audit    = module.audit.log_group
+      engine   = module.emr_serverless.log_group
+      vpc_flow = module.network.flow_log_group
+    },
+    { for name, service in module.service : name => service.log_group },
+    { for index, group in module.trigger[*].log_group : "trigger" => group },
+    { for index, group in module.edge[*].waf_log_group : "waf" => group },
+  )
+}
+
+output "service_names" {
+  description = "Names of the ECS services that exist."
+  value       = [for service in module.service : service.service_name]
+}

@@ -5,7 +5,7 @@ variables {
   tags                = { Project = "headgate", Environment = "test" }
   name                = "headgate-test-lake-111111111111"
   trusted_account_ids = ["111111111111"]
-  access_log_bucket   = "headgate-test-access-logs"
+  access_logs         = { bucket = "headgate-test-access-logs" }
   lifecycle_rules     = { health = { prefix = "health/", expire_days = 1 } }
 }
 

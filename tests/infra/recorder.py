@@ -1,0 +1,162 @@
+"""An AWS stand-in (moto) that records which IAM action each request needs, by the access key of the caller.
+
+Give each component its own access key id, such as RECEIVER: it is part of every signed request, whichever client sends it.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, unquote
+from xml.etree import ElementTree
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+BUCKET = "headgate-test-lake-111111111111"
+
+_CREDENTIAL = re.compile(r"Credential=([^/]+)/[^/]+/[^/]+/([^/]+)/aws4_request")
+_JOB_RUN = re.compile(r"/applications/[^/]+/jobruns(/[^/]+)?/?")
+_JOB_RUNS = {
+    ("POST", False): "StartJobRun",
+    ("GET", False): "ListJobRuns",
+    ("GET", True): "GetJobRun",
+    ("DELETE", True): "CancelJobRun",
+}
+#: API calls that IAM knows by another name.
+_IAM_NAMES = {"sqs:DeleteMessageBatch": "sqs:DeleteMessage", "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility"}
+
+
+@dataclass(frozen=True, order=True)
+class Call:
+    """An IAM action on a resource, named as the policies' templates name it. `context` has condition keys."""
+
+    action: str
+    resource: str
+    context: tuple[tuple[str, str], ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """The call for a JSON file."""
+        return {"action": self.action, "resource": self.resource, **({"context": dict(self.context)} if self.context else {})}
+
+
+@dataclass
+class Recorder:
+    """The WSGI application. `calls` has, for each access key in lower case, one example of each kind of call."""
+
+    calls: dict[str, dict[tuple[str, str], Call]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._turn = threading.Lock()
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"] = io.BytesIO(body)
+        match = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
+        with self._turn:
+            if match:
+                component, service = match.groups()
+                kinds = self.calls.setdefault(component.lower(), {})
+                for call in calls_of(service, environ, body):
+                    kinds.setdefault((call.action, _kind_of(call)), call)
+            return list(self._moto(environ, start_response))
+
+
+def _kind_of(call: Call) -> str:
+    """What makes two calls of the same kind: the folder, whether it is a commit, and the condition keys."""
+    path = call.resource.partition("/")[2]
+    commit = "commit" if re.search(r"/_delta_log/\d+\.json$", path) else ""
+    return f"{path.partition('/')[0]} {commit} {call.context}"
+
+
+class _Quiet(WSGIRequestHandler):
+    def log(self, type: str, message: str, *args: object) -> None:
+        """Logs nothing: the recorded calls are the output."""
+
+
+@contextmanager
+def serving(recorder: Recorder) -> Iterator[str]:
+    """Serves the stand-in on a free loopback port; gives its address."""
+    server = make_server("127.0.0.1", 0, recorder, threaded=True, request_handler=_Quiet)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+
+
+def calls_of(service: str, environ: dict[str, Any], body: bytes) -> list[Call]:
+    """The IAM actions that one request needs. Raises ValueError for a service that is not known here."""
+    if service == "s3":
+        return _s3_calls(environ, body)
+    if service == "emr-serverless":
+        return _job_run_calls(environ)
+    target = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
+    operation = target or parse_qs(body.decode()).get("Action", [""])[0]
+    resources = {
+        "sqs": "${queue_arn}",
+        "sns": "${topics_arn}-notifications",
+        "elasticmapreduce": "arn:${partition}:elasticmapreduce:${region}:${account_id}:cluster/j-1",
+    }
+    if service not in resources:
+        raise ValueError(f"the recorder does not know the service {service}: add it to tests/infra/recorder.py")
+    action = f"{service}:{operation}"
+    context = (("elasticmapreduce:ResourceTag/Platform", "headgate-test"),) if service == "elasticmapreduce" else ()
+    return [Call(_IAM_NAMES.get(action, action), resources[service], context)]
+
+
+def _job_run_calls(environ: dict[str, Any]) -> list[Call]:
+    match = _JOB_RUN.fullmatch(environ["PATH_INFO"])
+    if not match:
+        return [Call("emr-serverless:GetApplication", "${application_arn}")]
+    operation = _JOB_RUNS[environ["REQUEST_METHOD"], bool(match.group(1))]
+    call = Call(f"emr-serverless:{operation}", "${application_arn}" + ("/jobruns/1" if match.group(1) else ""))
+    if operation != "StartJobRun":
+        return [call]
+    passed = (("iam:PassedToService", "emr-serverless.amazonaws.com"),)
+    return [call, Call("iam:PassRole", "${engine_role_arn}", passed)]
+
+
+def _s3_calls(environ: dict[str, Any], body: bytes) -> list[Call]:
+    method, query = environ["REQUEST_METHOD"], parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
+    _, _, key = unquote(environ["PATH_INFO"]).lstrip("/").partition("/")
+    if not key:
+        return _bucket_calls(method, query, body)
+    resource = "${lake_arn}/" + key
+    if method in ("GET", "HEAD"):
+        return [Call("s3:ListMultipartUploadParts" if "uploadId" in query else "s3:GetObject", resource)]
+    if method == "DELETE":
+        return [Call("s3:AbortMultipartUpload" if "uploadId" in query else "s3:DeleteObject", resource)]
+    creates = "partNumber" not in query and "uploads" not in query
+    context = [("s3:ObjectCreationOperation", str(creates).lower())]
+    if "HTTP_IF_NONE_MATCH" in environ:
+        context.append(("s3:if-none-match", environ["HTTP_IF_NONE_MATCH"]))
+    copied = environ.get("HTTP_X_AMZ_COPY_SOURCE")
+    source = [Call("s3:GetObject", "${lake_arn}/" + unquote(copied).lstrip("/").partition("/")[2])] if copied else []
+    return [*source, Call("s3:PutObject", resource, tuple(context))]
+
+
+def _bucket_calls(method: str, query: dict[str, list[str]], body: bytes) -> list[Call]:
+    if method == "POST" and "delete" in query:
+        keys = [item.text for item in ElementTree.fromstring(body).iter() if item.tag.rpartition("}")[2] == "Key"]
+        return [Call("s3:DeleteObject", "${lake_arn}/" + (key or "")) for key in keys]
+    if method in ("GET", "HEAD"):
+        if "uploads" in query:
+            return [Call("s3:ListBucketMultipartUploads", "${lake_arn}")]
+        prefix = query.get("prefix", [""])[0]
+        return [Call("s3:ListBucket", "${lake_arn}", (("s3:prefix", prefix.partition("/")[0]),))]
+    return []
+
+
+def as_json(calls: Iterable[Call], how: str) -> str:
+    """The content of a file in tests/infra/recorded."""
+    return json.dumps({"recorded_by": how, "calls": [call.as_dict() for call in sorted(calls)]}, indent=1) + "\n"
