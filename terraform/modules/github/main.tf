@@ -13,6 +13,7 @@ locals {
     region           = var.region
     account_id       = var.account_id
     name_prefix      = var.name_prefix
+    lake_arn         = var.lake_bucket_arn
     artifacts_arn    = var.artifacts_bucket_arn
     kms_key_arn      = var.kms_key_arn
     application_arn  = var.application_arn

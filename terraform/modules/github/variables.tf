@@ -39,6 +39,16 @@ variable "region" {
   }
 }
 
+variable "lake_bucket_arn" {
+  description = "ARN of the lake bucket."
+  type        = string
+
+  validation {
+    condition     = can(regex("^arn:", var.lake_bucket_arn))
+    error_message = "Give an ARN."
+  }
+}
+
 variable "artifacts_bucket_arn" {
   description = "ARN of the artifacts bucket."
   type        = string

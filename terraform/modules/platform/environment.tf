@@ -2,10 +2,22 @@
 # Add a key here when Headgate gets a setting that names a resource. `settings` adds what is no resource: schedules, Spark.
 
 locals {
-  manifest_key = "deploy/${var.environment}/manifest.json"
+  artifacts_prefix = "headgate"
+  manifest_key     = "${local.artifacts_prefix}/${var.environment}/manifest.json"
 
   from_resources = {
-    lake = "s3://${module.lake.lake_bucket}"
+    lake   = "s3://${module.lake.lake_bucket}"
+    engine = "emr"
+    emr = {
+      kind           = "serverless"
+      region         = var.region
+      application_id = module.emr_serverless.application_id
+      execution_role = module.access.role_arns["engine"]
+      artifacts      = "s3://${module.lake.artifacts_bucket}/${local.artifacts_prefix}"
+      logs           = "s3://${module.lake.logs_bucket}/emr"
+      release        = module.emr_serverless.release_label
+      architecture   = lower(module.emr_serverless.architecture)
+    }
     receiver = {
       host = "0.0.0.0"
       port = local.receiver_port

@@ -210,6 +210,7 @@ module "github" {
   create_provider      = var.github.create_provider
   state_bucket_arn     = var.github.state_bucket_arn
   state_key_arn        = var.github.state_key_arn
+  lake_bucket_arn      = module.lake.lake_bucket_arn
   artifacts_bucket_arn = module.lake.artifacts_bucket_arn
   kms_key_arn          = module.encryption.key_arn
   application_arn      = module.emr_serverless.application_arn

@@ -1,6 +1,7 @@
 mock_provider "aws" {}
 
 variables {
+  lake_bucket_arn      = "arn:aws:s3:::headgate-test-lake-111111111111"
   name_prefix          = "headgate-test"
   account_id           = "111111111111"
   region               = "eu-central-1"

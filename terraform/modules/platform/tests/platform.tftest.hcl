@@ -23,6 +23,24 @@ mock_provider "aws" {
   mock_resource "aws_athena_workgroup" {
     defaults = { arn = "arn:aws:athena:eu-central-1:111111111111:workgroup/w", id = "w" }
   }
+  mock_resource "aws_secretsmanager_secret" {
+    defaults = { arn = "arn:aws:secretsmanager:eu-central-1:111111111111:secret:x-AbCdEf" }
+  }
+  mock_resource "aws_cloudwatch_event_rule" {
+    defaults = { arn = "arn:aws:events:eu-central-1:111111111111:rule/x" }
+  }
+  mock_resource "aws_iam_instance_profile" {
+    defaults = { arn = "arn:aws:iam::111111111111:instance-profile/x" }
+  }
+  mock_resource "aws_cloudtrail" {
+    defaults = { arn = "arn:aws:cloudtrail:eu-central-1:111111111111:trail/x" }
+  }
+  mock_resource "aws_iam_openid_connect_provider" {
+    defaults = { arn = "arn:aws:iam::111111111111:oidc-provider/x" }
+  }
+  mock_resource "aws_mwaa_environment" {
+    defaults = { arn = "arn:aws:airflow:eu-central-1:111111111111:environment/x" }
+  }
   mock_resource "aws_vpc" {
     defaults = { id = "vpc-1" }
   }
