@@ -49,10 +49,14 @@ module "edge" {
   log_retention_days  = var.log_retention_days
   tags                = local.tags
 
-  ec2 = var.service_ec2 == null ? null : merge(var.service_ec2, {
+  ec2 = var.service_ec2 == null ? null : {
+    image_id           = var.service_ec2.image_id
+    instance_type      = var.service_ec2.instance_type
+    minimum            = var.service_ec2.minimum
+    maximum            = var.service_ec2.maximum
     subnet_ids         = module.network.private_subnet_ids
     security_group_ids = [module.network.security_group_ids["receiver"]]
-  })
+  }
 }
 
 module "service" {

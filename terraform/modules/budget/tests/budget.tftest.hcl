@@ -21,7 +21,7 @@ run "warns_before_the_limit" {
   }
 
   assert {
-    condition     = toset(one(aws_budgets_budget.this.cost_filter[*].values)) == toset(["user:Platform$headgate-test"])
+    condition     = toset(flatten([for f in aws_budgets_budget.this.cost_filter : tolist(f.values)])) == toset(["user:Platform$headgate-test"])
     error_message = "The budget counts other cost."
   }
 }

@@ -100,6 +100,26 @@ override_resource {
   values = { id = "headgate-dev-logs-111111111111", arn = "arn:aws:s3:::headgate-dev-logs-111111111111" }
 }
 
+override_resource {
+  target = module.network.aws_subnet.private[0]
+  values = { id = "subnet-private-0" }
+}
+
+override_resource {
+  target = module.network.aws_subnet.private[1]
+  values = { id = "subnet-private-1" }
+}
+
+override_resource {
+  target = module.network.aws_subnet.public[0]
+  values = { id = "subnet-public-0" }
+}
+
+override_resource {
+  target = module.network.aws_subnet.public[1]
+  values = { id = "subnet-public-1" }
+}
+
 variables {
   environment        = "dev"
   account_id         = "111111111111"

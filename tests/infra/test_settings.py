@@ -1,0 +1,78 @@
+"""The settings of code and of Terraform are the same: no address that nothing makes, and none that nothing reads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from headgate.contracts import environment
+
+ROOT = Path(__file__).parents[2]
+PLATFORM = ROOT / "terraform" / "modules" / "platform"
+
+#: Settings that name a resource although their name does not say so.
+ADDRESSES = {"lake", "emr.artifacts", "emr.logs", "emr.execution_role", "emr.region", "emr.release", "emr.architecture"}
+#: Resources that only one of two platforms has, or that a person adds in `settings`.
+OPTIONAL = {"emr.cluster_id"}
+
+
+def schema_keys(schema: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for name, inner in schema.get("properties", {}).items():
+        yield prefix + name
+        yield from schema_keys(inner, f"{prefix}{name}.")
+
+
+def written_keys() -> set[str]:
+    """The keys that environment.tf writes, as a.b, from its `from_resources`."""
+    text = (PLATFORM / "environment.tf").read_text()
+    body = text[text.index("from_resources = {") : text.index("# Objects are merged")]
+    keys, trail = set(), []
+    for line in body.splitlines()[1:]:
+        if match := re.match(r"\s*(\w+)\s*= (.*)$", line):
+            keys.add(".".join([*trail, match.group(1)]))
+            if match.group(2) == "{":
+                trail.append(match.group(1))
+        elif line.strip() == "}" and trail:
+            trail.pop()
+    return keys
+
+
+def test_terraform_writes_only_keys_that_an_environment_has():
+    assert written_keys() <= set(schema_keys(environment._SCHEMA))
+
+
+def test_every_setting_that_names_a_resource_is_written_by_terraform():
+    named = {key for key in schema_keys(environment._SCHEMA) if re.search(r"_(arn|url|id)$", key)} | ADDRESSES
+    assert named - OPTIONAL <= written_keys()
+
+
+def test_the_variables_of_services_are_ones_that_the_code_reads():
+    text = (PLATFORM / "services.tf").read_text()
+    names = set(re.findall(r"^\s+(HEADGATE_\w+)\s*=", text, re.MULTILINE))
+    keys = {"HEADGATE_" + key.upper().replace(".", "_") for key in schema_keys(environment._SCHEMA)}
+    assert names and names <= keys | set(environment.RESERVED)
+
+
+def test_the_function_has_the_variables_and_the_handler_that_its_code_names():
+    code = (ROOT / "orchestration" / "lambda" / "on_arrival.py").read_text()
+    schedule = (PLATFORM / "schedule.tf").read_text()
+    assert set(re.findall(r'os\.environ\["(\w+)"\]', code)) == set(re.findall(r"\{ (\w+) = ", schedule))
+    variables = (ROOT / "terraform" / "modules" / "trigger" / "variables.tf").read_text()
+    assert '"on_arrival.handler"' in variables and "def handler(" in code
+
+
+def test_every_variable_of_a_container_image_is_read():
+    for path in (ROOT / "docker").glob("*.Dockerfile"):
+        names = set(re.findall(r"\b(HEADGATE_\w+)=", path.read_text()))
+        assert names <= set(environment.RESERVED), path.name
+
+
+def test_notification_kinds_are_those_that_the_code_sends():
+    variables = (ROOT / "terraform" / "modules" / "events" / "variables.tf").read_text()
+    allowed = re.search(r"\]\), \[(.*?)\]\)\) == 0", variables)
+    kinds = set(re.findall(r'"(\w+)"', allowed.group(1) if allowed else ""))
+    code = "".join(path.read_text() for path in (ROOT / "orchestration").glob("*.py"))
+    sent = set(re.findall(r'Notification\("(\w+)"', code)) | set(re.findall(r'"kind": "(\w+)"', code))
+    assert sent and sent <= kinds
