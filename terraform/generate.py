@@ -66,13 +66,17 @@ def readme_tables(folder: Path) -> str:
     found = blocks(folder)
     lines = [START, "", "## Variables", "", "| name | description | type | default |", "|---|---|---|---|"]
     lines += [
-        f"| `{b.name}` | {_cell(b.description)} | `{_cell(b.type)}` | {f'`{_cell(b.default)}`' if b.default else 'required'} |"
+        f"| `{b.name}` | {_cell(b.description)} | `{_cell(b.type)}` | {_code(b.default) or 'required'} |"
         for b in found
         if b.kind == "variable"
     ]
     lines += ["", "## Outputs", "", "| name | description |", "|---|---|"]
     lines += [f"| `{b.name}` | {_cell(b.description)} |" for b in found if b.kind == "output"]
     return "\n".join([*lines, "", END, ""])
+
+
+def _code(text: str) -> str:
+    return f"`{_cell(text)}`" if text else ""
 
 
 def _cell(text: str) -> str:

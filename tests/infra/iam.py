@@ -1,7 +1,7 @@
 """Evaluates IAM policies the way AWS documents it: an explicit deny wins, then an allow, else an implicit deny.
 
-Covers what the policies of this repository use. An operator or a key that is not known raises an error, so that no condition is
-ignored. Source: IAM user guide, "Policy evaluation logic" and "IAM JSON policy elements: Condition operators".
+Covers what the policies of this repository use. An unknown operator raises an error, so that no condition is ignored.
+Source: IAM user guide, "Policy evaluation logic" and "IAM JSON policy elements: Condition operators".
 """
 
 from __future__ import annotations

@@ -57,7 +57,12 @@ VALUES = {
 EVERY_BUCKET: Policy = {
     "Statement": [
         {"Effect": "Deny", "Action": "s3:*", "Resource": "*", "Condition": {"Bool": {"aws:SecureTransport": "false"}}},
-        {"Effect": "Deny", "Action": "s3:*", "Resource": "*", "Condition": {"NumericLessThan": {"s3:TlsVersion": "1.2"}}},
+        {
+            "Effect": "Deny",
+            "Action": "s3:*",
+            "Resource": "*",
+            "Condition": {"NumericLessThan": {"s3:TlsVersion": "1.2"}},
+        },
         {
             "Effect": "Deny",
             "Action": "s3:*",
@@ -78,9 +83,7 @@ def policy(module: str, name: str) -> dict[str, Any]:
 
 def rendered(template: str) -> str:
     """A template with its values; `$${` is a literal `${`. Raises KeyError for an unknown name."""
-    return re.sub(
-        r"\$\$\{|\$\{(\w+)\}", lambda match: VALUES[match.group(1)] if match.group(1) else "${", template
-    )
+    return re.sub(r"\$\$\{|\$\{(\w+)\}", lambda match: VALUES[match.group(1)] if match.group(1) else "${", template)
 
 
 def names(module: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Runs Headgate's components against a recording AWS stand-in, and writes the calls to tests/infra/recorded: make record-calls.
+"""Runs Headgate's components against a recording AWS stand-in: make record-calls writes tests/infra/recorded.
 
 Run it again when a component talks to AWS in a new way. The tests compare the files with the policies.
 """
@@ -29,19 +29,22 @@ HOW = {
 
 
 def main() -> None:
-    """Records every component, and writes one file each."""
+    """Records the components that the command line names, or all, and writes one file each."""
+    steps = {
+        "receiver": record_receiver,
+        "orchestration": record_orchestration,
+        "trigger": record_trigger,
+        "engine": record_engine,
+    }
     recorder = Recorder()
+    RECORDED.mkdir(exist_ok=True)
     with serving(recorder) as endpoint:
         boto3.client("s3", **client(endpoint, "setup")).create_bucket(Bucket=BUCKET)
-        record_receiver(endpoint)
-        record_engine(endpoint)
-        record_orchestration(endpoint)
-        record_trigger(endpoint)
-    RECORDED.mkdir(exist_ok=True)
-    for component, how in HOW.items():
-        calls = recorder.calls.get(component, {}).values()
-        (RECORDED / f"{component}.json").write_text(as_json(calls, how))
-        print(f"{component}: {len(calls)} kinds of calls")
+        for component in sys.argv[1:] or steps:
+            steps[component](endpoint)
+            calls = recorder.calls.get(component, {}).values()
+            (RECORDED / f"{component}.json").write_text(as_json(calls, HOW[component]))
+            print(f"{component}: {len(calls)} kinds of calls", flush=True)
 
 
 def client(endpoint: str, component: str) -> dict[str, str]:
@@ -70,7 +73,7 @@ def headgate(endpoint: str, component: str, *arguments: str) -> str:
 
 
 def record_receiver(endpoint: str) -> None:
-    """Uploads through a real receiver: an ordinary key, one with a time, a repeat, one of 20 MiB, and their receipts."""
+    """Uploads through a real receiver: an ordinary key, a repeat, a key with a time, 20 MiB, and their receipts."""
     port = free_port()
     command = [sys.executable, "-m", "headgate.cli", "serve", "receiver", "--port", str(port)]
     process = subprocess.Popen(command, cwd=ROOT, env=variables(endpoint, "receiver"), stdout=subprocess.DEVNULL)
@@ -97,7 +100,8 @@ def record_receiver(endpoint: str) -> None:
 
 def _uuid7() -> str:
     millis = int(time.time() * 1000)
-    return f"{millis >> 16:08x}-{millis & 0xFFFF:04x}-7{uuid.uuid4().hex[:3]}-8{uuid.uuid4().hex[:3]}-{uuid.uuid4().hex[:12]}"
+    rest = uuid.uuid4().hex
+    return f"{millis >> 16:08x}-{millis & 0xFFFF:04x}-7{rest[:3]}-8{rest[3:6]}-{rest[6:18]}"
 
 
 def _wait(url: str, process: subprocess.Popen) -> None:
@@ -116,10 +120,10 @@ def _wait(url: str, process: subprocess.Popen) -> None:
 def record_engine(endpoint: str) -> None:
     """Builds bronze, silver and gold of the stores from an upload, then from another one, and compacts them."""
     selected = ("--select", "+gold.dim_stores")
-    headgate(endpoint, "engine", "run", *selected)
     sample = ROOT / "samples" / "stores.csv"
-    headgate(endpoint, "setup", "upload", str(sample), "--dataset", "stores", "--direct", "--store", "store-2")
-    headgate(endpoint, "engine", "run", *selected)
+    for store in ("store-1", "store-2"):
+        headgate(endpoint, "setup", "upload", str(sample), "--dataset", "stores", "--direct", "--store", store)
+        headgate(endpoint, "engine", "run", *selected)
     headgate(endpoint, "engine", "maintain")
 
 
@@ -148,6 +152,7 @@ def record_trigger(endpoint: str) -> None:
     """Starts a job as the Lambda function does."""
     sys.path.insert(0, str(ROOT / "orchestration" / "lambda"))
     import on_arrival
+
     from headgate.planning.manifest import Manifest
 
     jobs = _jobs(endpoint, "trigger")
@@ -175,7 +180,7 @@ def _jobs(endpoint: str, component: str):  # type: ignore[no-untyped-def]
         region="us-east-1",
         entry_point=f"s3://{BUCKET}/main.py",
         application_id=_application(endpoint),
-        execution_role_arn="arn:aws:iam::111111111111:role/headgate-test-engine",
+        execution_role_arn="arn:aws:iam::123456789012:role/headgate-test-engine",  # of moto's own account
     )
     return ServerlessJobs(settings, boto3.client("emr-serverless", **client(endpoint, component)))
 

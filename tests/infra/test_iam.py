@@ -39,7 +39,9 @@ def test_a_policy_allows_exactly_what_was_reviewed(component):
         statement["Sid"]: (sorted(as_list(statement["Action"])), sorted(as_list(statement["Resource"])))
         for statement in json.loads((p.MODULES / "access" / "policies" / f"{component}.json").read_text())["Statement"]
     }
-    reviewed = {sid: (sorted(entry["actions"]), sorted(entry["resources"])) for sid, entry in REVIEWED[component].items()}
+    reviewed = {
+        sid: (sorted(entry["actions"]), sorted(entry["resources"])) for sid, entry in REVIEWED[component].items()
+    }
     assert allowed == reviewed
 
 
@@ -226,7 +228,9 @@ ADMIN = {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 COMMIT = f"{p.LAKE}/silver/sales/_delta_log/00000000000000000001.json"
 
 
-@pytest.mark.parametrize("key", [LANDED, COMMIT, f"{p.LAKE}/claims/sales/store-1/0a", f"{p.LAKE}/ns/x/gold/t/_delta_log/1.json"])
+@pytest.mark.parametrize(
+    "key", [LANDED, COMMIT, f"{p.LAKE}/claims/sales/store-1/0a", f"{p.LAKE}/ns/x/gold/t/_delta_log/1.json"]
+)
 def test_s3_refuses_to_replace_an_upload_or_a_commit(key):
     plain = request("s3:PutObject", key, s3__ObjectCreationOperation="true")
     conditional = request("s3:PutObject", key, **{"s3:ObjectCreationOperation": "true", "s3:if-none-match": "*"})
@@ -236,7 +240,9 @@ def test_s3_refuses_to_replace_an_upload_or_a_commit(key):
     assert is_allowed([ADMIN, *lake_policies()], part), "parts of a multipart upload carry no condition"
 
 
-@pytest.mark.parametrize("key", ["silver/sales/part.parquet", "silver/sales/_delta_log/_last_checkpoint", "runs/a.json"])
+@pytest.mark.parametrize(
+    "key", ["silver/sales/part.parquet", "silver/sales/_delta_log/_last_checkpoint", "runs/a.json"]
+)
 def test_other_objects_can_be_replaced(key):
     plain = request("s3:PutObject", f"{p.LAKE}/{key}", s3__ObjectCreationOperation="true")
     assert is_allowed([ADMIN, *lake_policies()], plain)
@@ -276,14 +282,18 @@ def test_audit_logs_cannot_be_deleted():
 
 
 def test_plan_reads_neither_data_nor_secrets():
-    read_only = {"Statement": [{"Effect": "Allow", "Action": ["s3:Get*", "secretsmanager:Get*", "logs:Get*"], "Resource": "*"}]}
+    read_only = {
+        "Statement": [{"Effect": "Allow", "Action": ["s3:Get*", "secretsmanager:Get*", "logs:Get*"], "Resource": "*"}]
+    }
     role = [read_only, p.policy("github", "plan")]
     state = f"{p.VALUES['state_bucket_arn']}/headgate/test/terraform.tfstate"
     assert is_allowed(role, request("s3:GetObject", state))
     assert is_allowed(role, request("s3:GetBucketPolicy", p.LAKE))
     assert not is_allowed(role, request("s3:GetObject", LANDED))
     assert not is_allowed(role, request("secretsmanager:GetSecretValue", f"{p.SECRETS}/store-keys-AbCdEf"))
-    assert not is_allowed(role, request("s3:GetObject", f"{p.VALUES['state_bucket_arn']}/headgate/prod/terraform.tfstate"))
+    assert not is_allowed(
+        role, request("s3:GetObject", f"{p.VALUES['state_bucket_arn']}/headgate/prod/terraform.tfstate")
+    )
 
 
 def test_apply_cannot_leave_its_region_account_or_boundary():

@@ -124,4 +124,3 @@ FOR_PEOPLE = {
     "transfer": ("endpoint", "server_id"),
     "trigger": ("function_arn",),
 }
-

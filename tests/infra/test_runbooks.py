@@ -10,7 +10,11 @@ import pytest
 from tests.infra.commands import commands_of, problems_of
 
 ROOT = Path(__file__).parents[2]
-PAGES = [*sorted((ROOT / "docs" / "operate").glob("*.md")), ROOT / "docs" / "security.md", ROOT / "terraform" / "README.md"]
+PAGES = [
+    *sorted((ROOT / "docs" / "operate").glob("*.md")),
+    ROOT / "docs" / "security.md",
+    ROOT / "terraform" / "README.md",
+]
 RUNBOOKS = ["deploy", "roll-back", "rotate-keys", "replay", "backfill", "restore-table", "lost-region", "cost"]
 
 
@@ -45,5 +49,8 @@ def test_a_wrong_command_is_noticed():
     assert list(problems_of("headgate rollback gold.t --too 3")) == ["no option --too"]
     assert list(problems_of("headgate rolback gold.t")) == ["there is no verb 'rolback'"]
     assert list(problems_of("terraform -chdir=terraform/envs/$ENV output -raw lake")) == ["no output lake"]
-    assert list(problems_of("aws sqs start-message-move-task --source q")) == ["no option --source", "--source-arn is missing"]
+    assert list(problems_of("aws sqs start-message-move-task --source q")) == [
+        "no option --source",
+        "--source-arn is missing",
+    ]
     assert list(problems_of("make test-nothing")) == ["no target test-nothing"]

@@ -1,4 +1,4 @@
-"""Terraform, checkov, hadolint and actionlint judge the code: make test-infra. `-k quick` runs what .ci/run has time for."""
+"""Terraform, checkov, hadolint and actionlint judge the code: make test-infra. `-k quick` is the part for .ci/run."""
 
 from __future__ import annotations
 
@@ -27,10 +27,17 @@ def run(command: Sequence[str | Path], cwd: Path = ROOT, **variables: str) -> st
     if not Path(environment.get("TF_CLI_CONFIG_FILE", "/")).exists():
         del environment["TF_CLI_CONFIG_FILE"]
     done = subprocess.run(
-        [str(word) for word in command], cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [str(word) for word in command],
+        cwd=cwd,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     if done.returncode:
-        pytest.fail(f"{' '.join(map(str, command))} in {cwd}: exit code {done.returncode}\n{done.stdout}", pytrace=False)
+        pytest.fail(
+            f"{' '.join(map(str, command))} in {cwd}: exit code {done.returncode}\n{done.stdout}", pytrace=False
+        )
     return done.stdout
 
 
@@ -49,7 +56,9 @@ def terraform(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy = tmp_path_factory.mktemp("infra") / "terraform"
     shutil.copytree(ROOT / "terraform", copy, ignore=shutil.ignore_patterns(".terraform*"))
     folder = copy / "modules" / "budget"
-    done = subprocess.run(["terraform", f"-chdir={folder}", "init", "-backend=false"], capture_output=True, text=True, env=_clean())
+    done = subprocess.run(
+        ["terraform", f"-chdir={folder}", "init", "-backend=false"], capture_output=True, text=True, env=_clean()
+    )
     if done.returncode and "provider" in done.stderr:
         pytest.skip(
             "the aws provider is not available here: connect to registry.terraform.io, or set "
@@ -60,11 +69,7 @@ def terraform(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _clean() -> dict[str, str]:
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if name != "TF_CLI_CONFIG_FILE" or Path(value).exists()
-    }
+    return {name: value for name, value in os.environ.items() if name != "TF_CLI_CONFIG_FILE" or Path(value).exists()}
 
 
 def initialized(folder: Path) -> Path:
@@ -124,17 +129,24 @@ def test_quick_terragrunt_files_parse_and_include_the_root():
 
 def test_checkov_has_no_finding_without_a_reason():
     waived = yaml.safe_load((ROOT / "terraform" / "checkov.yaml").read_text())["skip-check"]
-    command = [tool("checkov"), "--config-file", "terraform/checkov.yaml", "--directory", "terraform", "--output", "json"]
+    command = [
+        tool("checkov"),
+        "--config-file",
+        "terraform/checkov.yaml",
+        "--directory",
+        "terraform",
+        "--output",
+        "json",
+    ]
     environment = {**_clean(), "LOG_LEVEL": "ERROR"}
     done = subprocess.run([str(word) for word in command], cwd=ROOT, env=environment, capture_output=True, text=True)
     reports = json.loads(done.stdout)
     reports = reports if isinstance(reports, list) else [reports]
     failed = [
-        f"{check['check_id']} {check['check_name']}: {check['resource']} ({check['file_path']}:{check['file_line_range'][0]})"
+        f"{check['check_id']} {check['check_name']}: {check['resource']} in {check['file_path']}"
         for report in reports
         for check in report["results"]["failed_checks"]
     ]
     passed = sum(report["summary"]["passed"] for report in reports)
     assert not failed, "\n" + "\n".join(failed)
     assert passed > 300 and waived
-    print(f"checkov: {passed} checks passed, {len(waived)} waived with a reason")

@@ -30,7 +30,7 @@ from headgate.modules import table_names
 from headgate.project import Project
 
 #: Variables that are no key of an environment.
-RESERVED = ("HEADGATE_ENV", "HEADGATE_KEY", "HEADGATE_URL", "HEADGATE_JARS", faults.VARIABLE)
+RESERVED = ("HEADGATE_ENV", "HEADGATE_KEY", "HEADGATE_URL", "HEADGATE_JARS", "HEADGATE_LOG", faults.VARIABLE)
 
 #: `local`: Spark in this process. `cluster`: a Spark standalone cluster. `emr`: jobs that are submitted to EMR.
 #: `submitted`: the Spark of the spark-submit that started this process, as inside an EMR job.
