@@ -13,7 +13,7 @@ from tests.infra.dockerfiles import Instruction, instructions
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILES = sorted((ROOT / "docker").glob("*.Dockerfile"))
-SERVICES = [path for path in DOCKERFILES if path.stem != "engine"]
+SERVICES = [path for path in DOCKERFILES if path.stem != "emr-serverless"]
 
 
 def of(path: Path, name: str) -> list[Instruction]:

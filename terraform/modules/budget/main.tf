@@ -10,7 +10,7 @@ resource "aws_budgets_budget" "this" {
 
   cost_filter {
     name   = "TagKeyValue"
-    values = ["user:Platform$$${var.name_prefix}"]
+    values = [format("user:Platform$%s", var.name_prefix)]
   }
 
   dynamic "notification" {

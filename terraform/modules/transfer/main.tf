@@ -89,7 +89,7 @@ resource "aws_transfer_server" "this" {
   protocols                   = ["SFTP"]
   identity_provider_type      = "SERVICE_MANAGED"
   endpoint_type               = "VPC"
-  security_policy_name        = "TransferSecurityPolicy-2024-01"
+  security_policy_name        = "TransferSecurityPolicy-2025-03"
   logging_role                = aws_iam_role.store.arn
   structured_log_destinations = ["${aws_cloudwatch_log_group.this.arn}:*"]
   tags                        = merge(var.tags, { Name = var.name_prefix })
