@@ -37,7 +37,7 @@ setup(
         "spark": ["pyspark", "delta-spark", "orjson"],
         "receiver": ["flask", "gunicorn", "prometheus-client", "flask-openapi3-swagger"],
         "testing": ["pytest", "chispa"],
-        "aws": ["boto3"],
+        "aws": ["boto3", "packaging"],
         "cloud": ["boto3", "moto[server]"],
     },
     entry_points={

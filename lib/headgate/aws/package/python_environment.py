@@ -44,8 +44,18 @@ _PLATFORMS = {
     "x86_64": ("x86_64-manylinux_2_28", "x86_64"),
     "arm64": ("aarch64-manylinux_2_28", "aarch64"),
 }
-_GLIBCS = ("manylinux_2_28", "manylinux_2_27", "manylinux_2_26", "manylinux_2_24", "manylinux2014", "manylinux_2_17",
-           "manylinux2010", "manylinux_2_12", "manylinux1", "manylinux_2_5")  # fmt: skip
+_GLIBCS = (
+    "manylinux_2_28",
+    "manylinux_2_27",
+    "manylinux_2_26",
+    "manylinux_2_24",
+    "manylinux2014",
+    "manylinux_2_17",
+    "manylinux2010",
+    "manylinux_2_12",
+    "manylinux1",
+    "manylinux_2_5",
+)
 #: Files that differ between installers and are not needed, and the tests of large packages.
 _UNNEEDED = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json")
 _TESTED_PACKAGES = ("numpy", "pandas", "pyarrow", "scipy")
@@ -141,12 +151,42 @@ def _installers(packages: Path, target: Target) -> list[list[str]]:
     commands = []
     if uv := shutil.which("uv"):
         platform = ["--python-platform", uv_platform, "--python-version", target.version]
-        commands.append([uv, "pip", "install", "-q", "--no-deps", "--only-binary", ":all:", "--target", str(packages),
-                         "--link-mode", "copy", "--python", sys.executable, *platform])  # fmt: skip
+        commands.append(
+            [
+                uv,
+                "pip",
+                "install",
+                "-q",
+                "--no-deps",
+                "--only-binary",
+                ":all:",
+                "--target",
+                str(packages),
+                "--link-mode",
+                "copy",
+                "--python",
+                sys.executable,
+                *platform,
+            ]
+        )
     tags = [text for glibc in _GLIBCS for text in ("--platform", f"{glibc}_{tag}")]
-    pip = ["-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:",
-           "--no-compile", "--target", str(packages), "--python-version", target.version, "--implementation", "cp",
-           *tags]  # fmt: skip
+    pip = [
+        "-m",
+        "pip",
+        "install",
+        "-q",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--only-binary=:all:",
+        "--no-compile",
+        "--target",
+        str(packages),
+        "--python-version",
+        target.version,
+        "--implementation",
+        "cp",
+        *tags,
+    ]
     pythons = dict.fromkeys([sys.executable, getattr(sys, "_base_executable", sys.executable)])
     return [*commands, *([python, *pip] for python in pythons)]
 
