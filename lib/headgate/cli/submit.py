@@ -228,7 +228,10 @@ def _print(target: Target, followed: Followed, token: str) -> None:
         cost = {"dollars": followed.dollars, "vcpu_hours": status.vcpu_hours, "gb_hours": status.memory_gb_hours}
         print_json({**told, "tables": outcome.tables, "failures": failures, "cost": cost})
         return
-    _print_tables(outcome.tables)
+    if outcome.tables:
+        _print_tables(outcome.tables)
+    elif outcome.exit_code == 0:  # a command without a run's report: what it printed is its result
+        _print_log(target, status, "the end of the job's output:")
     click.echo(f"\nrun {outcome.run}, job {status.id} {status.platform_state}")
     if followed.dollars is not None:
         use = f"{status.vcpu_hours:.3f} vCPU hours, {status.memory_gb_hours:.3f} GB hours"
@@ -236,7 +239,7 @@ def _print(target: Target, followed: Followed, token: str) -> None:
     if code := _exit_code(followed):
         click.echo(f"\n{outcome.message(status)}", err=True)
         if not outcome.failures:
-            _print_log(target, status)
+            _print_log(target, status, "the end of the driver's log:")
         if code == _RETRY:
             click.echo("a retry may help: run the same command again", err=True)
 
@@ -249,13 +252,13 @@ def _print_tables(tables: Iterable[Mapping[str, Any]]) -> None:
         print_table(_COLUMNS, rows, numeric=_COLUMNS[3:])
 
 
-def _print_log(target: Target, status: JobStatus) -> None:
-    """Prints the end of the driver's log, where the job left no report of its own."""
+def _print_log(target: Target, status: JobStatus, title: str) -> None:
+    """Prints the end of the driver's output, if EMR has written it already."""
     from headgate.aws.clients import BotoClients
     from headgate.aws.logs import tail
 
     lines = tail(BotoClients(target.environment.emr.region).client("s3"), status.log, _LOG_LINES)
     if lines:
-        click.echo("\nthe end of the driver's log:", err=True)
+        click.echo(f"\n{title}", err=True)
         click.echo("\n".join(f"  {line}" for line in lines), err=True)
     sys.stderr.flush()
