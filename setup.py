@@ -21,11 +21,17 @@ setup(
     description="A Spark batch framework for EMR: uploads in, Delta tables out, nothing lost between.",
     license="Apache-2.0",
     python_requires=">=3.11,<3.14",
-    package_dir={"headgate": "lib/headgate", "ingest_api": "ingest_api", "orchestration": "orchestration"},
+    package_dir={
+        "headgate": "lib/headgate",
+        "ingest_api": "ingest_api",
+        "read_api": "read_api",
+        "orchestration": "orchestration",
+    },
     packages=[
         "headgate",
         *(f"headgate.{p}" for p in find_packages("lib/headgate")),
         "ingest_api",
+        "read_api",
         "orchestration",
         "orchestration.local_cloud",
     ],
@@ -36,6 +42,7 @@ setup(
     extras_require={
         "spark": ["pyspark", "delta-spark", "orjson"],
         "receiver": ["flask", "gunicorn", "prometheus-client", "flask-openapi3-swagger"],
+        "api": ["flask", "gunicorn", "prometheus-client", "flask-openapi3-swagger", "duckdb", "orjson"],
         "testing": ["pytest", "chispa"],
         "aws": ["boto3", "packaging"],
         "cloud": ["boto3", "moto[server]"],

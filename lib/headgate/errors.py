@@ -159,6 +159,12 @@ class UploadRefused(HeadgateError):
     code = "upload-refused"
 
 
+class ReadRefused(HeadgateError):
+    """The read API refused a request, or could not be reached."""
+
+    code = "read-refused"
+
+
 def suggestion(word: str, known: Iterable[str]) -> str:
     """` Did you mean 'x'?` for the nearest of `known`, or nothing."""
     near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)

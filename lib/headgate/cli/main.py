@@ -33,7 +33,7 @@ VERBS = {
     "quarantine": ("quality", "Show the records that tables rejected, and take them through again."),
     "upload": ("in", "Send files to the receiver, or land them directly."),
     "generate": ("in", "Make plausible uploads from the contracts: to files, a receiver or the lake."),
-    "serve": ("serve", "Start a server: the receiver, a Spark cluster, or a local cloud."),
+    "serve": ("serve", "Start a server: the receiver, the read API, a Spark cluster, or a local cloud."),
     "admin": ("serve", "Operate an environment: the dead letters of its landing queue."),
     "deploy": ("serve", "Build the package for EMR, upload it, and make it current."),
     "new": ("start", "Make a new project."),

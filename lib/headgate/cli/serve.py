@@ -2,8 +2,10 @@
 
 import ipaddress
 import os
+import secrets
 import signal
 import sys
+import tempfile
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,6 +15,7 @@ import click
 from headgate.cli.options import Target, print_json, target_options
 from headgate.contracts.contract import load_contracts
 from headgate.contracts.environment import Cluster
+from headgate.contracts.table_contract import load_table_contracts
 from headgate.errors import SetupError, UsageError
 
 
@@ -28,8 +31,8 @@ def command() -> None:
 def receiver(target: Target, host: str | None, port: int | None) -> None:
     """Take uploads over HTTP: gunicorn, until it is stopped. SIGTERM lets uploads under way end."""
     settings = target.environment.receiver
-    _check_host(target, host)
-    _check_installed()
+    _check_host(target, host, "receiver", settings.host)
+    _check_installed("receiver", "flask", "gunicorn", "ingest_api")
     address = _address(host or settings.host, port or settings.port)
     _check_lake(target)
     contracts = load_contracts(target.project)  # a wrong contract is said here, not by each worker
@@ -39,13 +42,41 @@ def receiver(target: Target, host: str | None, port: int | None) -> None:
     os.execve(sys.executable, arguments, {**os.environ, "PYTHONPATH": _python_path()})
 
 
-def _check_host(target: Target, host: str | None) -> None:
-    """The local environment's keys are for demonstration: it listens beyond this machine only when told to."""
-    configured = target.environment.receiver.host
+@command.command()
+@click.option("--host", help="The address to listen on.  [default: the environment's]")
+@click.option("--port", type=click.IntRange(1, 65535), help="The port to listen on.  [default: the environment's]")
+@target_options
+def api(target: Target, host: str | None, port: int | None) -> None:
+    """Serve gold tables to programs over HTTP: gunicorn, until it is stopped. No Spark is needed."""
+    settings = target.environment.read_api
+    _check_host(target, host, "read_api", settings.host)
+    _check_installed("api", "flask", "gunicorn", "duckdb", "orjson", "read_api")
+    address = _address(host or settings.host, port or settings.port)
+    load_table_contracts(target.project)  # a wrong contract is reported here, not by each worker
+    if target.as_json:
+        print_json({"url": f"http://{address}", "environment": target.environment.name})
+    else:
+        click.echo(f"read API for {target.environment.name}: http://{address}  (lake: {target.environment.lake})")
+        click.echo(f"read and try it: http://{address}/v1/docs")
+    application = f"read_api.app:for_project({str(target.project.root)!r}, {target.environment.name!r})"
+    options = {"bind": address, "workers": settings.workers, "threads": settings.threads}
+    arguments = ["--config=python:read_api.gunicorn_conf", *(f"--{name}={value}" for name, value in options.items())]
+    variables = {
+        # Cursors must be valid in every worker; set the variable to keep them valid over restarts and hosts.
+        "HEADGATE_CURSOR_SECRET": os.environ.get("HEADGATE_CURSOR_SECRET") or secrets.token_hex(32),
+        "PROMETHEUS_MULTIPROC_DIR": tempfile.mkdtemp(prefix="headgate-metrics-"),
+        "PYTHONPATH": _python_path(),
+    }
+    command_line = [sys.executable, "-m", "gunicorn", *arguments, application]
+    os.execve(sys.executable, command_line, {**os.environ, **variables})
+
+
+def _check_host(target: Target, host: str | None, key: str, configured: str) -> None:
+    """The local environment's keys are for demonstration: it listens beyond this machine only if the user says so."""
     if host is None and target.environment.name == "local" and not _is_loopback(configured):
         raise UsageError(
             f"the environment 'local' would listen on {configured}, beyond this machine",
-            where="receiver.host",
+            where=f"{key}.host",
             fix=f"set it to 127.0.0.1, or say so: --host {configured}",
         )
 
@@ -57,10 +88,10 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _check_installed() -> None:
-    for module in ("flask", "gunicorn", "ingest_api"):
+def _check_installed(extra: str, *modules: str) -> None:
+    for module in modules:
         if find_spec(module) is None:
-            raise SetupError(f"{module} is not installed", where="receiver", fix="pip install 'headgate[receiver]'")
+            raise SetupError(f"{module} is not installed", where=extra, fix=f"pip install 'headgate[{extra}]'")
 
 
 def _check_lake(target: Target) -> None:
@@ -95,7 +126,7 @@ def _gunicorn(target: Target, address: str) -> list[str]:
 
 def _python_path() -> str:
     """Where this process finds the packages, so that the server finds the same ones from any folder."""
-    found = (find_spec(name) for name in ("headgate", "ingest_api"))
+    found = (find_spec(name) for name in ("headgate", "ingest_api", "read_api"))
     places = [str(Path(spec.origin).parents[1]) for spec in found if spec and spec.origin]
     inherited = [place for place in os.environ.get("PYTHONPATH", "").split(os.pathsep) if place]
     return os.pathsep.join(dict.fromkeys([*places, *inherited]))

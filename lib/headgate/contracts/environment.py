@@ -18,10 +18,11 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore
 
 from headgate import faults
-from headgate.contracts import automation
+from headgate.contracts import automation, read_access
 from headgate.contracts import emr as emr_settings
 from headgate.contracts.automation import Automation
 from headgate.contracts.emr import Emr
+from headgate.contracts.read_access import ReadApi
 from headgate.document import Document, Invalid, Place, Problem, Trail, as_error, check, load_document, parse_document
 from headgate.errors import EnvironmentConfigError, StorageError, suggestion
 from headgate.lake import s3
@@ -30,7 +31,17 @@ from headgate.modules import table_names
 from headgate.project import Project
 
 #: Variables that are no key of an environment.
-RESERVED = ("HEADGATE_ENV", "HEADGATE_KEY", "HEADGATE_URL", "HEADGATE_JARS", "HEADGATE_LOG", faults.VARIABLE)
+RESERVED = (
+    "HEADGATE_ENV",
+    "HEADGATE_KEY",
+    "HEADGATE_URL",
+    "HEADGATE_JARS",
+    "HEADGATE_LOG",
+    "HEADGATE_CURSOR_SECRET",
+    "HEADGATE_READ_URL",
+    "HEADGATE_READ_KEY",
+    faults.VARIABLE,
+)
 
 #: `local`: Spark in this process. `cluster`: a Spark standalone cluster. `emr`: jobs that are submitted to EMR.
 #: `submitted`: the Spark of the spark-submit that started this process, as inside an EMR job.
@@ -103,6 +114,7 @@ _SCHEMA: dict[str, Any] = {
             "x-wanted": "the dotted name of a module, such as generators.shop",
         },
         "emr": emr_settings.SCHEMA,
+        "read_api": read_access.SCHEMA,
     },
 }
 
@@ -156,6 +168,7 @@ class Environment:
     automation: Automation = field(default_factory=Automation)
     generator: str = ""  # the module that makes uploads for `headgate generate`; none: from the contracts
     emr: Emr = field(default_factory=Emr)
+    read_api: ReadApi = field(default_factory=ReadApi)
 
     @property
     def is_cluster(self) -> bool:
@@ -274,6 +287,7 @@ def _environment(project: Project, name: str, path: Path, document: Document) ->
         automation=automation.automation_from(value.get("automation", {})),
         generator=value.get("generator", ""),
         emr=emr_settings.emr_from(value.get("emr", {})),
+        read_api=read_access.read_api_from(value.get("read_api", {})),
         path=path,
     )
 

@@ -110,8 +110,8 @@ _DIGEST = {
 _TIME = {"type": "string", "format": "date-time", "x-wanted": "a time such as 2027-01-31T00:00:00Z"}
 
 
-def key_file_schema(scopes: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the JSON schema of a key file; `scopes` is the schema of a client's scopes."""
+def clients_schema(scopes: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the JSON schema of clients by name, with their keys; `scopes` is the schema of a client's scopes."""
     text = {"type": "string", "minLength": 1}
     key = {"sha256": _DIGEST, "id": text, "expires": _TIME}
     client = {
@@ -119,8 +119,12 @@ def key_file_schema(scopes: Mapping[str, Any]) -> dict[str, Any]:
         "scopes": dict(scopes),
         "disabled": {"type": "boolean"},
     }
-    clients = {"type": "object", "additionalProperties": _closed(client, "keys"), "x-wanted": "clients by name"}
-    return _closed({"format": {"const": 1}, "clients": clients}, "format", "clients")
+    return {"type": "object", "additionalProperties": _closed(client, "keys"), "x-wanted": "clients by name"}
+
+
+def key_file_schema(scopes: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the JSON schema of a key file; `scopes` is the schema of a client's scopes."""
+    return _closed({"format": {"const": 1}, "clients": clients_schema(scopes)}, "format", "clients")
 
 
 def _closed(properties: Mapping[str, Any], *required: str) -> dict[str, Any]:
@@ -132,9 +136,14 @@ def read_keys(document: Document, scopes: Mapping[str, Any]) -> list[Key]:
     problems = check(document, key_file_schema(scopes))
     if problems:
         raise as_error(EnvironmentConfigError, problems)
+    return keys_of(document.value["clients"], document.file)
+
+
+def keys_of(clients: Mapping[str, Any], where: str) -> list[Key]:
+    """Returns the keys of clients by name that were checked by `clients_schema`. Raises EnvironmentConfigError."""
     return [
-        Key(name, key["sha256"], key.get("id", ""), _expires(key, document.file), client.get("scopes", {}))
-        for name, client in document.value["clients"].items()
+        Key(name, key["sha256"], key.get("id", ""), _expires(key, where), client.get("scopes", {}))
+        for name, client in clients.items()
         if not client.get("disabled", False)
         for key in client["keys"]
     ]
