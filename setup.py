@@ -8,6 +8,7 @@ CORE = [
     "obstore",
     "PyYAML",
     "jsonschema",
+    "jsonschema-rs",
     "open-data-contract-standard",
     "deltalake",
     "pyarrow",

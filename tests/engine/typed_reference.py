@@ -1,25 +1,34 @@
-"""What `RecordReader` has to say of a record, once more: by Spark's variants and casts, one field at a time.
-
-Each scalar is cast from its text, so that each can be told what is wrong with it. It is exact, but for numbers of more
-than 38 digits, and too slow for more than a test.
-"""
+"""A second reader of records, in plain Python: the grammar of docs/records.md once more, to compare the engine with."""
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
+import json
+import re
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal, localcontext
+from typing import Any
 
 from headgate.contracts.contract import Contract, Field
+<<<<<<< HEAD
 from headgate.engine.read.typed_records import SHOWN, SOURCE_FIELDS, type_of
 from headgate.ledger.record_table import REASON_TYPE, REJECTED_RECORD_TYPE, UNPARSABLE
+=======
+from headgate.engine.read.typed_records import UNPARSABLE, type_of
+>>>>>>> ff52c9c (Define the accepted grammar of every scalar and of CSV, and read exactly that)
 
-_CONTAINERS = ("struct", "array")
-_MOST_DIGITS = 38  # of a Spark decimal
-_DAYS = "0001-01-01", "9999-12-31"
-# What a number of more than 38 digits looks like as text: it went through a double, which lost digits.
-_LOST_DIGITS = r"\.\d{15,}E\d\d"
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_OFFSET = r"( ?(?P<zone>[Zz]|UTC|(?P<sign>[+-])(?P<zh>\d\d)(:?(?P<zm>\d\d))?))?"
+_TIME = r"(?P<h>\d\d)(:(?P<mi>\d\d)(:(?P<s>\d\d)([.,](?P<f>\d+))?)?)?"
+_EXTENDED = re.compile(rf"(?P<y>\d{{4}})(-(?P<m>\d\d)(-(?P<d>\d\d)([Tt ]{_TIME}{_OFFSET})?)?)?", re.ASCII)
+_BASIC = re.compile(rf"(?P<y>\d{{4}})(?P<m>\d\d)(?P<d>\d\d)([Tt ]{_TIME.replace(':', '')}{_OFFSET})?", re.ASCII)
+_TRUE, _FALSE = {"true", "t", "yes", "y", "1"}, {"false", "f", "no", "n", "0"}
+_LONGEST = 1000
+_INVALID = object()
+
+Reason = tuple[str, str]
 
 
+<<<<<<< HEAD
 def typed(bronze: DataFrame, contract: Contract) -> DataFrame:
     """As `headgate.engine.read.typed_records.typed`."""
     source = F.struct(*SOURCE_FIELDS).alias("_source")
@@ -32,57 +41,25 @@ def typed(bronze: DataFrame, contract: Contract) -> DataFrame:
         .cast(REJECTED_RECORD_TYPE)
         .alias("_rejected"),
     )
+=======
+class Number(str):
+    """A JSON number, as it was written."""
+>>>>>>> ff52c9c (Define the accepted grammar of every scalar and of CSV, and read exactly that)
 
 
-def _text(contract: Contract) -> Column:
-    """The record with each scalar as text and each container as a variant; null where it is no record."""
-    record = Field(name="", type="struct", required=True, fields=contract.fields)
-    return F.when(F.col("problem").isNull(), F.try_variant_get(F.try_parse_json("raw"), "$", _text_type(record)))
-
-
-def _text_type(field: Field) -> str:
-    if field.type == "struct":
-        return f"struct<{', '.join(f'`{c.name}`: {_inner_text_type(c)}' for c in field.fields)}>"
-    if field.type == "array":
-        return f"array<{_inner_text_type(_item(field))}>"
-    return "string"
-
-
-def _inner_text_type(field: Field) -> str:
-    return "variant" if field.type in _CONTAINERS else "string"
-
-
-def _opened(value: Column, field: Field) -> Column:
-    """A container's variant one level further: null where it is another kind of thing."""
-    return F.try_variant_get(value, "$", _text_type(field))
-
-
-def _reference(text: Column, field: Field) -> Column:
-    """The typed value from text; null where it does not fit (the reasons say so)."""
-    if field.type == "struct":
-        opened = _opened(text, field)
-        children = [_reference(opened[c.name], c).alias(c.name) for c in field.fields]
-        return F.when(opened.isNotNull(), F.struct(*children))
-    if field.type == "array":
-        item = _item(field)
-        return F.transform(_opened(text, field), lambda element: _reference(element, item))
-    return text.try_cast(type_of(field))
-
-
-def _record_reasons(contract: Contract) -> Column:
-    """Every reason why a record is rejected; empty where there is none."""
-    unparsable = F.array(_reason(F.lit(""), UNPARSABLE, F.col("problem")))
-    not_read = F.array(_reason(F.lit(""), UNPARSABLE, F.lit("not a JSON object")))
-    found = [_reasons(F.col("text")[field.name], field, F.lit(field.name)) for field in contract.fields]
+def read(raw: str, contract: Contract) -> dict[str, Any]:
+    """Returns {"values": ...} of an accepted record, or {"rejected": [(column, rule), ...]}."""
+    record = json.loads(raw, parse_int=Number, parse_float=Number)
+    if not isinstance(record, dict):
+        return {"rejected": [("", UNPARSABLE)]}
+    values, reasons = _object(record, contract.fields, "")
     if contract.evolution == "strict" and contract.format != "csv":
-        found.append(F.transform(_unknown_names(contract), lambda n: _reason(n, "unknown field", F.lit(None))))
-    return (
-        F.when(F.col("problem").isNotNull(), unparsable)
-        .when(F.col("text").isNull(), not_read)
-        .otherwise(F.concat(*found))
-    )
+        known = {field.name for field in contract.fields}
+        reasons += [(name, "unknown field") for name in record if name not in known]
+    return {"rejected": reasons} if reasons else {"values": values}
 
 
+<<<<<<< HEAD
 def _reasons(text: Column, field: Field, path: Column) -> Column:
     """The reasons that one field gives, as an array. `path` is what a reason names, such as items[3].quantity."""
     missing = _reason(path, "required", F.lit(None)) if field.required else F.lit(None).cast(REASON_TYPE)
@@ -93,27 +70,39 @@ def _reasons(text: Column, field: Field, path: Column) -> Column:
 
 def _inner_reasons(text: Column, field: Field, path: Column) -> list[Column]:
     none = F.array().cast(f"array<{REASON_TYPE}>")
+=======
+def _object(record: dict[str, Any], fields: Any, path: str) -> tuple[dict[str, Any], list[Reason]]:
+    values, reasons = {}, []
+    for field in fields:
+        at = f"{path}.{field.name}" if path else field.name
+        values[field.name], own = _value(record.get(field.name), field, field.required, at)
+        reasons += own
+    return values, reasons
+
+
+def _value(value: Any, field: Field, required: bool, path: str) -> tuple[Any, list[Reason]]:
+    if value is None:
+        return None, [(path, "required")] if required else []
+>>>>>>> ff52c9c (Define the accepted grammar of every scalar and of CSV, and read exactly that)
     if field.type == "struct":
-        opened = _opened(text, field)
-        inner = [_reasons(opened[c.name], c, F.concat(path, F.lit(f".{c.name}"))) for c in field.fields]
-        return [F.when(opened.isNotNull(), F.concat(*inner)).otherwise(none)]
+        return _object(value, field.fields, path) if isinstance(value, dict) else (None, [(path, "type: object")])
     if field.type == "array":
-        item = _item(field)
-        element = Field(**{**vars(item), "required": True})
-
-        def of_element(value: Column, index: Column) -> Column:
-            return _reasons(value, element, F.concat(path, F.lit("["), index.cast("string"), F.lit("]")))
-
-        return [F.coalesce(F.flatten(F.transform(_opened(text, field), of_element)), none)]
-    return []
-
-
-def _is_null(text: Column, field: Field) -> Column:
-    if field.type in _CONTAINERS:
-        return text.isNull() | F.coalesce(F.is_variant_null(text), F.lit(False))
-    return text.isNull()
+        return _array(value, field, path) if isinstance(value, list) else (None, [(path, "type: array")])
+    if isinstance(value, dict | list):
+        scalar = _INVALID if field.type != "string" else json.dumps(value)
+    else:
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        scalar = text if field.type == "string" else _scalar(text.strip(" \t\n\r"), field, isinstance(value, Number))
+    return (None, [(path, f"type: {type_of(field)}")]) if scalar is _INVALID else (scalar, [])
 
 
+def _array(value: list[Any], field: Field, path: str) -> tuple[list[Any], list[Reason]]:
+    assert field.item is not None
+    results = [_value(item, field.item, True, f"{path}[{place}]") for place, item in enumerate(value)]
+    return [item for item, _ in results], [reason for _, own in results for reason in own]
+
+
+<<<<<<< HEAD
 def _is_wrong(text: Column, field: Field) -> Column:
     if field.type in _CONTAINERS:
         return _opened(text, field).isNull()
@@ -148,18 +137,59 @@ def _wide(field: Field) -> str:
 def _does_not_fit(value: Column, field: Field) -> Column:
     """Whether a value is there that the field's type cannot hold as it is: never null."""
     cast = value.try_cast(type_of(field))
+=======
+def _scalar(text: str, field: Field, is_number: bool) -> Any:
+    if field.type == "boolean":
+        return True if text.lower() in _TRUE else False if text.lower() in _FALSE else _INVALID
+>>>>>>> ff52c9c (Define the accepted grammar of every scalar and of CSV, and read exactly that)
     if field.type in ("date", "timestamp"):
-        # A time without a date would be one of today, and a spreadsheet's 46082 a year.
-        dated = value.try_cast("date").between(*(F.lit(day).cast("date") for day in _DAYS))
-        return value.isNotNull() & (cast.isNull() | ~F.coalesce(dated, F.lit(False)))
-    if field.type != "decimal":
-        return value.isNotNull() & cast.isNull()
-    same = cast.try_cast(_wide(field)) == value.try_cast(_wide(field))
-    plain = value.cast("string").rlike(rf"^\s*[+-]?\d+(\.\d{{0,{field.scale}}}0*)?\s*$")  # too long for the wide type
-    return value.isNotNull() & (cast.isNull() | ~F.coalesce(same, plain))
+        return _INVALID if is_number else _moment(text, field.type)
+    if field.type == "double":
+        return _double(text)
+    if field.type == "decimal":
+        return _exact(text, field.precision, field.scale)
+    if "e" in text.lower() or ("." in text and not is_number):
+        return _INVALID
+    value = _exact(text, 19, 0)
+    bits = 31 if field.type == "int" else 63
+    return int(value) if value is not _INVALID and -(2**bits) <= value < 2**bits else _INVALID
 
 
-def _item(field: Field) -> Field:
-    if field.item is None:
-        raise ValueError(f"the array '{field.name}' has no items")
-    return field.item
+def _double(text: str) -> Any:
+    if text in ("NaN", "Infinity", "-Infinity"):
+        return "NaN" if text == "NaN" else float(text)
+    if len(text) > _LONGEST or not _NUMBER.fullmatch(text):
+        return _INVALID
+    value = float(text)
+    return _INVALID if value in (float("inf"), float("-inf")) else value
+
+
+def _exact(text: str, precision: int, scale: int) -> Any:
+    """The decimal, if its type holds it without rounding."""
+    if len(text) > _LONGEST or not _NUMBER.fullmatch(text):
+        return _INVALID
+    with localcontext(prec=2000, Emax=10**9, Emin=-(10**9)):
+        value = Decimal(text).normalize()
+        _, digits, exponent = value.as_tuple()
+        assert isinstance(exponent, int)
+        if value and (-exponent > scale or len(digits) + exponent > precision - scale):
+            return _INVALID
+        return value.quantize(Decimal(1).scaleb(-scale))
+
+
+def _moment(text: str, kind: str) -> Any:
+    match = _EXTENDED.fullmatch(text) or _BASIC.fullmatch(text)
+    if match is None:
+        return _INVALID
+    part = {name: value or "0" for name, value in match.groupdict().items()}
+    try:
+        day = date(int(part["y"]), int(match["m"] or 1), int(match["d"] or 1))
+        micros = int(part["f"][:6].ljust(6, "0")) if match["f"] else 0
+        local = datetime(day.year, day.month, day.day, int(part["h"]), int(part["mi"]), int(part["s"]), micros, UTC)
+        minutes = int(part["zh"]) * 60 + int(part["zm"])
+        if int(part["zm"]) > 59 or minutes > 18 * 60:
+            return _INVALID
+        offset = timedelta(minutes=-minutes if part["sign"] == "-" else minutes)
+        return day if kind == "date" else local - offset
+    except (ValueError, OverflowError):
+        return _INVALID

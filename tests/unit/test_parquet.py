@@ -189,3 +189,26 @@ def test_a_file_with_one_wrong_byte_is_records_or_a_problem_and_never_an_error(p
     body[place % len(body)] ^= by
     for record in read(bytes(body)):
         assert record.problem is not None or isinstance(json.loads(record.raw), dict)
+
+
+def test_a_uuid_and_a_json_document_are_their_text():
+    uuid = pa.ExtensionArray.from_storage(pa.uuid(), pa.array([bytes(range(16)), None], pa.binary(16)))
+    document = pa.ExtensionArray.from_storage(pa.json_(pa.string()), pa.array(['{"a":1}', None]))
+    rows = read(parquet(pa.table({"u": uuid, "j": document})))
+    assert [json.loads(row.raw) for row in rows] == [
+        {"u": "00010203-0405-0607-0809-0a0b0c0d0e0f", "j": '{"a":1}'},
+        {"u": None, "j": None},
+    ]
+
+
+@pytest.mark.parametrize("name", ["a.x", "a[].x"])
+def test_two_fields_of_one_name_refuse_the_file_also_inside(name):
+    fields = [pa.field("x", pa.int64()), pa.field("x", pa.int64())]
+    twice = pa.StructArray.from_arrays([pa.array([1]), pa.array([2])], fields=fields)
+    array = twice if name == "a.x" else pa.ListArray.from_arrays(pa.array([0, 1], pa.int32()), twice)
+    assert problem(parquet(pa.table({"a": array}))) == f"two columns have the name '{name}': rename one of them"
+
+
+def test_two_columns_of_one_name_refuse_the_file():
+    table = pa.Table.from_arrays([pa.array(["o1"]), pa.array([1]), pa.array([2])], names=["id", "amount", "amount"])
+    assert problem(parquet(table)) == "two columns have the name 'amount': rename one of them"

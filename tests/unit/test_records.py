@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import time
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -189,7 +190,9 @@ def test_a_document_that_is_cut_or_goes_on_is_one_rejected_record(body):
         ("[][]", "more than one JSON array"),
         ('{"id":"a"}', "not a JSON array: it begins with '{'"),
         (b'[{"id":"a"},' + GARBLED + b"]", "not UTF-8: "),
-        ('[{"id":"a"},' + "[" * 5000 + "]" * 5000 + "]", "not a whole JSON array"),
+        ('[{"id":"a"},{"id":"b]', "not a whole JSON array"),
+        ('[{"id":"a"},{"id":x],{"id":"b"}]', "not a whole JSON array"),
+        ('[{"id":"a"},,{"id":"b"}]', "not a whole JSON array"),
     ],
 )
 def test_an_array_that_is_not_whole_gives_none_of_its_records(body, reason):
@@ -204,6 +207,14 @@ def test_an_array_that_is_not_whole_gives_none_of_its_records(body, reason):
         ('{"n":' + "9" * 5000 + "}", "not JSON: number is infinity"),
         ("[1]", "not a JSON object"),
         ("7", "not a JSON object"),
+        ('{"n":"a\nb"}', "not JSON: "),
+        ('{"n":"a\\qb, ]"}', "not JSON: "),
+        ('{"n":"\\x41"}', "not JSON: "),
+        ('{"n":01}', "not JSON: "),
+        ('{"n":True}', "not JSON: "),
+        ("{n:1}", "not JSON: "),
+        ('{"n":[1,]}', "not JSON: "),
+        ('{"n":' + "[" * 5000 + "]" * 5000 + "}", "not JSON: "),
     ],
 )
 def test_an_element_that_is_no_record_is_rejected_alone(element, reason):
@@ -310,7 +321,7 @@ def test_a_line_of_too_few_or_too_many_values_is_rejected_alone(line, count):
 def test_a_line_of_a_csv_that_is_not_utf8_is_rejected_alone_with_its_bytes():
     before, bad, after = read(b"id,n\na,1\nb\xff,2\nc,3\n", "csv")
     assert (before.problem, after.problem) == (None, None)
-    assert (bad.raw, bad.problem) == (b"b\xff,2", "not UTF-8")
+    assert (bad.raw, bad.problem) == (b"b\xff,2", "not UTF-8 (byte 1 of the record), line 3")
 
 
 def test_a_line_of_a_csv_beyond_the_contracts_size_is_rejected_alone():
@@ -338,3 +349,73 @@ def test_any_csv_that_python_writes_comes_back_the_same(rows, delimiter, quoting
     csv.writer(file, **dialect).writerows([("id", "n"), *rows])
     expected = [{name: value for name, value in zip(("id", "n"), row, strict=True) if value} for row in rows]
     assert rows_of(file.getvalue(), layout("csv", delimiter=delimiter, quote=quote, escape=escape)) == expected
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [("C:\\temp", "C:\\temp"), ('"C:\\temp"', "C:\\temp"), ("\\N", "\\N"), ('"a\\\\b"', "a\\b"), ("a\\,b", "a,b")],
+)
+def test_an_escape_that_is_not_the_quote_alters_no_other_character(written, value):
+    assert rows_of(f"id,n\n{written},1\n", layout("csv", escape="\\")) == [{"id": value, "n": "1"}]
+
+
+@pytest.mark.parametrize("body", ['id,n\n"10" hose",1\n', 'id,n\n"a ""b"" c",1\n'])
+def test_text_after_a_closing_quote_is_refused_under_every_escape(body):
+    assert "text after a closing quote" in problem(body, layout("csv", escape="\\"))
+
+
+def test_a_quote_inside_an_unquoted_value_rejects_its_row_because_a_separator_may_be_lost():
+    before, bad, after = read('id,n\na,1\nb"c,2\nd,3\n', "csv")
+    assert (before.problem, after.problem) == (None, None)
+    assert bad.problem == "a quote inside an unquoted value: a delimiter or a quote is missing, line 3"
+
+
+@pytest.mark.parametrize("line", ["id,n", "\ufeffid,n", "\ufeffb,2"])
+def test_files_that_were_joined_leave_no_header_and_no_byte_order_mark_in_a_record(line):
+    before, bad, after = read(f"id,n\na,1\n{line}\nc,3\n", "csv")
+    assert (before.problem, after.problem) == (None, None)
+    assert bad.problem is not None
+    assert bad.problem.endswith("line 3: files were joined")
+
+
+def test_a_byte_order_mark_between_joined_json_lines_is_no_part_of_a_record():
+    assert raws(read('{"id":"a"}\n\ufeff{"id":"b"}\n')) == ['{"id":"a"}', '{"id":"b"}']
+
+
+def test_a_blank_line_is_an_empty_value_of_a_csv_of_one_column_and_nothing_elsewhere():
+    assert rows_of('id\na\n\n""\n', layout("csv", columns=("id",))) == [{"id": "a"}, {}, {}]
+    assert rows_of("id,n\na,1\n\nb,2\n", layout("csv")) == [{"id": "a", "n": "1"}, {"id": "b", "n": "2"}]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("format_", ["csv", "jsonl", "json", "json_array"])
+def test_another_encoding_is_named(encoding, format_):
+    text, _ = BODIES[format_]
+    assert f"UTF-{encoding[4:6]}" in problem(text.encode(encoding), format_)
+
+
+def test_a_header_that_is_not_utf8_says_so():
+    assert problem("größe,n\na,1\n".encode("cp1252"), "csv").startswith("the header is not UTF-8: ")
+
+
+def test_a_header_may_lack_optional_columns_and_with_an_open_contract_have_more():
+    optional = layout("csv", required=("id",))
+    assert rows_of("id\na\n", optional) == [{"id": "a"}]
+    assert "unknown ['x']" in problem("id,x\na,1\n", optional)
+    assert rows_of("id,x\na,1\n", layout("csv", required=("id",), is_open=True)) == [{"id": "a", "x": "1"}]
+
+
+def test_an_upload_with_too_many_records_is_refused_whole():
+    assert problem("{}\n" * 11, layout("jsonl", max_records=10)) == "more than 10 records: send them in parts"
+    assert len(read("{}\n" * 10, layout("jsonl", max_records=10))) == 10
+
+
+@pytest.mark.parametrize("format_", ["csv", "jsonl"])
+def test_memory_does_not_follow_the_number_of_records(format_):
+    text = "id,n\n" + "abc,12345\n" * 200_000 if format_ == "csv" else '{"id":"abc"}\n' * 200_000
+    tracemalloc.start()
+    count = sum(1 for _ in split(text.encode(), layout(format_), gzipped=False))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert count == 200_000
+    assert peak < 60 * 2**20  # the text, its copies, and 32 MiB of spool; 8 GB where each record kept a buffer

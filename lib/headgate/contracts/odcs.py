@@ -265,6 +265,14 @@ def published_schema() -> dict[str, Any]:
     return schema
 
 
+@cache
+def published_validator() -> Any:
+    """A validator of ODCS's own JSON schema."""
+    import jsonschema_rs
+
+    return jsonschema_rs.validator_for(published_schema())
+
+
 def explain(level: str, key: str) -> tuple[str, str] | None:
     """What to say, and to do, about a key that `level` does not take; None where only its spelling can help."""
     if level == _OPTIONS["title"]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 import orjson
 import pyarrow as pa
@@ -32,22 +33,30 @@ def json_rows(body: bytes) -> Iterator[bytes]:
     """Each row as a JSON object with every column, in order, read row group by row group. Raises NotParquet."""
     try:
         file = pq.ParquetFile(pa.BufferReader(body), page_checksum_verification=True)
-        for field in file.schema_arrow:
-            _check(field.name, field.type)
+        _check_fields("", list(file.schema_arrow))
         for group in range(file.num_row_groups):
             for batch in file.iter_batches(_BATCH_ROWS, row_groups=[group]):
-                yield from map(orjson.dumps, _objects(batch.schema.names, batch.columns, batch.num_rows))
+                rows = _objects(batch.schema.names, batch.columns, batch.num_rows)
+                # orjson leaves each result in a buffer of 4 KB: a copy takes what it needs.
+                yield from (bytes(bytearray(orjson.dumps(row))) for row in rows)
     except UnicodeDecodeError as error:
         raise NotParquet(f"parquet with text that is not UTF-8: {error.reason}") from error
     except (pa.ArrowException, OSError) as error:
         raise NotParquet(f"not parquet, or cut: {str(error).splitlines()[0]}") from error
 
 
+def _check_fields(path: str, fields: list[pa.Field]) -> None:
+    """Raises NotParquet where two fields have one name, or a field has no form in JSON."""
+    names = [field.name for field in fields]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise NotParquet(f"two columns have the name '{path}{twice[0]}': rename one of them")
+    for field in fields:
+        _check(f"{path}{field.name}", field.type)
+
+
 def _check(name: str, kind: pa.DataType) -> None:
-    """Raises NotParquet where a column, or a part of it, has no form in JSON."""
     if kinds.is_struct(kind):
-        for field in kind:
-            _check(f"{name}.{field.name}", field.type)
+        _check_fields(f"{name}.", list(kind))
     elif _is_list(kind):
         _check(f"{name}[]", kind.value_type)
     elif not _is_scalar(_plain(kind)):
@@ -55,13 +64,14 @@ def _check(name: str, kind: pa.DataType) -> None:
 
 
 def _is_list(kind: pa.DataType) -> bool:
-    return kinds.is_list(kind) or kinds.is_large_list(kind) or kinds.is_fixed_size_list(kind)
+    views = kinds.is_list_view(kind) or kinds.is_large_list_view(kind)
+    return views or kinds.is_list(kind) or kinds.is_large_list(kind) or kinds.is_fixed_size_list(kind)
 
 
 def _is_scalar(kind: pa.DataType) -> bool:
     numeric = kinds.is_integer(kind) or kinds.is_floating(kind) or kinds.is_decimal(kind) or kinds.is_boolean(kind)
     timed = kinds.is_timestamp(kind) or kinds.is_date(kind) or kinds.is_time(kind)
-    return numeric or timed or _is_text(kind) or kinds.is_null(kind)
+    return numeric or timed or _is_text(kind) or kinds.is_null(kind) or isinstance(kind, pa.UuidType | pa.JsonType)
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -82,6 +92,10 @@ def _values(array: pa.Array) -> list[Any]:
     kind = array.type
     if kinds.is_dictionary(kind):
         return _values(array.dictionary_decode())
+    if isinstance(kind, pa.JsonType):  # a JSON document is its text
+        return _values(array.storage)
+    if isinstance(kind, pa.UuidType):
+        return [None if value is None else str(UUID(bytes=value)) for value in array.storage.to_pylist()]
     if kinds.is_struct(kind):
         objects = _objects([field.name for field in kind], array.flatten(), len(array))
         return [item if valid else None for item, valid in zip(objects, array.is_valid().to_pylist(), strict=True)]
@@ -96,6 +110,8 @@ def _values(array: pa.Array) -> list[Any]:
 
 
 def _lists(array: pa.Array) -> list[list[Any] | None]:
+    if kinds.is_list_view(array.type) or kinds.is_large_list_view(array.type):
+        array = array.cast(pa.large_list(array.type.value_field))
     values = iter(_values(array.flatten()))
     lengths = pc.list_value_length(array).to_pylist()
     return [None if length is None else [next(values) for _ in range(length)] for length in lengths]

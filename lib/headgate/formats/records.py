@@ -1,64 +1,112 @@
-"""Splits an upload's bytes into records: raw text by ordinal, or the reason why there is none.
+"""Splits the bytes of an upload into records: raw text by ordinal, or the reason why there is none.
 
-Runs in Spark's Python workers, over Arrow; knows neither Spark nor a contract's columns. A record is
-kept exactly as it was sent, because what is refused today may be replayed under a corrected contract.
+Runs in Spark's Python workers; knows neither Spark nor the types of a contract's columns. A record keeps its text
+exactly as it was sent, because a record that is rejected today may be replayed under a corrected contract.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import re
+import pickle
+import tempfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import orjson
 
-#: How much a compressed upload may grow: past that it is a bomb, or has to be sent in parts.
+from headgate.formats.csv_rows import CsvRow, Dialect, NotCsv, csv_rows
+from headgate.formats.json_elements import NotAnArray, elements
+
+#: How much a compressed upload may grow. A larger one is refused: it may be a zip bomb.
 MAX_UNCOMPRESSED_BYTES = 2**30
+#: How many records an upload may hold.
+MAX_RECORDS = 20_000_000
 _BOM = b"\xef\xbb\xbf"
+#: Byte order marks of other encodings. That of UTF-32 begins with that of UTF-16.
+_OTHER_ENCODINGS = {
+    b"\xff\xfe\x00\x00": "UTF-32",
+    b"\x00\x00\xfe\xff": "UTF-32",
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+}
 _JSON_SPACE = b" \t\r\n"
-_SPACE = re.compile(r"[ \t\r\n]*")
 _GZIP_PIECE = 16 * 2**10
-# Finds where an element ends. Numbers stay text: Python refuses to read one of thousands of digits.
-_DECODER = json.JSONDecoder(parse_int=str, parse_float=str)
+#: So much of an upload's records is kept in memory; more goes to a temporary file.
+_SPOOL_BYTES = 32 * 2**20
+_SPOOL_ROWS = 1000
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How a dataset's uploads are written, as its contract says it."""
+    """How a dataset's uploads are written, as its contract says it.
+
+    columns: of a CSV, the names of the contract. required: those that a header must have. is_open: whether a header may
+    have more. max_record_bytes, max_records: the limits of one record and of one upload.
+    """
 
     format: str  # json, json_array, jsonl, csv or parquet
-    columns: tuple[str, ...]  # of a CSV: the header it must have
+    columns: tuple[str, ...]
     max_record_bytes: int
     delimiter: str = ","
     quote: str = '"'
     escape: str = '"'
+    required: tuple[str, ...] | None = None  # None: every column
+    is_open: bool = False
+    max_records: int = MAX_RECORDS
 
 
 @dataclass(frozen=True)
 class Record:
-    """One record: its raw bytes, and the problem where it cannot be read."""
+    """One record: its raw bytes, and the problem if it cannot be read."""
 
     raw: bytes = field(repr=False)
     problem: str | None = None
 
 
 class Unreadable(Exception):
-    """The upload as a whole is not what it says."""
+    """The upload as a whole cannot be read."""
 
 
 def split(body: bytes, layout: Layout, *, gzipped: bool) -> Iterator[Record]:
-    """The records of an upload, in order. An upload that is not what it says is one record with a problem."""
+    """Yields the records of an upload, in order. An upload that cannot be read is one record with a problem.
+
+    The whole upload is read before its first record is given, so that an upload that is cut at its end gives none.
+    Memory follows a fixed batch: the records wait in a temporary file.
+    """
     try:
         text = (_gunzip(body) if gzipped else body).removeprefix(_BOM)
         if text and not text.isspace():
-            # The whole upload is split before its first record is given, so that one cut at its end gives none.
-            yield from list(_SPLITTERS[layout.format](text, layout))
+            _require_utf8_marks(text)
+            yield from _spooled(_SPLITTERS[layout.format](text, layout), layout.max_records)
     except Unreadable as error:
         yield Record(body, str(error))
+
+
+def _spooled(records: Iterable[Record], most: int) -> Iterator[Record]:
+    """Reads all records into a spool, then yields them. Raises Unreadable beyond `most` records."""
+    with tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES) as spool:
+        batch: list[tuple[bytes, str | None]] = []
+        batches = 0
+        for count, record in enumerate(records, 1):
+            batch.append((record.raw, record.problem))
+            if count > most:
+                raise Unreadable(f"more than {most} records: send them in parts")
+            if len(batch) == _SPOOL_ROWS:
+                pickle.dump(batch, spool, pickle.HIGHEST_PROTOCOL)
+                batch, batches = [], batches + 1
+        spool.seek(0)
+        for _ in range(batches):
+            yield from (Record(*pair) for pair in pickle.load(spool))  # noqa: S301  # written by this function
+        yield from (Record(*pair) for pair in batch)
+
+
+def _require_utf8_marks(text: bytes) -> None:
+    """Raises Unreadable for text that another encoding's byte order mark, or its zero bytes, give away."""
+    for mark, name in _OTHER_ENCODINGS.items():
+        if text.startswith(mark):
+            raise Unreadable(f"{name} (its byte order mark is {mark.hex(' ').upper()}): send UTF-8")
+    if text[:4] in (text[:1] + b"\0" + text[2:3] + b"\0", b"\0" + text[1:2] + b"\0" + text[3:4]) and len(text) > 3:
+        raise Unreadable("UTF-16 without a byte order mark (every other byte is zero): send UTF-8")
 
 
 def _gunzip(body: bytes) -> bytes:
@@ -87,10 +135,15 @@ def _json_document(text: bytes, layout: Layout) -> Iterator[Record]:
 
 
 def _json_lines(text: bytes, layout: Layout) -> Iterator[Record]:
-    for line in text.split(b"\n"):
-        stripped = line.strip(_JSON_SPACE)
-        if stripped:
-            yield _json_record(stripped, layout)
+    """Each line that is not blank. A byte order mark at the start of a line comes from files that were joined."""
+    start = 0
+    while start < len(text):
+        end = text.find(b"\n", start)
+        end = len(text) if end < 0 else end
+        line = text[start:end].removeprefix(_BOM).strip(_JSON_SPACE)
+        if line:
+            yield _json_record(line, layout)
+        start = end + 1
 
 
 def _json_array(text: bytes, layout: Layout) -> Iterator[Record]:
@@ -98,40 +151,13 @@ def _json_array(text: bytes, layout: Layout) -> Iterator[Record]:
     try:
         decoded = text.decode()
     except UnicodeDecodeError as error:
-        raise Unreadable(f"not UTF-8: {error.reason} at byte {error.start}") from error
-    for start, end in _elements(decoded):
-        yield _json_record(decoded[start:end].encode(), layout)
-
-
-def _elements(text: str) -> Iterator[tuple[int, int]]:
-    """The bounds of each element of a JSON array. Raises Unreadable where it is not one, or is cut."""
-    at = _skip_space(text, 0)
-    if not text.startswith("[", at):
-        raise Unreadable("not a JSON array: it begins with " + repr(text[at : at + 1]))
-    at = _skip_space(text, at + 1)
-    if text.startswith("]", at):
-        return _check_end(text, at + 1)
-    while True:
-        try:
-            _, end = _DECODER.raw_decode(text, at)
-        except (ValueError, RecursionError) as error:
-            raise Unreadable(f"not a whole JSON array: {error}") from error
-        yield at, end
-        at = _skip_space(text, end)
-        if text.startswith("]", at):
-            return _check_end(text, at + 1)
-        if not text.startswith(",", at):
-            raise Unreadable(f"not a whole JSON array: no ',' or ']' at character {at}")
-        at = _skip_space(text, at + 1)
-
-
-def _check_end(text: str, at: int) -> None:
-    if _skip_space(text, at) != len(text):
-        raise Unreadable(f"more than one JSON array: text goes on at character {at}")
-
-
-def _skip_space(text: str, at: int) -> int:
-    return _SPACE.match(text, at).end()  # type: ignore[union-attr]  # it matches nothing, too
+        line = text.count(b"\n", 0, error.start) + 1
+        raise Unreadable(f"not UTF-8: {error.reason} at byte {error.start}, line {line}") from error
+    try:
+        for start, end in elements(decoded):
+            yield _json_record(decoded[start:end].encode(), layout)
+    except NotAnArray as error:
+        raise Unreadable(str(error)) from error
 
 
 def _json_record(raw: bytes, layout: Layout) -> Record:
@@ -140,8 +166,17 @@ def _json_record(raw: bytes, layout: Layout) -> Record:
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        return Record(raw, f"not JSON: {error}")
+        return Record(raw, f"not JSON: {error}{_encoding_fault(raw)}")
     return Record(raw, None if isinstance(value, dict) else "not a JSON object")
+
+
+def _encoding_fault(raw: bytes) -> str:
+    """Where a record that is not UTF-8 goes wrong."""
+    try:
+        raw.decode()
+    except UnicodeDecodeError as error:
+        return f" (byte {error.start} of the record)"
+    return ""
 
 
 def _too_large(raw: bytes, layout: Layout) -> str:
@@ -149,79 +184,71 @@ def _too_large(raw: bytes, layout: Layout) -> str:
 
 
 def _csv(text: bytes, layout: Layout) -> Iterator[Record]:
-    """Each line below the header as a JSON object of the header's names; an empty value is left out."""
-    rows = _csv_rows(text, layout)
-    header = next(rows, None)
-    if header is None:
-        return
-    _check_header(header[0], layout)
-    for values, raw in rows:
-        yield _csv_record(header[0], values, raw, layout)
+    """Each row below the header as a JSON object of the header's names; an empty value is left out.
 
-
-def _check_header(header: list[str], layout: Layout) -> None:
-    missing = [name for name in layout.columns if name not in header]
-    unknown = [name for name in header if name not in layout.columns]
-    twice = sorted({name for name in header if header.count(name) > 1})
-    found = {"missing": missing, "unknown": unknown, "twice": twice}
-    if any(found.values()):
-        said = ", ".join(f"{kind} {names}" for kind, names in found.items() if names)
-        raise Unreadable(f"another CSV header than the contract's: {said}; the contract has {list(layout.columns)}")
-
-
-def _csv_rows(text: bytes, layout: Layout) -> Iterator[tuple[list[str], str]]:
-    """Each row with the text it was cut from. Bytes that are not UTF-8 pass through as surrogates."""
-    source = _Lines(text.decode("utf-8", "surrogateescape"))
-    doubled = layout.escape == layout.quote
-    reader = csv.reader(
-        source,
-        delimiter=layout.delimiter,
-        quotechar=layout.quote,
-        doublequote=doubled,
-        escapechar=None if doubled else layout.escape,
-        strict=True,
-    )
-    csv.field_size_limit(MAX_UNCOMPRESSED_BYTES)
+    Blank lines are no rows, except in a CSV of one column, where a blank line is an empty value.
+    """
+    rows = csv_rows(text.decode("utf-8", "surrogateescape"), Dialect(layout.delimiter, layout.quote, layout.escape))
     try:
-        for values in reader:
-            raw = source.taken()
-            if values:
-                yield values, raw
-    except csv.Error as error:
-        raise Unreadable(f"not CSV at line {reader.line_num}: {error}") from error
+        header = next((row for row in rows if row.values), None)
+        if header is None:
+            return
+        _check_header(header, layout)
+        for row in rows:
+            if row.values or len(header.values) == 1:
+                yield _csv_record(header.values, row, layout)
+    except NotCsv as error:
+        raise Unreadable(str(error)) from error
 
 
-class _Lines:
-    """Feeds a csv.reader, and remembers the text of the row that it is reading."""
-
-    def __init__(self, text: str) -> None:
-        # Only \n, \r and \r\n end a line: str.splitlines would also split at characters inside values.
-        self._lines = io.StringIO(text, newline="")
-        self._taken: list[str] = []
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        line = next(self._lines)
-        self._taken.append(line)
-        return line
-
-    def taken(self) -> str:
-        raw, self._taken = "".join(self._taken), []
-        return raw.rstrip("\r\n")
+def _check_header(header: CsvRow, layout: Layout) -> None:
+    """Raises Unreadable where required columns are missing, or unknown or repeated ones are there."""
+    names = header.values
+    if any("\udc80" <= char <= "\udcff" for char in header.raw):
+        raise Unreadable(f"the header is not UTF-8: {_shown(header.raw)}")
+    if header.problem:
+        raise Unreadable(f"the header has {header.problem}")
+    required = layout.columns if layout.required is None else layout.required
+    faults = {
+        "missing": [name for name in required if name not in names],
+        "unknown": [] if layout.is_open else [name for name in names if name not in layout.columns],
+        "twice": sorted({name for name in names if names.count(name) > 1}),
+    }
+    if any(faults.values()):
+        text = ", ".join(f"{kind} {columns}" for kind, columns in faults.items() if columns)
+        raise Unreadable(f"another CSV header than the contract's: {text}; the contract has {list(layout.columns)}")
 
 
-def _csv_record(header: list[str], values: list[str], raw: str, layout: Layout) -> Record:
-    line = raw.encode("utf-8", "surrogateescape")
-    if len(line) > layout.max_record_bytes:
-        return Record(line, _too_large(line, layout))
-    if len(values) != len(header):
-        return Record(line, f"{len(values)} values for {len(header)} columns")
+def _shown(text: str) -> str:
+    return repr(text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")[:80])
+
+
+def _csv_record(header: list[str], row: CsvRow, layout: Layout) -> Record:
+    line = row.raw.encode("utf-8", "surrogateescape")
+    values = row.values or [""]
+    if problem := _row_problem(header, row, values, line, layout):
+        return Record(line, problem)
+    content = {name: value for name, value in zip(header, values, strict=True) if value != ""}
     try:
-        return Record(orjson.dumps({name: value for name, value in zip(header, values, strict=True) if value != ""}))
+        # orjson leaves each result in a buffer of 4 KB: a copy takes what it needs.
+        return Record(bytes(bytearray(orjson.dumps(content))))
     except orjson.JSONEncodeError:
-        return Record(line, "not UTF-8")
+        return Record(line, f"not UTF-8{_encoding_fault(line)}, line {row.line}")
+
+
+def _row_problem(header: list[str], row: CsvRow, values: list[str], line: bytes, layout: Layout) -> str | None:
+    """Why a row is not a record; None if it is."""
+    if len(line) > layout.max_record_bytes:
+        return _too_large(line, layout)
+    if values == header or [values[0].removeprefix("\ufeff"), *values[1:]] == header:
+        return f"the header again, line {row.line}: files were joined"
+    if values[0].startswith("\ufeff"):
+        return f"a byte order mark inside the file, line {row.line}: files were joined"
+    if row.problem:
+        return f"{row.problem}, line {row.line}"
+    if len(values) != len(header):
+        return f"{len(values)} values for {len(header)} columns"
+    return None
 
 
 def _parquet(body: bytes, layout: Layout) -> Iterator[Record]:

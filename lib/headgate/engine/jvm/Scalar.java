@@ -3,10 +3,8 @@ package headgate;
 import java.math.BigDecimal;
 import java.time.Instant;
 import java.time.LocalDate;
-import java.time.ZoneOffset;
-import org.apache.spark.sql.catalyst.expressions.Cast;
-import org.apache.spark.sql.catalyst.util.DateTimeUtils;
-import org.apache.spark.sql.catalyst.util.StringUtils;
+import java.util.Locale;
+import java.util.Set;
 import org.apache.spark.sql.types.BooleanType;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DateType;
@@ -16,27 +14,33 @@ import org.apache.spark.sql.types.IntegerType;
 import org.apache.spark.sql.types.LongType;
 import org.apache.spark.sql.types.StringType;
 import org.apache.spark.sql.types.TimestampType;
-import org.apache.spark.unsafe.types.UTF8String;
-import scala.Option;
 
-/** Text as a value of a type: exactly, or not at all. What Spark's own casts read is read here too, by Spark. */
+/**
+ * Reads text as a value of a type, exactly or not at all.
+ *
+ * <p>The accepted grammar is in docs/records.md ("Values"): JSON numbers and ISO 8601, in ASCII. Spark's casts are not
+ * used: they read `12D` as a double, `9131` as a year and any text after a date.
+ */
 final class Scalar {
-  /** A longer number is none: what it costs to read one grows with the square of its digits. */
+  /** A longer number is rejected: the cost of reading it grows with the square of its digits. */
   private static final int LONGEST_NUMBER = 1000;
-  /** Of a bigint. */
+  /** The digits of the largest bigint. */
   private static final int MOST_DIGITS = 19;
 
-  private static final long FIRST_DAY = LocalDate.of(1, 1, 1).toEpochDay();
-  private static final long LAST_DAY = LocalDate.of(9999, 12, 31).toEpochDay();
-  private static final long MICROS = 1_000_000;
+  private static final Set<String> TRUE = Set.of("true", "t", "yes", "y", "1");
+  private static final Set<String> FALSE = Set.of("false", "f", "no", "n", "0");
 
   private Scalar() {}
 
-  /** The value; null where the type cannot hold it as it is. `number`: whether JSON has it as one. */
-  static Object read(DataType type, String text, boolean number) {
+  /**
+   * @param number whether JSON has the value as a number
+   * @return the value as Spark's Java API takes it; null where the type cannot hold it as it is
+   */
+  static Object read(DataType type, String sent, boolean number) {
     if (type instanceof StringType) {
-      return text;
+      return sent;
     }
+    String text = trimmed(sent);
     if (type instanceof DecimalType) {
       return decimal(text, (DecimalType) type);
     }
@@ -48,14 +52,13 @@ final class Scalar {
       return value != null && value.intValue() == value ? (Object) value.intValue() : null;
     }
     if (type instanceof BooleanType) {
-      return truth(UTF8String.fromString(text));
+      return truth(text);
     }
     if (type instanceof TimestampType) {
-      return moment(UTF8String.fromString(text));
+      return number ? null : timestamp(text);
     }
     if (type instanceof DateType) {
-      Integer day = day(UTF8String.fromString(text));
-      return day == null ? null : LocalDate.ofEpochDay(day);
+      return number ? null : date(text);
     }
     if (type instanceof DoubleType) {
       return real(text);
@@ -63,33 +66,90 @@ final class Scalar {
     throw new IllegalArgumentException("no contract has the type " + type.simpleString());
   }
 
+  /** Without JSON's white space at both ends. */
+  private static String trimmed(String text) {
+    int start = 0;
+    int end = text.length();
+    while (start < end && isSpace(text.charAt(start))) {
+      start++;
+    }
+    while (end > start && isSpace(text.charAt(end - 1))) {
+      end--;
+    }
+    return text.substring(start, end);
+  }
+
+  private static boolean isSpace(char c) {
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+  }
+
   private static BigDecimal decimal(String text, DecimalType type) {
     BigDecimal value = number(text);
     return value != null && fits(value, type.precision(), type.scale()) ? value.setScale(type.scale()) : null;
   }
 
-  /** A number of JSON may have a fraction of zeros; an exponent is of numbers that need not be whole. */
+  /** A JSON number may have a fraction of zeros; no whole number has an exponent. */
   private static Long whole(String text, boolean number) {
-    boolean isExact = number && text.indexOf('.') >= 0 && text.indexOf('e') < 0 && text.indexOf('E') < 0;
-    BigDecimal value = isExact ? number(text) : null;
-    String digits = value != null && fits(value, MOST_DIGITS, 0) ? value.toPlainString() : text;
+    if (text.indexOf('e') >= 0 || text.indexOf('E') >= 0 || (!number && text.indexOf('.') >= 0)) {
+      return null;
+    }
+    BigDecimal value = number(text);
+    if (value == null || !fits(value, MOST_DIGITS, 0)) {
+      return null;
+    }
     try {
-      return UTF8String.fromString(digits).toLongExact();
-    } catch (NumberFormatException none) {
+      return value.longValueExact();
+    } catch (ArithmeticException tooLarge) {
       return null;
     }
   }
 
-  /** Without the zeros at its end, so that how many digits it needs is told before they are written out. */
+  /** Without zeros at its end, so that the number of its digits is known before they are written out. */
   private static BigDecimal number(String text) {
-    if (text.length() > LONGEST_NUMBER) {
+    if (text.length() > LONGEST_NUMBER || !isNumber(text)) {
       return null;
     }
     try {
-      return new BigDecimal(text.trim()).stripTrailingZeros();
-    } catch (NumberFormatException none) {
+      return new BigDecimal(text).stripTrailingZeros();
+    } catch (NumberFormatException exponentOutOfRange) {
       return null;
     }
+  }
+
+  /** Whether the text is [+-] digits [. digits] [e [+-] digits] in ASCII, with a digit before or after the point. */
+  private static boolean isNumber(String text) {
+    int at = !text.isEmpty() && (text.charAt(0) == '-' || text.charAt(0) == '+') ? 1 : 0;
+    int whole = digits(text, at);
+    at += whole;
+    int fraction = 0;
+    if (at < text.length() && text.charAt(at) == '.') {
+      fraction = digits(text, at + 1);
+      at += 1 + fraction;
+    }
+    if (whole + fraction == 0) {
+      return false;
+    }
+    if (at < text.length() && (text.charAt(at) == 'e' || text.charAt(at) == 'E')) {
+      at++;
+      if (at < text.length() && (text.charAt(at) == '-' || text.charAt(at) == '+')) {
+        at++;
+      }
+      int exponent = digits(text, at);
+      if (exponent == 0) {
+        return false;
+      }
+      at += exponent;
+    }
+    return at == text.length();
+  }
+
+  /** The number of ASCII digits from a place on. */
+  private static int digits(String text, int from) {
+    int at = from;
+    while (at < text.length() && text.charAt(at) >= '0' && text.charAt(at) <= '9') {
+      at++;
+    }
+    return at - from;
   }
 
   private static boolean fits(BigDecimal value, int precision, int scale) {
@@ -97,37 +157,29 @@ final class Scalar {
     return value.scale() <= scale && (wholeDigits <= precision - scale || value.signum() == 0);
   }
 
-  private static Object truth(UTF8String text) {
-    return StringUtils.isTrueString(text) ? (Object) true : StringUtils.isFalseString(text) ? (Object) false : null;
+  private static Boolean truth(String text) {
+    String word = text.toLowerCase(Locale.ROOT);
+    return TRUE.contains(word) ? Boolean.TRUE : FALSE.contains(word) ? Boolean.FALSE : null;
   }
 
-  /** A time without a date would be one of today, and a spreadsheet's 46082 a year: neither is a moment. */
-  private static Instant moment(UTF8String text) {
-    if (day(text) == null) {
-      return null;
-    }
-    Option<Object> micros = DateTimeUtils.stringToTimestamp(text, ZoneOffset.UTC);
-    if (micros.isEmpty()) {
-      return null;
-    }
-    long told = (Long) micros.get();
-    return Instant.ofEpochSecond(Math.floorDiv(told, MICROS), Math.floorMod(told, MICROS) * 1000);
-  }
-
-  private static Integer day(UTF8String text) {
-    Option<Object> found = DateTimeUtils.stringToDate(text);
-    if (found.isEmpty()) {
-      return null;
-    }
-    int day = (Integer) found.get();
-    return day < FIRST_DAY || day > LAST_DAY ? null : day;
-  }
-
-  private static Object real(String text) {
-    try {
+  private static Double real(String text) {
+    if (text.equals("NaN") || text.equals("Infinity") || text.equals("-Infinity")) {
       return Double.parseDouble(text);
-    } catch (NumberFormatException none) {
-      return Cast.processFloatingPointSpecialLiterals(text, false);
     }
+    if (text.length() > LONGEST_NUMBER || !isNumber(text)) {
+      return null;
+    }
+    double value = Double.parseDouble(text);
+    return Double.isInfinite(value) ? null : (Double) value;
+  }
+
+  private static Instant timestamp(String text) {
+    IsoTime time = IsoTime.parse(text);
+    return time == null ? null : time.instant();
+  }
+
+  private static LocalDate date(String text) {
+    IsoTime time = IsoTime.parse(text);
+    return time == null ? null : time.date();
   }
 }

@@ -66,6 +66,8 @@ def layout_of(contract: Contract) -> Layout:
         delimiter=contract.csv.delimiter,
         quote=contract.csv.quote,
         escape=contract.csv.escape,
+        required=tuple(field.name for field in contract.fields if field.required),
+        is_open=contract.evolution == "add_columns",
     )
 
 
