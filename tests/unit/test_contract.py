@@ -466,7 +466,6 @@ def test_the_page_names_every_key():
         assert f"`{key}" in text, key
 
 
-<<<<<<< HEAD
 # --- limits on values
 
 
@@ -521,7 +520,8 @@ def test_a_limit_of_the_wrong_type_is_refused(refusal, kind, option, message):
         f"    properties:\n      - name: x\n        logicalType: {kind}\n        {option}\n"
         "customProperties:\n  - {property: headgate.format, value: jsonl}\n"
     )
-=======
+
+
 @pytest.mark.parametrize("depth", [4, 12, 20])
 def test_a_contract_of_many_levels_is_read_in_time_that_follows_its_lines(load, depth):
     lines, indent = [], 6
@@ -539,4 +539,3 @@ def test_a_contract_of_many_levels_is_read_in_time_that_follows_its_lines(load, 
         [field] = field.fields
         names.append(field.name)
     assert names == [*(f"o{level}" for level in range(depth)), "leaf"]  # 130 s for 10 levels with jsonschema
->>>>>>> ff52c9c (Define the accepted grammar of every scalar and of CSV, and read exactly that)
