@@ -36,9 +36,7 @@ setup(
         "orchestration",
         "orchestration.local_cloud",
     ],
-    package_data={
-        "headgate": ["engine/runtime/*.properties", "engine/jvm/*", "suites/*.json", "templates/project/**/*"]
-    },
+    package_data={"headgate": ["engine/runtime/*.properties", "engine/jvm/*", "suites/*.json", "templates/**/*"]},
     install_requires=CORE,
     extras_require={
         "spark": ["pyspark", "delta-spark", "orjson"],

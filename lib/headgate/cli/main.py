@@ -36,7 +36,7 @@ VERBS = {
     "serve": ("serve", "Start a server: the receiver, the read API, a Spark cluster, or a local cloud."),
     "admin": ("serve", "Operate an environment: the dead letters of its landing queue."),
     "deploy": ("serve", "Build the package for EMR, upload it, and make it current."),
-    "new": ("start", "Make a new project."),
+    "new": ("start", "Make a project, or propose a contract or a table from data."),
 }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -120,17 +120,21 @@ def _pattern_problems(allowed: Allowed) -> Iterator[tuple[tuple[str | int, ...],
 
 
 def readable(text: str, kind: str) -> Any:
-    """Returns `text` as a value of a scalar type that can be compared; None where it is not of the type."""
+    """Returns `text` as a value of a scalar type that can be compared; None where it is not of the type.
+
+    A timestamp is in UTC, without a time zone.
+    """
     try:
         if kind in ("int", "bigint"):
             return int(text)
         if kind in ("decimal", "double"):
-            value = Decimal(text)
-            return value if value.is_finite() else None
+            number = Decimal(text)
+            return number if number.is_finite() else None
         if kind == "date":
             return date.fromisoformat(text)
         if kind == "timestamp":
-            return datetime.fromisoformat(text).replace(tzinfo=None)
+            moment = datetime.fromisoformat(text)
+            return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
     except (ValueError, InvalidOperation):
         return None
     return text

@@ -12,6 +12,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from headgate.contracts.allowed import readable
 from headgate.contracts.contract import Contract, Field
 from headgate.contracts.upload_format import CsvDialect
 
@@ -102,6 +103,25 @@ def parquet(fields: Sequence[Field], records: Sequence[Record]) -> bytes:
     output = io.BytesIO()
     write_table(pa.Table.from_pylist(list(records), schema=schema), output)
     return output.getvalue()
+
+
+def from_text(field: Field, value: Any) -> Any:
+    """Returns a value as the field's own type, from a value as JSON has it; for Parquet, which does not convert.
+
+    Raises ValueError where the field cannot hold it.
+    """
+    if value is None:
+        return None
+    if field.type == "struct":
+        return {child.name: from_text(child, value.get(child.name)) for child in field.fields}
+    if field.type == "array" and field.item is not None:
+        return [from_text(field.item, item) for item in value]
+    if field.type in ("boolean", "double") or not isinstance(value, str | int | float):
+        return value
+    typed = readable(str(value), field.type)
+    if typed is None:
+        raise ValueError(f"{field.name}: {value!r} is not a {field.type}")
+    return typed
 
 
 def arrow_type(field: Field) -> "pa.DataType":

@@ -21,6 +21,7 @@ from headgate.contracts.contract import Contract
 from headgate.contracts.environment import Environment, load_environment
 from headgate.engine.verbs.run import Report, Runner
 from headgate.errors import HeadgateError, UsageError
+from headgate.generate.writers import from_text, parquet
 from headgate.lake.landing import Upload, hash_of_key, whole_hour
 from headgate.ledger.record_table import RECORD_BALANCE, STATE, State, is_live
 from headgate.planning.graph import Graph, load_graph
@@ -218,7 +219,13 @@ def _told(report: Report) -> str:
 
 
 def written(contract: Contract, records: Sequence[Mapping[str, Any] | str]) -> bytes:
-    """Records as an upload of the contract's format. Raises UsageError for a format whose bytes are not text."""
+    """Returns records as an upload of the contract's format.
+
+    Raises UsageError where the format cannot hold them: several records in json, text in parquet.
+    """
+    if contract.format == "parquet" and not any(isinstance(record, str) for record in records):
+        rows = [{f.name: from_text(f, record.get(f.name)) for f in contract.fields} for record in records]  # type: ignore[union-attr]
+        return parquet(contract.fields, rows)
     texts = [record if isinstance(record, str) else _text(contract, record) for record in records]
     if contract.format == "jsonl":
         return "\n".join(texts).encode()

@@ -1,0 +1,144 @@
+"""Writes a proposed contract as YAML, with remarks where a person has to decide."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from headgate.contracts.upload_format import CsvDialect
+from headgate.errors import UsageError
+from headgate.propose.inference import Column, Inferred
+from headgate.propose.sample import Sample
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_DATASET = re.compile(r"[a-z][a-z0-9_]*")
+#: Words that YAML reads as something else than text.
+_YAML_WORDS = re.compile(r"(y|n|yes|no|on|off|true|false|null|~)", re.IGNORECASE)
+_MAX_OTHER_KEYS = 3  # that a remark names
+
+
+def dataset_name(stem: str) -> str:
+    """Returns a dataset's name for a file's name without suffix: lower case, without a date at its end."""
+    name = re.sub(r"[^a-z0-9]+", "_", stem.lower()).strip("_")
+    return re.sub(r"(_?\d+)+$", "", name) or f"d{name}"
+
+
+def check_names(dataset: str, inferred: Inferred, sample: Sample) -> None:
+    """Raises UsageError where the dataset or a column has a name that a contract does not take."""
+    if not _DATASET.fullmatch(dataset):
+        raise UsageError(
+            f"'{dataset}' is not a dataset's name",
+            where="--name",
+            fix="use lower-case letters, digits and _, beginning with a letter",
+        )
+    wrong = [path for path, name in _paths(inferred.columns, "") if not _NAME.fullmatch(name)]
+    if wrong:
+        renamed = ", ".join(f"{path!r} to {_column_name(path)}" for path in wrong)
+        raise UsageError(
+            "the file has columns that cannot be named in a contract: letters, digits and _, beginning with a letter",
+            where=str(sample.path),
+            fix=f"have them renamed where the file is made, such as {renamed}",
+        )
+    seen: dict[str, str] = {}
+    for column in inferred.columns:
+        other = seen.setdefault(column.name.lower(), column.name)
+        if other != column.name:
+            raise UsageError(
+                f"the columns '{other}' and '{column.name}' differ only in upper and lower case",
+                where=str(sample.path),
+                fix="have one of them renamed where the file is made",
+            )
+
+
+def _paths(columns: Iterable[Column], prefix: str) -> Iterator[tuple[str, str]]:
+    for column in columns:
+        yield f"{prefix}{column.name}", column.name
+        yield from _paths(column.properties, f"{prefix}{column.name}.")
+        if column.items is not None:
+            yield from _paths(column.items.properties, f"{prefix}{column.name}[].")
+
+
+def _column_name(path: str) -> str:
+    name = re.sub(r"[^A-Za-z0-9]+", "_", path.rpartition(".")[2] if "." in path[1:-1] else path).strip("_").lower()
+    return name if name[:1].isalpha() else f"column_{name}".rstrip("_")
+
+
+def contract_text(dataset: str, sample: Sample, inferred: Inferred, owner: str) -> str:
+    """Returns the contract as YAML. The first of the inferred keys becomes the primary key."""
+    key = inferred.keys[0] if inferred.keys else ()
+    lines = [
+        *_head(dataset, sample, inferred),
+        "apiVersion: v3.1.0",
+        "kind: DataContract",
+        f"id: {dataset}",
+        "version: 1.0.0",
+        f"team: {{name: {json.dumps(owner, ensure_ascii=False)}}}",
+        "",
+        "schema:",
+        f"  - name: {dataset}",
+        "    description: One record of the file. # say what one record is",
+        "    properties:",
+    ]
+    for column in inferred.columns:
+        lines += _column_lines(column, "      ", key)
+    lines += ["", "customProperties:", *_custom(sample)]
+    return "\n".join(lines) + "\n"
+
+
+def _head(dataset: str, sample: Sample, inferred: Inferred) -> Iterator[str]:
+    count = len(sample.records)
+    amount = f"all {count:,} records" if sample.whole else f"the first {count:,} records"
+    yield f"# Proposed by `headgate new dataset {sample.path.name}` from {amount}: read every line, and correct it."
+    yield f"# The file makes the table bronze.{dataset}."
+    if not inferred.keys:
+        yield "# Key: no one, two or three columns are different in every record. Add primaryKey where you know it."
+    elif len(inferred.keys) > 1:
+        others = [" + ".join(key) for key in inferred.keys[1 : 1 + _MAX_OTHER_KEYS]]
+        yield f"# Key: {' + '.join(inferred.keys[0])}. Also different in every record: {', '.join(others)}."
+    if inferred.duplicates:
+        yield f"# {inferred.duplicates:,} records are equal to an earlier record."
+
+
+def _column_lines(column: Column, indent: str, key: Sequence[str]) -> Iterator[str]:
+    for note in column.notes:
+        yield f"{indent}# {note}"
+    name = f'"{column.name}"' if _YAML_WORDS.fullmatch(column.name) else column.name
+    yield f"{indent}- name: {name}"
+    inner = indent + "  "
+    yield from _type_lines(column, inner)
+    if column.required:
+        yield f"{inner}required: true"
+    if column.name in key:
+        yield f"{inner}primaryKey: true"
+        if len(key) > 1:
+            yield f"{inner}primaryKeyPosition: {key.index(column.name) + 1}"
+    yield from _nested_lines(column, inner)
+
+
+def _type_lines(column: Column, indent: str) -> Iterator[str]:
+    yield f"{indent}logicalType: {column.logical_type}"
+    if column.physical_type:
+        yield f"{indent}physicalType: {column.physical_type}"
+
+
+def _nested_lines(column: Column, indent: str) -> Iterator[str]:
+    if column.properties:
+        yield f"{indent}properties:"
+        for child in column.properties:
+            yield from _column_lines(child, indent + "  ", ())
+    if column.items is not None:
+        yield f"{indent}items:"
+        for note in column.items.notes:
+            yield f"{indent}  # {note}"
+        yield from _type_lines(column.items, indent + "  ")
+        yield from _nested_lines(column.items, indent + "  ")
+
+
+def _custom(sample: Sample) -> Iterator[str]:
+    yield f"  - {{property: headgate.format, value: {sample.format}}}"
+    plain = CsvDialect()
+    for name in ("delimiter", "quote", "escape"):
+        value = getattr(sample.dialect, name)
+        if value != getattr(plain, name):
+            yield f"  - {{property: headgate.csv.{name}, value: {json.dumps(value)}}}"
