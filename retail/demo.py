@@ -66,7 +66,7 @@ _NEXT = """  .venv/bin/headgate tables                                 all table
   .venv/bin/headgate show silver.transactions --limit 5     live rows
   .venv/bin/headgate show quarantine.silver.transactions    rejected records and the reasons
   .venv/bin/headgate history silver.transactions            every commit with its counts
-  .venv/bin/headgate plan                                   what the next run will do
+  .venv/bin/headgate plan                                   the work of the next run
   .venv/bin/headgate new project ../my-project              a project of your own"""
 
 

@@ -1,6 +1,6 @@
 """Generates the retailer's uploads for demonstrations, tests and benchmarks: a Spec gives the same bytes every time.
 
-One module per dataset, and what they share. Ids fit together: a return is of an earlier sale, and most customers and
+One module per dataset, and shared ones. Ids fit together: a return is of an earlier sale, and most customers and
 products are known before their first sale. Each upload is made when it is needed, so memory is bounded by one upload.
 `retail.generator` offers this to `headgate generate`.
 """

@@ -1,4 +1,4 @@
-"""The base of datasets of versions: the whole list on the first day, then each day what is new or changed."""
+"""The base of datasets of versions: the whole list on the first day, then each day the new and changed entities."""
 
 from abc import abstractmethod
 from collections import defaultdict

@@ -28,7 +28,7 @@ def customer(hour: int, city: str, **changes: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def customers(lake: Lake) -> Lake:
-    """A customer who moves, whose second version comes last; a version that says nothing new; one who leaves."""
+    """A customer moves, and the second version arrives last; a version without changes; a customer leaves."""
     lake.upload("customers", [customer(9, "Ulm"), customer(12, "Bonn"), customer(9, "Kiel", customer_id="c-2")])
     lake.upload("customers", [customer(13, "Bonn"), customer(11, "Kiel", customer_id="c-2", deleted=True)])
     lake.upload("customers", [customer(10, "Köln")])
@@ -59,5 +59,5 @@ def test_a_customer_has_a_row_for_each_time_in_which_nothing_changed(customers: 
         assert_contract_holds,
     ],
 )
-def test_what_holds_for_every_table_holds(customers: Lake, holds: Any) -> None:
+def test_the_properties_of_every_table_hold(customers: Lake, holds: Any) -> None:
     holds(customers, DIMENSION)

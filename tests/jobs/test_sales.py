@@ -1,4 +1,4 @@
-"""The retailer's sales: what is sold, corrected, voided and brought back, in any order, is what the marts hold."""
+"""The retailer's sales: the marts are right for sales, corrections, voids and returns in any order."""
 
 from __future__ import annotations
 
@@ -68,5 +68,5 @@ def test_a_day_of_a_store_adds_up(sales: Lake) -> None:
         (assert_crash_safe, "gold.fct_sales"),
     ],
 )
-def test_what_holds_for_every_table_holds(sales: Lake, holds: Callable[[Lake, str], None], mart: Any) -> None:
+def test_the_properties_of_every_table_hold(sales: Lake, holds: Callable[[Lake, str], None], mart: Any) -> None:
     holds(sales, mart)

@@ -157,7 +157,7 @@ def is_within(value: Any, field: Field) -> bool:
 def test_every_record_is_valid_by_its_contract(contract):
     sent = [record for upload in made(contract) for record in records(upload)]
     assert len(sent) == 2 * 2 * 40
-    assert [found for record in sent if (found := problems(record, contract))] == []
+    assert [wrong for record in sent if (wrong := problems(record, contract))] == []
 
 
 def test_media_types_and_suffixes_are_the_contracts(contract):

@@ -1,4 +1,4 @@
-"""`headgate new dataset`: what is inferred from a file, the contract that is written, and wrong files."""
+"""`headgate new dataset`: the inferred columns and keys, the written contract, and wrong files."""
 
 from __future__ import annotations
 
@@ -267,7 +267,7 @@ def test_a_type_that_headgate_rejects_has_a_remark(project):
 
 @pytest.mark.parametrize("format_", ["csv", "jsonl", "json_array", "parquet"])
 def test_generated_uploads_of_a_contract_give_back_its_types(project, capsys, tmp_path, format_):
-    """The generator and the proposal agree on each format: every type of a contract is found again."""
+    """The generator and the proposal agree on each format: every type of a contract is inferred again."""
     columns = (
         "{name: id, logicalType: string, required: true, primaryKey: true}",
         "{name: at, logicalType: timestamp, required: true}",

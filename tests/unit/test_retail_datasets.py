@@ -1,4 +1,4 @@
-"""The datasets beside transactions: their records fit their contracts, and their ids fit together."""
+"""The other datasets than transactions: records fit their contracts, and ids fit together."""
 
 import csv
 import hashlib
@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from headgate.contracts.contract import Contract, Field, load_contracts
 from headgate.project import Project
 from retail.generate import DATASETS, GeneratedUpload, Spec, facts, uploads
+from retail.generate.spec import FORMATS
 
 CONTRACTS = load_contracts(Project(Path(__file__).parents[2]))
 OTHERS = ("stores", "customers", "products", "orders", "returns")
@@ -100,9 +101,9 @@ def test_the_bytes_of_a_spec_are_pinned():
     assert digest.hexdigest() == "82d7fdb8034f0996a8047004612d064ad303a56c6ef305dc397a930511fdfb0b"
 
 
-def test_transactions_are_the_same_whatever_is_made_beside_them():
-    beside = [u for u in uploads(MIXED) if u.dataset == "transactions"]
-    assert beside == list(uploads(replace(MIXED, datasets=("transactions",))))
+def test_transactions_are_the_same_whatever_else_is_made():
+    transactions = [u for u in uploads(MIXED) if u.dataset == "transactions"]
+    assert transactions == list(uploads(replace(MIXED, datasets=("transactions",))))
 
 
 @settings(max_examples=20)
@@ -121,8 +122,8 @@ def test_facts_are_what_the_uploads_hold(spec):
         assert len(records(upload)) == upload.rows > 0
         made[upload.kind] += 1
         rows[upload.kind] += upload.rows
-    found = facts(spec)
-    assert (found.uploads, found.rows) == (dict(made), dict(rows))
+    totals = facts(spec)
+    assert (totals.uploads, totals.rows) == (dict(made), dict(rows))
 
 
 @settings(max_examples=30)
@@ -175,13 +176,13 @@ def test_a_correction_has_the_key_of_a_record_and_another_content(dataset):
 
 def first_seen(dataset: str, column: str) -> dict[str, date]:
     """When each id is sent first."""
-    found: dict[str, date] = {}
+    days: dict[str, date] = {}
     for upload in uploads(replace(CLEAN, datasets=(dataset,), customers=8000, products=2000)):
         for record in records(upload):
             for part in record["items"] if column not in record and "items" in record else [record]:
                 if column in part:
-                    found.setdefault(part[column], upload.sent_on)
-    return found
+                    days.setdefault(part[column], upload.sent_on)
+    return days
 
 
 @pytest.mark.parametrize(("dataset", "column"), [("customers", "customer_id"), ("products", "product_id")])
@@ -222,10 +223,10 @@ def test_a_return_is_of_a_line_of_a_sale_of_an_earlier_day_and_never_of_more_tha
 
 def versions(dataset: str, column: str) -> list[list[dict[str, Any]]]:
     """The versions of each thing, oldest first, over a hundred days."""
-    found = defaultdict(list)
+    by_id = defaultdict(list)
     for record in sent(replace(CLEAN, days=100, customers=20, products=20), dataset):
-        found[record[column]].append(record)
-    return [sorted(of_one, key=lambda r: r["updated_at"]) for of_one in found.values()]
+        by_id[record[column]].append(record)
+    return [sorted(records, key=lambda r: r["updated_at"]) for records in by_id.values()]
 
 
 def test_a_version_is_of_a_moment_before_it_is_sent():
@@ -243,7 +244,7 @@ def test_customers_change_leave_and_come_back_and_some_versions_say_nothing_new(
         seen["same"] += changed == {"updated_at"}
         seen["moved"] += "city" in changed and not after.get("deleted")
         assert set(after) == {"customer_id", "updated_at", "deleted"} or not after.get("deleted")
-    assert min(seen[what] for what in ("left", "back", "same", "moved")) > 0
+    assert min(seen[change] for change in ("left", "back", "same", "moved")) > 0
 
 
 def test_products_get_dearer_and_are_discontinued():
@@ -280,7 +281,8 @@ def test_an_order_is_placed_then_shipped_or_cancelled_and_each_revision_has_all_
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_every_dataset_has_samples_that_fit_its_contract(dataset):
     [path] = (Path(__file__).parents[2] / "samples").glob(f"{dataset}.*")
-    sample = GeneratedUpload(dataset, "", "", date.min, date.min, "batch", 0, path.read_bytes())
-    assert path.suffix == sample.suffix
-    found = records(sample)
-    assert len(found) >= 14 and [record for record in found if not is_valid(record, CONTRACTS[dataset])] == []
+    suffix = FORMATS[dataset][1]
+    assert path.suffix == suffix
+    sample = GeneratedUpload(dataset, "", "", date.min, date.min, "batch", 0, path.read_bytes(), suffix=suffix)
+    rows = records(sample)
+    assert len(rows) >= 14 and [record for record in rows if not is_valid(record, CONTRACTS[dataset])] == []

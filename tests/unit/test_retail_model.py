@@ -26,14 +26,14 @@ SPEC = Spec(
 )
 
 
-def given(dataset: str, name: str = "") -> Given:
+def upload_of(dataset: str, name: str = "") -> Given:
     [path] = SAMPLES.glob(f"{name or dataset}.*")
     return Given(dataset, dataset, datetime(2026, 3, 5, tzinfo=UTC), parsed(dataset, path.read_bytes()))
 
 
 @pytest.fixture(scope="module")
 def made() -> dict[str, list[Row]]:
-    return tables(given(dataset) for dataset in DATASETS)
+    return tables(upload_of(dataset) for dataset in DATASETS)
 
 
 def picked(rows: list[Row], by: str, *names: str) -> list[tuple]:
@@ -70,7 +70,7 @@ def test_every_table_has_rows(made):
 
 
 def test_a_broken_record_is_in_no_table():
-    assert len(tables([given("transactions", "transactions-broken")])["silver.transactions"]) == 1
+    assert len(tables([upload_of("transactions", "transactions-broken")])["silver.transactions"]) == 1
 
 
 def test_a_customer_who_comes_back_has_a_gap(made):
@@ -143,7 +143,7 @@ def test_a_customer_who_buys_and_is_not_sent_is_unknown(made):
     ]
 
 
-# --- what has to hold of any uploads
+# --- properties of any uploads
 
 
 @pytest.fixture(scope="module")
@@ -160,13 +160,13 @@ def test_the_order_in_which_uploads_are_given_does_not_matter(generated):
 
 
 def test_sales_add_up_from_items_to_days_and_to_products(generated):
-    found = tables(generated)
-    total = sum(sale["total"] for sale in found["silver.transactions"])
-    assert total == sum(sale["amount"] for sale in found["gold.fct_sales"]) > 0
-    assert total == sum(day["revenue"] for day in found["gold.daily_store_sales"])
-    assert total == sum(product["revenue"] for product in found["gold.product_performance"])
-    returned = sum(back["amount"] for back in found["silver.returns"])
-    assert total - returned == sum(day["net_revenue"] for day in found["gold.daily_store_sales"]) < total
+    rows = tables(generated)
+    total = sum(sale["total"] for sale in rows["silver.transactions"])
+    assert total == sum(sale["amount"] for sale in rows["gold.fct_sales"]) > 0
+    assert total == sum(day["revenue"] for day in rows["gold.daily_store_sales"])
+    assert total == sum(product["revenue"] for product in rows["gold.product_performance"])
+    returned = sum(back["amount"] for back in rows["silver.returns"])
+    assert total - returned == sum(day["net_revenue"] for day in rows["gold.daily_store_sales"]) < total
 
 
 @pytest.mark.parametrize(("table", "key"), [("customers", "customer_id"), ("products", "product_id")])

@@ -63,8 +63,8 @@ def amounts_of(record: dict) -> list[Decimal]:
 def originals(spec: Spec) -> dict[str, dict]:
     """Each transaction as it was first sent, by id; broken lines are left out."""
     lines = (line for u in uploads(spec) if u.kind in ("batch", "late") for line in u.body.splitlines())
-    found = (json.loads(line, parse_float=Decimal) for line in lines if is_whole(line))
-    return {record["transaction_id"]: record for record in found}
+    valid = (json.loads(line, parse_float=Decimal) for line in lines if is_whole(line))
+    return {record["transaction_id"]: record for record in valid}
 
 
 def test_the_bytes_of_a_spec_are_pinned():
@@ -100,9 +100,9 @@ def test_facts_are_what_the_uploads_hold(spec):
         if upload.kind in ("batch", "late"):
             lines += upload.body.splitlines()
     whole = sum(map(is_whole, lines))
-    found = facts(spec)
-    assert (found.uploads, found.rows) == (dict(made), dict(rows))
-    assert (found.transactions, found.valid, found.corrected) == (len(lines), whole, rows["correction"])
+    totals = facts(spec)
+    assert (totals.uploads, totals.rows) == (dict(made), dict(rows))
+    assert (totals.transactions, totals.valid, totals.corrected) == (len(lines), whole, rows["correction"])
 
 
 @settings(max_examples=20)
@@ -142,7 +142,7 @@ def test_a_product_has_one_price():
     for record in originals(MIXED).values():
         for item in record["items"]:
             prices[item["product_id"]].add(item["unit_price"])
-    assert {len(found) for found in prices.values()} == {1}
+    assert {len(of_product) for of_product in prices.values()} == {1}
 
 
 def test_a_few_products_make_most_of_the_sales_and_most_products_few():
@@ -251,11 +251,11 @@ def test_lines_are_broken_in_six_ways():
         "null": b'"transaction_id":null',
         "latin-1": b"ch\xe8que",
     }
-    found = {name: sum(mark in line for line in lines) for name, mark in marks.items()}
-    found["missing"] = sum(b"sold_at" not in line for line in lines)
-    found["decimals"] = sum(bool(re.search(rb'"total":\d+\.\d{4}', line)) for line in lines)
-    found["cut"] = sum(not line.endswith(b"]}") for line in lines)
-    assert min(found.values()) > 0 and sum(found.values()) == len(lines)
+    counts = {name: sum(mark in line for line in lines) for name, mark in marks.items()}
+    counts["missing"] = sum(b"sold_at" not in line for line in lines)
+    counts["decimals"] = sum(bool(re.search(rb'"total":\d+\.\d{4}', line)) for line in lines)
+    counts["cut"] = sum(not line.endswith(b"]}") for line in lines)
+    assert min(counts.values()) > 0 and sum(counts.values()) == len(lines)
 
 
 def test_uuid7_keys_name_their_business_day_and_plain_keys_no_hour():

@@ -187,7 +187,7 @@ def _delivery(
 
 
 def _warn(request: Request, contracts: Mapping[str, Contract], generator: ProjectGenerator | None) -> None:
-    """Says on standard error where a contract does not allow what the options ask for."""
+    """Warns on standard error where a contract makes an option ineffective."""
     from_contract = [name for name in request.datasets if generator is None or name not in generator.DATASETS]
     if request.broken and from_contract:
         for name in unbreakable(from_contract, contracts):

@@ -77,7 +77,7 @@ def _text(value: Any) -> str:
 
 
 def limit_problems(column: Mapping[str, Any], kind: str) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
-    """Yields the mistakes in the limits of a column of type `kind`: where in the column, what is wrong, what to do."""
+    """Yields the mistakes in the limits of a column of type `kind`, each as (place in the column, mistake, advice)."""
     for option in column.get("logicalTypeOptions", {}):
         if kind not in OPTIONS[option]:
             suiting = ", ".join(name for name, kinds in OPTIONS.items() if kind in kinds)

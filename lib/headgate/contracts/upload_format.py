@@ -28,7 +28,7 @@ def compressions(custom: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def read_dialect(custom: Mapping[str, Any]) -> CsvDialect:
-    """Returns the CSV dialect; what the contract leaves out has its default."""
+    """Returns the CSV dialect; settings that the contract leaves out have defaults."""
     settings = {name.rpartition(".")[2]: value for name, value in custom.items() if name.startswith("headgate.csv.")}
     quote = settings.get("quote", '"')
     return CsvDialect(settings.get("delimiter", ","), quote, settings.get("escape", quote))

@@ -1,7 +1,7 @@
 """Random numbers, timestamps and keys that depend on a seed only.
 
-Nothing here reads the clock or the global random generator. Of `random.Random` only what Python keeps stable between
-versions is used: a text seed, `random()` and `getrandbits()`. So the same seed gives the same bytes on every machine.
+Nothing here reads the clock or the global random generator. Of `random.Random` only the stable parts are used:
+a text seed, `random()` and `getrandbits()`. So the same seed gives the same bytes on every machine.
 """
 
 import itertools

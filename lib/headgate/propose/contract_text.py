@@ -77,7 +77,7 @@ def contract_text(dataset: str, sample: Sample, inferred: Inferred, owner: str) 
         "",
         "schema:",
         f"  - name: {dataset}",
-        "    description: One record of the file. # say what one record is",
+        "    description: One record of the file. # describe a record",
         "    properties:",
     ]
     for column in inferred.columns:

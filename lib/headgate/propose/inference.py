@@ -61,7 +61,7 @@ class Inferred:
 
 
 def infer(sample: Sample) -> Inferred:
-    """Returns what the sample says about its dataset."""
+    """Returns the columns and the keys of the sample's dataset."""
     columns = tuple(_column(name, [record.get(name) for record in sample.records], sample) for name in sample.columns)
     rows = [tuple(_hashable(record.get(name)) for name in sample.columns) for record in sample.records]
     return Inferred(columns, tuple(_keys(columns, rows)), len(rows) - len(set(rows)))

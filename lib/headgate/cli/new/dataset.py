@@ -72,35 +72,38 @@ def _print(
     following = next_commands(target, file, dataset)
     shown = target.project.relative(path)
     if target.as_json:
-        print_json(
-            {
-                "dataset": dataset,
-                "file": shown,
-                "written": not dry_run,
-                "records": len(sample.records),
-                "whole": sample.whole,
-                "format": sample.format,
-                "columns": [_as_dict(column) for column in inferred.columns],
-                "key": list(inferred.keys[0]) if inferred.keys else [],
-                "key_candidates": [list(key) for key in inferred.keys],
-                "contract": text,
-                "next": following,
-            }
-        )
+        answer = {"dataset": dataset, "file": shown, "written": not dry_run, **_findings(sample, inferred)}
+        print_json({**answer, "contract": text, "next": following})
         return
     if dry_run:
         click.echo(text, nl=False)
         return
     click.echo(f"created  {shown}  ({len(sample.records):,} records read{'' if sample.whole else ', not all'})\n")
+    _print_columns(inferred)
+    click.echo("\nRead the contract and correct it. Then:")
+    for line in following:
+        click.echo(f"  {line}")
+
+
+def _print_columns(inferred: Inferred) -> None:
     key = inferred.keys[0] if inferred.keys else ()
     rows = [
         (column.name, _type_of(column), _yes(column.required), _yes(column.name in key), "; ".join(column.notes))
         for column in inferred.columns
     ]
     print_table(["column", "type", "required", "key", "remark"], rows)
-    click.echo("\nRead the contract and correct it. Then:")
-    for line in following:
-        click.echo(f"  {line}")
+
+
+def _findings(sample: Sample, inferred: Inferred) -> dict[str, Any]:
+    """What --json prints about the file."""
+    return {
+        "records": len(sample.records),
+        "whole": sample.whole,
+        "format": sample.format,
+        "columns": [_as_dict(column) for column in inferred.columns],
+        "key": list(inferred.keys[0]) if inferred.keys else [],
+        "key_candidates": [list(key) for key in inferred.keys],
+    }
 
 
 def next_commands(target: Target, file: Path, dataset: str) -> list[str]:

@@ -85,8 +85,8 @@ def propose(project: Project, graph: Graph, name: str, source: str, by: str | No
 
 def _table_name(name: str, layer: str) -> str:
     """The name without its layer. Raises UsageError for another layer or an impossible name."""
-    given, dot, table = name.rpartition(".")
-    if dot and given != layer:
+    named_layer, dot, table = name.rpartition(".")
+    if dot and named_layer != layer:
         raise UsageError(
             f"'{name}' is not in the layer {layer}",
             where="new table",

@@ -34,8 +34,8 @@ def _of_field(field: Field, value: Column, path: Path, reason: str, shown: int) 
     """Yields arrays of reasons, never null, for a value at `path`. A null value is within all limits."""
     for rule, broken in _rules(field, value):
         text = F.substring(value.cast("string"), 1, shown)
-        found = F.struct(path.alias("column"), F.lit(rule).alias("rule"), text.alias("value")).cast(reason)
-        yield F.when(F.coalesce(broken, F.lit(False)), F.array(found)).otherwise(F.array().cast(f"array<{reason}>"))
+        entry = F.struct(path.alias("column"), F.lit(rule).alias("rule"), text.alias("value")).cast(reason)
+        yield F.when(F.coalesce(broken, F.lit(False)), F.array(entry)).otherwise(F.array().cast(f"array<{reason}>"))
     if field.type == "struct":
         yield from _reasons(field.fields, value, F.concat(path, F.lit(".")), reason, shown)
     if field.item is not None and _has_limits(field.item):

@@ -10,7 +10,7 @@ from headgate import Affected, Replace, table
     writes=Replace(by=["measured_on"], partition_by=["measured_on"]),
 )
 def daily_readings(readings: DataFrame) -> DataFrame:
-    """One row per day and sensor that measured."""
+    """One row per day and sensor."""
     return readings.groupBy("measured_on", "sensor_id").agg(
         F.count("*").alias("readings"),
         F.min("celsius").alias("lowest"),

@@ -10,7 +10,7 @@ from headgate import SOURCE, Changes, Merge, table
     writes=Merge(keys=["reading_id"], sequence_by="revision", delete_when="withdrawn", partition_by=["measured_on"]),
 )
 def readings(uploads: DataFrame) -> DataFrame:
-    """One row per measurement, as last revised."""
+    """One row per measurement, in its newest revision."""
     return uploads.select(
         "reading_id",
         "revision",
