@@ -18,6 +18,7 @@ KEYED = """\
       - {name: line, logicalType: integer, required: true, primaryKey: true, primaryKeyPosition: 2}
       - {name: updated_at, logicalType: timestamp, required: true}
       - {name: borrowed_at, logicalType: timestamp, required: true}
+      - {name: returned_on, logicalType: date}
       - {name: class, logicalType: string, required: true}
       - {name: fee, logicalType: number, physicalType: "decimal(12,2)"}
       - {name: weight, logicalType: number, physicalType: double}

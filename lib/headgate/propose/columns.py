@@ -37,10 +37,10 @@ def sequence_column(contract: Contract) -> str | None:
 def day_column(contract: Contract) -> tuple[str, str] | None:
     """Returns a timestamp column and the name of its day, such as (sold_at, sold_on); None where none is needed.
 
-    None is needed where the dataset has a date, or no timestamp besides its version.
+    None is needed where the dataset has a required date, or no timestamp besides its version.
     """
     names = {field.name.lower() for field in contract.fields}
-    if any(field.type == "date" for field in contract.fields):
+    if any(field.type == "date" and field.required for field in contract.fields):
         return None
     sequence = sequence_column(contract)
     times = [field for field in contract.fields if field.type == "timestamp" and field.name != sequence]
@@ -59,6 +59,7 @@ def slice_column(contract: Contract, columns: Iterable[str]) -> str | None:
         return day[1]
     present = [field for field in contract.fields if field.name in names]
     groups = (
+        (field for field in present if field.type == "date" and field.required),
         (field for field in present if field.type == "date"),
         (field for field in present if field.type == "string" and field.allowed.enum),
         (field for field in present if _is_category(field, contract.key) and field.required),
