@@ -60,7 +60,7 @@ def contract(folder: Path, format_: str, columns: str, evolution: str = "strict"
         "apiVersion: v3.1.0\nkind: DataContract\nid: things\nversion: 1.0.0\nteam: {name: Tests}\n"
         f"schema:\n  - name: things\n    properties:\n{columns}"
         f"customProperties:\n  - {{property: headgate.format, value: {format_}}}\n"
-        f"  - {{property: headgate.contracts.evolution, value: {evolution}}}\n"
+        f"  - {{property: headgate.evolution, value: {evolution}}}\n"
     )
     return load_contract(path, Project(folder))
 

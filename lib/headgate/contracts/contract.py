@@ -218,7 +218,7 @@ class Reading:
             format=custom["headgate.format"],
             compressions=compressions(custom),
             csv=read_dialect(custom),
-            evolution=custom.get("headgate.contracts.evolution", "strict"),
+            evolution=custom.get("headgate.evolution", "strict"),
             max_record_bytes=int(custom.get("headgate.maxRecordBytes", odcs.DEFAULT_MAX_RECORD_BYTES)),
         )
 

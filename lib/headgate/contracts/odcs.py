@@ -205,7 +205,7 @@ CUSTOM: dict[str, Any] = {
         "headgate.csv.delimiter": _CHARACTER,
         "headgate.csv.quote": _CHARACTER,
         "headgate.csv.escape": _CHARACTER,
-        "headgate.contracts.evolution": {"enum": ["strict", "add_columns"]},
+        "headgate.evolution": {"enum": ["strict", "add_columns"]},
         "headgate.maxRecordBytes": {
             "type": "integer",
             "minimum": 1,
