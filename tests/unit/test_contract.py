@@ -174,9 +174,7 @@ def test_what_is_not_said_has_a_default(load):
 
 
 def test_custom_properties_say_what_odcs_cannot(load):
-    text = with_custom(
-        "headgate.compression=[gzip]", "headgate.evolution=add_columns", "headgate.maxRecordBytes=1000"
-    )
+    text = with_custom("headgate.compression=[gzip]", "headgate.evolution=add_columns", "headgate.maxRecordBytes=1000")
     contract = load(text)
     assert (contract.compressions, contract.evolution, contract.max_record_bytes) == (("gzip",), "add_columns", 1000)
 
