@@ -40,7 +40,7 @@ def version_at(ledger: Ledger, table: str, moment: datetime, now: datetime) -> i
     if moment > now:
         raise _refused(table, f"{_shown(moment)} is to come")
     _newest(ledger, table)
-    # `history` shows whole seconds, and a time that is copied from it means the commit that it stands beside.
+    # `history` shows whole seconds, and a time that is copied from it means the commit of that line.
     end = moment if moment.microsecond else moment + timedelta(milliseconds=999)
     oldest = None
     for commit in ledger.history(table):
@@ -55,15 +55,15 @@ def version_at(ledger: Ledger, table: str, moment: datetime, now: datetime) -> i
 
 def version_before(ledger: Ledger, head: Head, to: str) -> int:
     """The version that `to`, a version or a run's name, means. Raises UsageError where it is not before the head."""
-    found = int(to) if to.isdigit() else ledger.version_of(head.table, to)
-    if found is None:
+    version = int(to) if to.isdigit() else ledger.version_of(head.table, to)
+    if version is None:
         raise UsageError(f"no commit of {head.table} was made by run '{to}'", fix=f"headgate history {head.table}")
-    if found >= head.version:
+    if version >= head.version:
         raise UsageError(
-            f"{head.table} is at version {head.version}: there is nothing to take back to version {found}",
+            f"{head.table} is at version {head.version}: there is nothing to take back to version {version}",
             fix=f"headgate history {head.table} shows its versions",
         )
-    return found
+    return version
 
 
 def vacuumed(table: str, version: int) -> UsageError:
@@ -78,8 +78,8 @@ def _newest(ledger: Ledger, table: str) -> int:
     return int(newest.version())
 
 
-def _refused(table: str, what: str) -> UsageError:
-    return UsageError(what, where=table, fix=f"headgate history {table} --limit 0 lists what there is")
+def _refused(table: str, message: str) -> UsageError:
+    return UsageError(message, where=table, fix=f"headgate history {table} --limit 0 lists what there is")
 
 
 def _shown(moment: datetime) -> str:

@@ -1,4 +1,4 @@
-"""Freshness: whether a table has taken in anything new for as long as its suite promises. Told from its log alone.
+"""Freshness: whether a table is older than its suite promises. Only its log is read.
 
 It is judged when someone looks, by `plan` and `status`: a batch that does not come is judged by nobody else.
 """

@@ -25,7 +25,7 @@ from headgate.project import Project
 from headgate.suites.suite import Suite, load_suites, require_relations, suite_files
 from headgate.table import Affected, Append, Changes, History, Merge, Read, Replace, Snapshot, Table, Write
 
-#: Selectors that name tables by how they stand, not by what they are: who selects finds those tables out.
+#: Selectors by state. The caller of `select` passes the tables in each state.
 STATES = ("state:modified", "result:error")
 
 _MANIFEST_FORMAT = 2
@@ -81,18 +81,18 @@ class Graph:
 
     def descendants(self, name: str) -> set[str]:
         """The tables that read `name`, directly or through others."""
-        found: set[str] = set()
+        below: set[str] = set()
         for node in self.nodes.values():
-            if any(source == name or source in found for source in node.sources):
-                found.add(node.name)
-        return found
+            if any(source == name or source in below for source in node.sources):
+                below.add(node.name)
+        return below
 
     def ancestors(self, name: str) -> set[str]:
         """The tables that `name` reads, directly or through others."""
-        found: set[str] = set()
+        above: set[str] = set()
         for source in self.nodes[name].sources:
-            found |= {source} | self.ancestors(source)
-        return found
+            above |= {source} | self.ancestors(source)
+        return above
 
     def readers(self, name: str) -> list[Node]:
         return [node for node in self.nodes.values() if name in node.sources]
@@ -117,17 +117,17 @@ class Graph:
     def _named_by(self, selector: str, states: Mapping[str, Collection[str]]) -> set[str]:
         core = core_of(selector)
         if core in STATES:
-            found = set(states.get(core, ())) & set(self.nodes)
+            named = set(states.get(core, ())) & set(self.nodes)
         else:
-            found = {name for name, node in self.nodes.items() if _matches(node, core)}
-        if not found and core not in STATES:
+            named = {name for name, node in self.nodes.items() if _matches(node, core)}
+        if not named and core not in STATES:
             raise UsageError(
                 f"no table is selected by '{selector}'.{suggestion(core, [*self.nodes, *STATES])}",
                 fix="headgate tables lists what there is",
             )
-        above = set().union(*(self.ancestors(n) for n in found)) if selector.startswith("+") else set()
-        below = set().union(*(self.descendants(n) for n in found)) if selector.endswith("+") else set()
-        return found | above | below
+        above = set().union(*(self.ancestors(n) for n in named)) if selector.startswith("+") else set()
+        below = set().union(*(self.descendants(n) for n in named)) if selector.endswith("+") else set()
+        return named | above | below
 
 
 def selectors_of(texts: Iterable[str]) -> list[str]:
@@ -154,7 +154,7 @@ def _build(project: Project) -> Graph:
     contracts = load_contracts(project)
     nodes = [_bronze_node(project, contract) for contract in contracts.values()]
     loaded = [(path, load_table(project, path)) for path in module_paths(project)]
-    load_table_contracts(project)  # what is wrong in one, or in a suite, is told by plan, not in the middle of a run
+    load_table_contracts(project)  # so that `plan` reports a mistake in it, not the middle of a run
     suites = load_suites(project)
     nodes += [_table_node(project, path, declared, contracts, suites) for path, declared in loaded]
     ordered = _in_order({node.name: node for node in nodes})

@@ -1,4 +1,4 @@
-"""What has work, told from Delta logs and landing lists alone: no JVM, nothing written."""
+"""Plans the work of each table. Reads only Delta logs and listings of landing: no JVM, no write."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from headgate.ledger.metadata import Position, SourcePosition
 from headgate.planning.graph import Graph, Node
 from headgate.table import Changes, Read, Snapshot, Write
 
-#: What an object is taken for whose size is not known yet: one that was found by its late marker.
+#: The assumed size of an object whose size is not known yet, because a late marker names it.
 UNKNOWN_SIZE = 2**20
 
 
@@ -33,23 +33,23 @@ class Kind(StrEnum):
     INCREMENT = "increment"
     REBUILD = "rebuild"
     REFUSED = "refused"  # its contract changed in a way that old rows do not follow
-    BACKFILL = "backfill"  # never planned: asked for by a person
-    REPLAY = "replay"  # never planned: asked for by a person
-    AFTER = "after"  # what it reads has work; decided when that is done
-    NO_SOURCE = "no source"  # what it reads does not exist yet
+    BACKFILL = "backfill"  # requested by a person, never planned
+    REPLAY = "replay"  # requested by a person, never planned
+    AFTER = "after"  # a source has work; planned when that is done
+    NO_SOURCE = "no source"  # no source is built yet
 
 
 @dataclass(frozen=True)
 class Source:
-    """A table as one run reads it: pinned at `version`, changed since `since` (None: all of it).
+    """A source as a run reads it: pinned at `version`, changed since `since` (None: read all of it).
 
-    A table that is not built yet is an empty one: its version is -1.
+    A table that is not built yet counts as empty; its version is -1.
     """
 
     id: str
     version: int
     since: int | None = None
-    moved: bool = False  # whether its rows may have changed since; what a frozen snapshot sees never counts
+    moved: bool = False  # whether its rows may have changed since; never of a frozen snapshot
 
     @property
     def exists(self) -> bool:
@@ -100,7 +100,7 @@ def identity_of(works: Iterable[Work]) -> str:
 
 
 class Planner:
-    """Plans tables one at a time, so that a run can plan each after the tables it reads."""
+    """Plans tables separately, so that a run can plan each after its sources."""
 
     def __init__(
         self, environment: Environment, graph: Graph, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -115,11 +115,11 @@ class Planner:
         return self._ledger
 
     def now(self) -> datetime:
-        """The time of this plan, by the clock that it was given; in UTC."""
+        """Returns the time of this plan by its clock, in UTC."""
         return self._clock()
 
     def plan(self, names: Iterable[str]) -> list[Work]:
-        """The work of each table, in the order given; a table whose sources have work comes after them."""
+        """Returns the work of each table, in the order of `names`; a table whose sources have work waits for them."""
         moving: set[str] = set()
         works = []
         for name in names:
@@ -136,7 +136,7 @@ class Planner:
         return self.plan_table(name)
 
     def plan_table(self, name: str) -> Work:
-        """The table's work against everything as it stands now."""
+        """Returns the table's work against the newest versions of its sources."""
         node = self._graph.node(name)
         head = self._ledger.head(name)
         if head.exists and head.txn < 0 and head.position is None:
@@ -148,14 +148,14 @@ class Planner:
         return self._plan_bronze(node, head) if node.layer == "bronze" else self._plan_built(node, head)
 
     def bytes_of(self, works: Iterable[Work]) -> int:
-        """About how many bytes the works will read: landed objects, and whole sources where they are built anew."""
+        """Returns about how many bytes the works will read: landed objects, and whole sources for whole builds."""
         landed = sum(item.size or UNKNOWN_SIZE for work in works for item in work.landed)
         read = ((name, source) for work in works if work.whole for name, source in work.sources.items())
         whole = {(name, source.version) for name, source in read if source.exists}
         return landed + sum(self._ledger.size(name, version) for name, version in whole)
 
     def rebuilt(self, work: Work, reason: str) -> Work:
-        """`work` turned into a rebuild from all of what the table reads."""
+        """Returns `work` as a rebuild from all rows of the sources."""
         node = self._graph.node(work.table)
         heads = {name: self._ledger.head(name) for name in node.sources}
         if _nothing_to_read(node, heads):
@@ -163,10 +163,10 @@ class Planner:
         return Work(work.table, Kind.REBUILD, reason, work.head, _whole(heads))
 
     def backfilled(self, name: str, kind: Kind = Kind.BACKFILL) -> Work:
-        """Work that computes again what a table holds: from its sources as they were at its position.
+        """Returns work that computes rows again, from the versions of the sources at the table's position.
 
-        Raises UsageError where there is no position to stay at, or where its contract changed so that old rows do
-        not follow it: the work's commit would say that they do.
+        Raises UsageError where the table has no position, or where its contract changed so that old rows do not
+        follow it: the commit would say that they do.
         """
         node, head = self._graph.node(name), self._ledger.head(name)
         if node.layer == "bronze":
@@ -233,11 +233,11 @@ class Planner:
                 return self.rebuilt(Work(node.name, Kind.REBUILD, why, head), why)
             moved = any(commit.changes_rows for commit in commits if commit)
             sources[name] = Source(source.id, source.version, since, moved)
-        told = [f"{name} {source.since} -> {source.version}" for name, source in sources.items() if source.moved]
-        return Work(node.name, Kind.INCREMENT if told else Kind.CURRENT, ", ".join(told), head, sources)
+        moves = [f"{name} {source.since} -> {source.version}" for name, source in sources.items() if source.moved]
+        return Work(node.name, Kind.INCREMENT if moves else Kind.CURRENT, ", ".join(moves), head, sources)
 
     def _why_rebuild(self, node: Node, head: Head, sources: Mapping[str, Head]) -> str:
-        """Why the table's position cannot be gone on from; empty where it can."""
+        """Returns why an incremental build is not possible; empty where it is."""
         if head.position is None:
             return f"position lost: {head.lost}"
         declared = head.metadata.declared if head.metadata else None
@@ -252,7 +252,7 @@ class Planner:
         return ""
 
     def _why_unreadable(self, node: Node, source: str, since: int, commits: list[Commit | None]) -> str:
-        """Why the changes of `source` since the position cannot be read one by one; empty where they can."""
+        """Returns why the changes of `source` since the position cannot be read; empty where they can."""
         if any(commit is None for commit in commits):
             return f"the log of {source} after version {since} was cleaned up"
         known = [commit for commit in commits if commit]
@@ -271,7 +271,7 @@ class Planner:
         if not changed:
             return True
         if since >= 0 and self._ledger.open(source, since) is None:
-            return False  # what it was before cannot be told: the log up to then was cleaned up
+            return False  # the schema before is not known: the log was cleaned up
         schema = self._ledger.schema(source, since) if since >= 0 else {}
         for after in changed:
             if any(after.get(name) != kind for name, kind in schema.items()):
@@ -309,7 +309,7 @@ def _is_frozen(node: Node, source: str) -> bool:
 def _nothing_to_read(node: Node, heads: Mapping[str, Head]) -> str:
     """The source without which there is nothing to build; empty where there is something.
 
-    A table is built as soon as one of the tables that drive it is there: the others are empty so far.
+    A table is built as soon as one of its driving sources is built; the others count as empty.
     """
     driving = [read.table for read in node.reads.values() if not isinstance(read, Snapshot)]
     needed = driving or list(node.sources)
@@ -337,7 +337,7 @@ def _difference(before: str | None, after: str) -> str:
 
 
 def _feed_files(commit: Commit) -> list[str]:
-    """The files that the change feed reads for a commit: its change data, or else what it added and removed."""
+    """The files that the change feed reads for a commit: its change data, or the files it added and removed."""
     changes = [unquote(a["cdc"]["path"]) for a in commit.actions if "cdc" in a]
     if changes:
         return changes

@@ -33,7 +33,7 @@ class Bound:
     needed_by: str
 
     def hours(self, now: datetime) -> int:
-        """How long VACUUM has to keep what was removed: whole hours, because it rounds others to the nearest."""
+        """How long VACUUM keeps removed files, in whole hours: it would round a fraction to the nearest hour."""
         return max(0, math.ceil((now - self.time + _SLACK) / timedelta(hours=1)))
 
 
@@ -44,7 +44,7 @@ def bound_of(ledger: Ledger, graph: Graph, head: Head, now: datetime, time_trave
     promised = max((v for v, at in times.items() if at <= now - time_travel), default=min(times, default=head.version))
     bounds = [Bound(promised, now - time_travel, "time travel")]
     if head.commit is not None:
-        # The commit that the table's own position stands in is read, and those since the one it was planned against.
+        # The commit that carries the table's own position is read, and those after the version it was planned against.
         bounds.append(Bound(max(0, min(head.commit.planned, head.commit.version)), now, f"{table} itself"))
     for reader in graph.readers(table):
         position = ledger.head(reader.name).position
@@ -68,7 +68,7 @@ class Upkeep:
 
 
 def upkeep_of(ledger: Ledger, graph: Graph, environment: Environment, table: str, now: datetime) -> Upkeep:
-    """What a table needs, told from its log alone."""
+    """Returns the maintenance that a table needs. Only its log is read."""
     head = ledger.head(table)
     bound = bound_of(ledger, graph, head, now, environment.time_travel)
     files = ledger.files(table, head.version).to_pylist()
@@ -83,10 +83,10 @@ def upkeep_of(ledger: Ledger, graph: Graph, environment: Environment, table: str
 
 def expired_logs(environment: Environment, table: str, bound: Bound) -> list[str]:
     """The log files that a checkpoint at or before the bound makes unnecessary, oldest first."""
-    found = [item["path"] for item in list_below(environment.object_store(), f"{table_path(table)}/_delta_log/")]
-    checkpoints = [int(match[1]) for path in found if (match := _CHECKPOINT.search(path))]
+    paths = [item["path"] for item in list_below(environment.object_store(), f"{table_path(table)}/_delta_log/")]
+    checkpoints = [int(match[1]) for path in paths if (match := _CHECKPOINT.search(path))]
     kept_from = max((version for version in checkpoints if version <= bound.version), default=0)
-    return sorted(path for path in found if (match := _LOG.search(path)) and int(match[1]) < kept_from)
+    return sorted(path for path in paths if (match := _LOG.search(path)) and int(match[1]) < kept_from)
 
 
 def remove_logs(environment: Environment, paths: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""How the tables that stand in the lake differ from those that are declared: older code, not declared any more."""
+"""Compares the tables in the lake with the declared ones: built by older code, or not declared any more."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from headgate.ledger.ledger import Head, Ledger
 from headgate.planning.graph import Graph, Node
 from headgate.planning.plan import Kind, Work, contract_changes, declaration
 
-#: What is said of a Delta table that stands in the lake and that nothing declares.
+#: The message for a Delta table in the lake that no module declares.
 NOT_DECLARED = "not declared any more: left as it is"
 
 _LAYERS = ("bronze", "silver", "gold")
@@ -25,8 +25,8 @@ def codes_after(work: Work, code: str) -> list[str]:
 
 def suites_after(work: Work, suite: str) -> list[str]:
     """The hashes of the suites that a table's rows passed, once `suite` has judged `work`; empty for none at all."""
-    found = {suite} if work.whole else {*_suites(work.head), suite}
-    return sorted(found) if any(found) else []
+    suites = {suite} if work.whole else {*_suites(work.head), suite}
+    return sorted(suites) if any(suites) else []
 
 
 def is_older(node: Node, head: Head) -> bool:
@@ -40,14 +40,14 @@ def is_older(node: Node, head: Head) -> bool:
 
 
 def note(graph: Graph, node: Node, work: Work) -> str:
-    """What a plan says beside a table's work; empty where there is nothing to say."""
+    """Returns the note that a plan shows with a table's work; empty for none."""
     if work.whole or work.kind is Kind.REFUSED:
         return ""
     if not is_older(node, work.head):
         return _note_of_suite(node, work.head)
     if changed := contract_changes(graph, node, work.head):
-        told = "; ".join(change.what for change in changed)
-        return f"its contract changed: {told}; old rows not rebuilt (headgate run --rebuild -s {node.name})"
+        reasons = "; ".join(change.what for change in changed)
+        return f"its contract changed: {reasons}; old rows not rebuilt (headgate run --rebuild -s {node.name})"
     if node.layer == "bronze":
         return "its contract changed since its last commit"
     return f"built by older code: old rows not rebuilt (headgate run --rebuild -s {node.name})"
@@ -66,8 +66,8 @@ def modified(graph: Graph, ledger: Ledger) -> set[str]:
 
 def undeclared(store: ObjectStore, graph: Graph) -> list[str]:
     """The Delta tables in the lake that no contract and no module declares: removed or renamed. A listing a layer."""
-    found = (f"{layer}.{name}" for layer in _LAYERS for name in _folders(store, layer))
-    return [name for name in found if name not in graph.nodes and _is_delta(store, name)]
+    names = (f"{layer}.{name}" for layer in _LAYERS for name in _folders(store, layer))
+    return [name for name in names if name not in graph.nodes and _is_delta(store, name)]
 
 
 def _is_modified(node: Node, head: Head) -> bool:
@@ -87,8 +87,8 @@ def _suites(head: Head) -> Iterable[str]:
 
 
 def _folders(store: ObjectStore, layer: str) -> list[str]:
-    found = obstore.list_with_delimiter(store, f"{layer}/")["common_prefixes"]
-    return sorted(prefix.rstrip("/").rpartition("/")[2] for prefix in found)
+    prefixes = obstore.list_with_delimiter(store, f"{layer}/")["common_prefixes"]
+    return sorted(prefix.rstrip("/").rpartition("/")[2] for prefix in prefixes)
 
 
 def _is_delta(store: ObjectStore, table: str) -> bool:

@@ -1,4 +1,4 @@
-"""The quarantine: the records that a table rejected, with every reason, as they stand in the table itself.
+"""The quarantine: the records that a table rejected, with every reason. They are rows of the table itself.
 
 Nobody keeps whether a record still matters: it is *superseded* where its key has a row of a greater order by now, and
 *open* otherwise, which is told each time that someone looks. All of this is read without a JVM.
@@ -71,7 +71,7 @@ def rejected(
 def totals(ledger: Ledger, node: Node) -> dict[str, Any]:
     """How many records are `open` and `superseded`, and the same by `reasons`; a record with two reasons is in both.
 
-    A reason's place in an array does not count: `items[3].price` is told as `items[].price`.
+    A reason's place in an array does not count: `items[3].price` is counted as `items[].price`.
     """
     query = _opened(ledger, node, None)
     counts = "count(*) FILTER (WHERE status = 'open') AS open, count(*) FILTER (WHERE status <> 'open') AS superseded"
@@ -108,14 +108,14 @@ def _view(query: Query) -> str:
         held AS (SELECT _key AS key, _source AS source FROM t
                  WHERE {IS_KEYED} AND {_within_keys(query)}),
         receipts AS (SELECT _key AS place, _receipt AS receipt FROM t WHERE {IS_RECEIPT}),
-        told AS (SELECT place, string_agg({_REASON}, '; ') AS why
+        named AS (SELECT place, string_agg({_REASON}, '; ') AS why
                  FROM (SELECT place, unnest(rejected['reasons']) AS reason FROM mine) GROUP BY place),
         placed AS (
             SELECT place, status, why, {parts}, {kept}, rejected['raw_encoding'] AS raw_encoding,
                    receipt['store'] AS store, receipt['object'] AS object
-            FROM (SELECT mine.place, mine.source, mine.rejected, told.why, receipts.receipt,
+            FROM (SELECT mine.place, mine.source, mine.rejected, named.why, receipts.receipt,
                          CASE WHEN {greater} THEN 'superseded' ELSE 'open' END AS status
-                  FROM mine LEFT JOIN told ON told.place = mine.place
+                  FROM mine LEFT JOIN named ON named.place = mine.place
                   LEFT JOIN held ON held.key = mine.rejected['key']
                   LEFT JOIN receipts ON receipts.place = concat('{UPLOAD_KEY}', mine.source['upload']))),
         view AS (SELECT {", ".join(COLUMNS)} FROM placed)"""
@@ -123,18 +123,18 @@ def _view(query: Query) -> str:
 
 def _greater(left: str, right: str, parts: tuple[str, ...]) -> str:
     """The condition that a struct is greater by its parts in this order."""
-    one, other = f"{left}['{parts[0]}']", f"{right}['{parts[0]}']"
-    rest = f" OR ({one} = {other} AND ({_greater(left, right, parts[1:])}))" if parts[1:] else ""
-    return f"{one} > {other}{rest}"
+    first, second = f"{left}['{parts[0]}']", f"{right}['{parts[0]}']"
+    rest = f" OR ({first} = {second} AND ({_greater(left, right, parts[1:])}))" if parts[1:] else ""
+    return f"{first} > {second}{rest}"
 
 
 def _within_keys(query: Query) -> str:
     """A literal condition by which files without a rejected record's key are skipped."""
     least = "min(_rejected['key']) AS least, max(_rejected['key']) AS greatest"
-    found = query.row(f"SELECT {least} FROM t WHERE {IS_REJECTED}")
-    if found["least"] is None:
+    keys = query.row(f"SELECT {least} FROM t WHERE {IS_REJECTED}")
+    if keys["least"] is None:
         return "FALSE"
-    return f"_key BETWEEN {_text(found['least'])} AND {_text(found['greatest'])}"
+    return f"_key BETWEEN {_text(keys['least'])} AND {_text(keys['greatest'])}"
 
 
 def _text(value: str) -> str:
@@ -142,15 +142,17 @@ def _text(value: str) -> str:
 
 
 def _checked(where: str) -> str:
-    """A condition as it is put into a query; everything without one."""
+    """The condition as a query has it; true without a condition."""
     return f"({where}\n)" if where.strip() else "TRUE"
 
 
 def _refused(error: Exception, where: str) -> Exception:
     """What to say of a query that failed: files that are gone, or a condition that is none."""
-    told = " ".join(str(error).split()).partition(" Valid fields are")[0]
-    if "Object at location" in told:
-        return FileNotFoundError(told)
+    message = " ".join(str(error).split()).partition(" Valid fields are")[0]
+    if "Object at location" in message:
+        return FileNotFoundError(message)
     if not where.strip():
         return error
-    return UsageError(told[:_SHOWN], where=f"--where {where}", fix=f"write a condition in SQL on {', '.join(COLUMNS)}")
+    return UsageError(
+        message[:_SHOWN], where=f"--where {where}", fix=f"write a condition in SQL on {', '.join(COLUMNS)}"
+    )

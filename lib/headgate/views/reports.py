@@ -1,6 +1,6 @@
-"""Run reports: what each run did, as one JSON object in the lake, for people and for `status`.
+"""Run reports: the results of each run as a JSON object in the lake, for people and for `status`.
 
-Nothing decides by them: a table's own log says where it stands. So a report that is lost costs only the telling.
+No decision depends on them: a table's state is in its own log.
 """
 
 from __future__ import annotations
@@ -56,30 +56,30 @@ def write_log(store: ObjectStore, run: str, text: bytes) -> None:
 
 def newest(store: ObjectStore, limit: int) -> list[RunReport]:
     """The newest runs' reports, the newest first. One that cannot be read is passed over."""
-    found = (_read(store, path) for path in paths(store))
-    return list(islice((report for report in found if report), limit))
+    reports = (_read(store, path) for path in paths(store))
+    return list(islice((report for report in reports if report), limit))
 
 
 def paths(store: ObjectStore) -> Iterator[str]:
     """The reports' paths, the newest first: one listing a day, and none of a day that is not asked for."""
     for day in sorted(obstore.list_with_delimiter(store, f"{_ROOT}/")["common_prefixes"], reverse=True):
-        found = obstore.list(store, f"{day.rstrip('/')}/").collect()
-        yield from sorted((item["path"] for item in found if item["path"].endswith(".json")), reverse=True)
+        objects = obstore.list(store, f"{day.rstrip('/')}/").collect()
+        yield from sorted((item["path"] for item in objects if item["path"].endswith(".json")), reverse=True)
 
 
 def last_outcomes(reports: Iterable[RunReport]) -> dict[str, Mapping[str, Any]]:
     """Table -> what became of it when it last took part in a run, with the `run`. `reports` begin with the newest."""
-    found: dict[str, Mapping[str, Any]] = {}
+    outcomes: dict[str, Mapping[str, Any]] = {}
     for report in reports:
         for table in report.tables:
-            found.setdefault(table["table"], {**table, "run": report.run, "ended": report.ended})
-    return found
+            outcomes.setdefault(table["table"], {**table, "run": report.run, "ended": report.ended})
+    return outcomes
 
 
 def failed(reports: Iterable[RunReport], tables: Container[str]) -> dict[str, Mapping[str, Any]]:
     """The tables of `tables` that failed when they last took part in one of the runs, as `last_outcomes`."""
     outcomes = last_outcomes(reports)
-    return {name: told for name, told in outcomes.items() if name in tables and told["status"] == "failed"}
+    return {name: table for name, table in outcomes.items() if name in tables and table["status"] == "failed"}
 
 
 def _read(store: ObjectStore, path: str) -> RunReport | None:

@@ -1,9 +1,9 @@
-"""`quality.results`: what suites found, one row an expectation, as a Delta table for people who look back.
+"""`quality.results`: the results of suites, one row per expectation and batch, as a Delta table.
 
-It is filled from the metadata of the tables' commits, where the results stand first, so a run that was killed leaves
-nothing out: the next one goes on after the last version that is recorded of each table. A batch that failed has no
-commit, and its results stand only here and in the run's report. Nothing is decided by this table, and it is none of
-the graph. Written by `deltalake`, without a JVM.
+It is filled from the metadata of the tables' commits. After a run that was killed the next run continues after the
+last version of each table that is recorded, so no result is lost. A batch that failed has no commit; its results are
+only here and in the run's report. No decision depends on this table, and it is not part of the graph.
+Written by `deltalake`, without a JVM.
 """
 
 from __future__ import annotations
@@ -45,15 +45,15 @@ _SCHEMA = pa.schema(
         ("reason", pa.string()),
     ]
 )
-#: So many commits of a table may be looked through again, run after run, because they held no result.
+#: The most commits without a result that each run may read again.
 _MOST_AGAIN = 20
-#: Its log tells what is recorded, so it is not cleaned.
+#: Its log says what is recorded, so it is not cleaned.
 _PROPERTIES = {"delta.enableExpiredLogCleanup": "false"}
 
 
 @dataclass(frozen=True)
 class Failed:
-    """A batch that its suite refused: what it found, of a run that committed nothing to `table`."""
+    """The results on a batch that its suite refused: the run committed nothing to `table`."""
 
     table: str
     run: str
@@ -64,8 +64,8 @@ class Failed:
 def record(environment: Environment, tables: Iterable[str], failed: Iterable[Failed]) -> int:
     """Adds the results of `tables` that are not recorded yet, and those of failed batches; gives how many rows.
 
-    How far a table is recorded stands in the newest commit's metadata, {table: {id, version}}, so that little is read.
-    Another id is another table, of which nothing is recorded yet. Raises what `deltalake` and the lake raise.
+    The position in the newest commit says up to which version each table is recorded. A table with another id is
+    recorded from its first version. Raises the errors of `deltalake` and of the lake.
     """
     ledger = Ledger(environment)
     head = ledger.head(TABLE)
@@ -103,7 +103,7 @@ def _range(ledger: Ledger, table: str, recorded: SourcePosition | None) -> tuple
 
 
 def _of_commit(table: str, id_: str, commit: Commit | None) -> list[dict[str, Any]]:
-    """The rows of one commit; none where it has no results, or was cleaned up."""
+    """The rows of a commit; none where it has no results, or was cleaned up."""
     if commit is None or commit.metadata is None:
         return []
     batch = {"run": commit.run, "table": table, "table_id": id_, "version": commit.version, "at": commit.time}
@@ -120,14 +120,14 @@ def _of_failed(batch: Failed) -> list[dict[str, Any]]:
 
 
 def _append(ledger: Ledger, head: Head, rows: list[dict[str, Any]], recorded: Mapping[str, SourcePosition]) -> None:
-    """One commit, by compare-and-swap: of two runs that would record the same, one fails."""
+    """A commit by compare-and-swap: of two runs that record the same results, the second fails."""
     from deltalake import CommitProperties, Transaction, write_deltalake
 
     metadata = CommitMetadata(table=TABLE, planned=head.version, position=Position(recorded))
     properties = CommitProperties(
         custom_metadata={USER_METADATA: metadata.to_json()},
         app_transactions=[Transaction(TABLE, head.txn + 1)],
-        max_commit_retries=None if head.exists else 0,  # who makes it second would make it again, as version 1
+        max_commit_retries=None if head.exists else 0,  # a concurrent CREATE that loses would append version 1
     )
     table = pa.Table.from_pylist(rows, schema=_SCHEMA)
     if head.exists:

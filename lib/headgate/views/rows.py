@@ -1,4 +1,4 @@
-"""Reads rows of tables without a JVM, for a person who looks and for `receipt`."""
+"""Reads rows of tables without a JVM, for `headgate show` and `headgate receipt`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from headgate.table import SOURCE
 def live_rows(ledger: Ledger, table: str, limit: int | None, version: int | None = None) -> pa.Table:
     """The live rows of a table, without Headgate's own columns; bronze as it is. At most `limit` of them.
 
-    Of the newest version where none is given. Raises FileNotFoundError where a version's files were vacuumed.
+    version: the newest by default. Raises FileNotFoundError where a version's files were vacuumed.
     """
     data = _dataset(ledger, table, version)
     if table.startswith("bronze."):
@@ -29,15 +29,15 @@ def live_rows(ledger: Ledger, table: str, limit: int | None, version: int | None
 
 def receipt(ledger: Ledger, table: str, upload: str) -> dict[str, Any] | None:
     """The counts that a Merge table's receipt tells of an upload, or None where it has none yet."""
-    found = _read(_dataset(ledger, table), [RECEIPT], ds.field(KEY) == f"{UPLOAD_KEY}{upload}", 1).to_pylist()
-    return found[0][RECEIPT] if found else None
+    rows = _read(_dataset(ledger, table), [RECEIPT], ds.field(KEY) == f"{UPLOAD_KEY}{upload}", 1).to_pylist()
+    return rows[0][RECEIPT] if rows else None
 
 
 def rejections(ledger: Ledger, table: str, upload: str, limit: int) -> list[dict[str, Any]]:
-    """The rejected records of one upload."""
+    """Returns the rejected records of an upload."""
     wanted = state_filter(State.REJECTED) & (ds.field(SOURCE, "upload") == upload)
-    found = _read(_dataset(ledger, table), [SOURCE, REJECTED], wanted, limit)
-    return [_flat(row) for row in found.to_pylist()]
+    rows = _read(_dataset(ledger, table), [SOURCE, REJECTED], wanted, limit)
+    return [_flat(row) for row in rows.to_pylist()]
 
 
 def bronze_receipt(ledger: Ledger, upload: Upload) -> dict[str, Any] | None:
@@ -47,8 +47,8 @@ def bronze_receipt(ledger: Ledger, upload: Upload) -> dict[str, Any] | None:
         return None
     day = ds.field("dt") == pa.scalar(upload.hour.date())
     wanted = state_filter(State.RECEIPT) & day & (ds.field("upload") == upload.id)
-    found = _read(_dataset(ledger, table), ["object", "received", "receipt"], wanted, 1).to_pylist()
-    return found[0] if found else None
+    rows = _read(_dataset(ledger, table), ["object", "received", "receipt"], wanted, 1).to_pylist()
+    return rows[0] if rows else None
 
 
 def _dataset(ledger: Ledger, table: str, version: int | None = None) -> ds.Dataset:

@@ -1,7 +1,7 @@
-"""How a project stands, for one screen: what failed, what is behind, what older code built, what is quarantined,
-what is overdue, how suites judged.
+"""The state of a project on a screen: failures, tables with work, tables of older code, quarantine, late tables,
+results of suites.
 
-Told from logs, receipts, run reports and listings alone: no JVM, nothing written, nothing decided.
+Reads only logs, receipts, run reports and listings: no JVM, no write.
 """
 
 from __future__ import annotations
@@ -30,14 +30,15 @@ def status(environment: Environment, graph: Graph, planner: Planner) -> dict[str
     works = planner.plan(graph.nodes)
     runs = reports.newest(store, reports.RUNS)
     failed = reports.failed(runs, graph.nodes)
-    stale = {work.table: told for work in works if (told := note(graph, graph.node(work.table), work))}
+    notes = ((work.table, note(graph, graph.node(work.table), work)) for work in works)
+    stale = {table: text for table, text in notes if text}
     return {
         "environment": environment.name,
         "lake": environment.lake,
         "run": next(map(_run, runs), None),
-        "failed": [_failed(name, told) for name, told in failed.items()],
+        "failed": [_failed(name, report) for name, report in failed.items()],
         "behind": [_behind(work) for work in works if work.is_work or work.kind is Kind.AFTER],
-        "stale": [{"table": name, "reason": told} for name, told in stale.items()],
+        "stale": [{"table": name, "reason": text} for name, text in stale.items()],
         "overdue": list(_overdue(graph, planner)),
         "quarantine": [_quarantine(planner.ledger, node) for node in graph.nodes.values() if _rejects(node, works)],
         "quality": list(filter(None, (_quality(planner.ledger, node) for node in graph.nodes.values()))),
@@ -62,8 +63,8 @@ def _run(report: reports.RunReport) -> dict[str, Any]:
     return {"run": report.run, "ended": f"{report.ended:%Y-%m-%d %H:%M:%S}", "tables": dict(statuses)}
 
 
-def _failed(name: str, told: Mapping[str, Any]) -> dict[str, Any]:
-    return {"table": name, "reason": told.get("reason", ""), "run": told["run"], "error": told.get("error")}
+def _failed(name: str, report: Mapping[str, Any]) -> dict[str, Any]:
+    return {"table": name, "reason": report.get("reason", ""), "run": report["run"], "error": report.get("error")}
 
 
 def _overdue(graph: Graph, planner: Planner) -> Iterator[dict[str, Any]]:

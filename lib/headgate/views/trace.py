@@ -43,7 +43,7 @@ class Slices:
 class Step:
     """A table as it was read for the one above it: its rows of the slices, and the commits whose files hold them.
 
-    `written_by` maps a version to its run, None for a run that is not told; empty where no row was looked at.
+    `written_by` maps a version to its run, None where it is not known; empty where no row was read.
     """
 
     table: str
@@ -75,7 +75,7 @@ class Trace:
 
 
 class Tracer:
-    """Follows one slice through the tables of a graph. `groups` gives the columns that `lineage.groups` tells."""
+    """Follows one slice through the tables of a graph. `groups` returns the columns of `lineage.groups`."""
 
     def __init__(self, ledger: Ledger, graph: Graph, groups: Callable[[Node], tuple[str, ...]] = lambda _: ()) -> None:
         self._ledger, self._graph, self._groups = ledger, graph, groups
@@ -83,25 +83,25 @@ class Tracer:
         self._records: dict[str, set[tuple[str, int]]] = {}  # bronze table -> (upload, record)
         self._bronze: dict[str, int] = {}  # bronze table -> the newest version that was read
 
-    def trace(self, table: str, given: Mapping[str, str]) -> Trace:
-        """Traces the rows of the newest version of `table` whose columns have the given values, as text.
+    def trace(self, table: str, wanted: Mapping[str, str]) -> Trace:
+        """Traces the rows of the newest version of `table` whose columns have the wanted values, as text.
 
         Raises UsageError where the table is not built, a column or a value is none of it, or files are gone.
         """
         head = self._ledger.head(table)
         if not head.exists:
             raise UsageError(f"{table} is not built yet", fix="headgate run")
-        self._visit(self._graph.node(table), head, self._typed(head, given))
+        self._visit(self._graph.node(table), head, self._typed(head, wanted))
         uploads = [origin for bronze in self._records for origin in self._origins(bronze)]
         return Trace(self._steps, sorted(uploads, key=lambda origin: origin.upload))
 
-    def _typed(self, head: Head, given: Mapping[str, str]) -> Slices:
+    def _typed(self, head: Head, wanted: Mapping[str, str]) -> Slices:
         schema = self._data(head).schema
         types = {name: schema.field(name).type for name in schema.names if not name.startswith("_")}
-        for name in given:
+        for name in wanted:
             if name not in types:
                 raise UsageError(f"{head.table} has no column '{name}'.{suggestion(name, types)}", where="--slice")
-        return Slices(tuple(given), frozenset({tuple(_typed(name, given[name], types[name]) for name in given)}))
+        return Slices(tuple(wanted), frozenset({tuple(_typed(name, wanted[name], types[name]) for name in wanted)}))
 
     def _visit(self, node: Node, head: Head, slices: Slices) -> None:
         changes = next((read for read in node.reads.values() if isinstance(read, Changes)), None)
@@ -152,7 +152,7 @@ class Tracer:
     def _source(self, table: str, head: Head) -> Head | None:
         """The table at the version that a commit read up to; None where it was not built yet then.
 
-        Raises UsageError where that cannot be told or read any more.
+        Raises UsageError where that is not known or cannot be read any more.
         """
         if head.position is None:
             raise UsageError(f"what version {head.version} read is not told: {head.lost}", where=head.table)
@@ -186,16 +186,16 @@ class Tracer:
 
     def _written_by(self, head: Head, files: set[str]) -> dict[int, str | None]:
         """The commits that wrote these files of a version, each with its run, the newest first."""
-        found: dict[int, str | None] = {}
+        runs: dict[int, str | None] = {}
         for version in range(head.version, -1, -1):
             commit = self._ledger.commit(head.table, version) if files else None
             if commit is None:
                 break
             added = {unquote(action["add"]["path"]) for action in commit.actions if "add" in action}
             if added & files:
-                found[version] = commit.run
+                runs[version] = commit.run
                 files = files - added
-        return found
+        return runs
 
     def _origins(self, bronze: str) -> list[Origin]:
         """Each upload with its object, and the commit that took it in: bronze only gains rows."""

@@ -1,4 +1,4 @@
-"""How the batches of a table did by its suite, the newest first: told by its commits' metadata alone."""
+"""The results of a table's suite on its newest batches, read from the metadata of its commits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from headgate.ledger.ledger import Commit, Ledger
 from headgate.suites.expectation import SEVERITIES
 
-#: So many batches are told, and so many commits are looked through for them.
+#: The number of batches to return, and of commits to search for them.
 BATCHES, _COMMITS = 6, 40
 
 
@@ -26,7 +26,7 @@ def judged(ledger: Ledger, table: str) -> Iterator[Commit]:
 
 
 def batch_of(commit: Commit) -> dict[str, Any] | None:
-    """What the suite found of a commit's batch, in numbers; None where it judged none.
+    """Returns the suite's results on the batch of a commit, in numbers; None where no suite judged it.
 
     ok, failed: expectations, failed ones by severity. accepted: those that a person let pass. failing: the share of
     rows, from 0 to 1, that fail the row expectation that most rows fail; None where no row was judged.
