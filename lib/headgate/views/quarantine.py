@@ -108,14 +108,14 @@ def _view(query: Query) -> str:
         held AS (SELECT _key AS key, _source AS source FROM t
                  WHERE {IS_KEYED} AND {_within_keys(query)}),
         receipts AS (SELECT _key AS place, _receipt AS receipt FROM t WHERE {IS_RECEIPT}),
-        named AS (SELECT place, string_agg({_REASON}, '; ') AS why
+        explained AS (SELECT place, string_agg({_REASON}, '; ') AS why
                  FROM (SELECT place, unnest(rejected['reasons']) AS reason FROM mine) GROUP BY place),
         placed AS (
             SELECT place, status, why, {parts}, {kept}, rejected['raw_encoding'] AS raw_encoding,
                    receipt['store'] AS store, receipt['object'] AS object
-            FROM (SELECT mine.place, mine.source, mine.rejected, named.why, receipts.receipt,
+            FROM (SELECT mine.place, mine.source, mine.rejected, explained.why, receipts.receipt,
                          CASE WHEN {greater} THEN 'superseded' ELSE 'open' END AS status
-                  FROM mine LEFT JOIN named ON named.place = mine.place
+                  FROM mine LEFT JOIN explained ON explained.place = mine.place
                   LEFT JOIN held ON held.key = mine.rejected['key']
                   LEFT JOIN receipts ON receipts.place = concat('{UPLOAD_KEY}', mine.source['upload']))),
         view AS (SELECT {", ".join(COLUMNS)} FROM placed)"""
