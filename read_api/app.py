@@ -9,6 +9,8 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import deltalake
+import pyarrow as pa
 from flask import Flask, Response
 
 from headgate.contracts.environment import Environment, load_environment
@@ -45,6 +47,7 @@ def create_app(environment: Environment, contracts: Mapping[str, TableContract],
     `secret` signs cursors. Raises EnvironmentConfigError if keys are wrong, StorageError if the lake cannot be opened.
     """
     settings = environment.read_api
+    _load_libraries()
     app = Flask("read_api", static_folder=None)
     metrics = Metrics(METRICS)
     ledger = Ledger(environment)
@@ -75,6 +78,11 @@ def for_project(folder: str, environment: str) -> Flask:
     """Returns the read API of the project in `folder`; gunicorn calls it in each worker. Raises HeadgateError."""
     project = find_project(Path(folder))
     return create_app(load_environment(project, environment), load_table_contracts(project))
+
+
+def _load_libraries() -> None:
+    """Loads now what the first request would load: deltalake, and pandas, which pyarrow loads with the first value."""
+    _log.debug("deltalake %s, pyarrow %s", deltalake.__version__, pa.array([None, "x"]).type)
 
 
 def _keys(environment: Environment) -> Callable[[], KeyRing]:

@@ -7,6 +7,7 @@ the data files only, and no setting can be changed after the start.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,6 +39,7 @@ class Engine:
             }
         )
         self._local = threading.local()
+        self._watchdog = _Watchdog(seconds)
         for setting in (
             "SET TimeZone = 'UTC'",
             "SET parquet_metadata_cache = true",
@@ -67,12 +69,10 @@ class Engine:
     def _running(self) -> Iterator[Any]:
         if not self._slots.acquire(timeout=self._seconds):
             raise Problem(503, "busy", "too many queries run now; try again", {"Retry-After": "1"})
-        cursor = self._cursor()
-        timer = threading.Timer(self._seconds, cursor.interrupt)
-        timer.daemon = True
-        timer.start()
         try:
-            yield cursor
+            cursor = self._cursor()
+            with self._watchdog.watching(cursor):
+                yield cursor
         except duckdb.InterruptException as error:
             raise Problem(
                 422, "too-slow", f"the query took more than {self._seconds:g} seconds; add filters or ask for less"
@@ -84,13 +84,42 @@ class Engine:
         except (duckdb.ConversionException, duckdb.OutOfRangeException) as error:
             raise Problem(422, "out-of-range", "a value or sum is out of the range of its type") from error
         finally:
-            timer.cancel()
             self._slots.release()
 
     def _cursor(self) -> Any:
         if not hasattr(self._local, "cursor"):
             self._local.cursor = self._connection.cursor()
         return self._local.cursor
+
+
+class _Watchdog:
+    """Interrupts cursors that run for too long. One thread for all of them: a timer for each query costs more."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds, self._lock = seconds, threading.Lock()
+        self._deadlines: dict[object, tuple[float, Any]] = {}
+        threading.Thread(target=self._watch, name="query-watchdog", daemon=True).start()
+
+    @contextmanager
+    def watching(self, cursor: Any) -> Iterator[None]:
+        """Interrupts the cursor if the block takes longer than the limit."""
+        token = object()
+        self._deadlines[token] = (time.monotonic() + self._seconds, cursor)
+        try:
+            yield
+        finally:
+            # Under the lock: the watchdog must not interrupt the cursor's next query.
+            with self._lock:
+                del self._deadlines[token]
+
+    def _watch(self) -> None:
+        while True:
+            time.sleep(min(0.25, self._seconds / 4))
+            with self._lock:
+                now = time.monotonic()
+                for deadline, cursor in list(self._deadlines.values()):
+                    if now > deadline:
+                        cursor.interrupt()
 
 
 def _literal(folder: Path) -> str:

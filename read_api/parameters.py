@@ -98,6 +98,8 @@ def aggregate_query(access: Access, pairs: Pairs, extra: frozenset[str]) -> RowQ
     values = _singles(pairs, frozenset({"group_by", "aggregate"}) | extra)
     groups = tuple(_comparable(access, name) for name in _names(values.get("group_by", "")))
     aggregates = tuple(_aggregate(access, text) for text in _names(values.get("aggregate", "count")))
+    if not groups and not aggregates:
+        raise Problem(400, "invalid-parameter", "aggregate and group_by are both empty")
     if len({c.name for c in groups} | {a.name for a in aggregates}) != len(groups) + len(aggregates):
         raise Problem(400, "invalid-parameter", "a name appears twice in the result")
     return RowQuery((), _filters(access, pairs), groups=groups, aggregates=aggregates)
