@@ -71,6 +71,15 @@ def test_a_lake_in_s3_is_no_folder(load):
         _ = environment.folder
 
 
+def test_a_namespace_is_a_lake_of_its_own_below_the_environments(load):
+    assert load("lake: s3://bucket/prefix/\n", HEADGATE_NAMESPACE="ada").lake == "s3://bucket/prefix/namespaces/ada"
+
+
+@pytest.mark.parametrize("name", ["../prod", "Ada", "a/b", "-a"])
+def test_a_namespace_cannot_leave_its_folder(refusal, name):
+    assert "HEADGATE_NAMESPACE" in refusal("lake: s3://bucket/prefix\n", HEADGATE_NAMESPACE=name)
+
+
 def test_a_table_is_in_the_folder_of_its_layer(load, project):
     assert load().table_uri("silver.transactions") == f"{project.root}/lake/silver/transactions"
 

@@ -42,6 +42,8 @@ RESERVED = (
     "HEADGATE_READ_KEY",
     faults.VARIABLE,
 )
+#: A variable that changes `lake`: a developer's own lake below a shared one.
+NAMESPACE = "HEADGATE_NAMESPACE"
 
 #: `local`: Spark in this process. `cluster`: a Spark standalone cluster. `emr`: jobs that are submitted to EMR.
 #: `submitted`: the Spark of the spark-submit that started this process, as inside an EMR job.
@@ -52,6 +54,7 @@ DEFAULT_PARALLEL_TABLES = 4
 LOOPBACK = "127.0.0.1"
 
 _PREFIX = "HEADGATE_"
+_NAMESPACE = re.compile(r"[a-z][a-z0-9-]{0,30}")
 _S3 = re.compile(r"s3://[a-z0-9][a-z0-9.-]+(/.*)?")
 _COUNT = {"type": "integer", "minimum": 1, "x-wanted": "a whole number from 1"}
 _DIGEST = {
@@ -340,7 +343,7 @@ def _overridden(document: Document, environ: Mapping[str, str]) -> Document:
     """`document` with the keys that variables set. Raises Invalid for a variable that is no key's."""
     keys = {_PREFIX + "_".join(trail).upper(): (trail, schema) for trail, schema in _keys((), _SCHEMA)}
     value, places, problems = document.value, dict(document.places), []
-    for name in sorted(n for n in environ if n.startswith(_PREFIX) and n not in RESERVED):
+    for name in sorted(n for n in environ if n.startswith(_PREFIX) and n not in (*RESERVED, NAMESPACE)):
         if name not in keys:
             problems.append(_unknown_variable(name, keys))
             continue
@@ -349,7 +352,18 @@ def _overridden(document: Document, environ: Mapping[str, str]) -> Document:
         places = {t: place for t, place in places.items() if t[: len(trail)] != trail} | {trail: Place(name)}
     if problems:
         raise Invalid(problems)
+    namespace = environ.get(NAMESPACE)
+    if namespace and isinstance(value, dict) and isinstance(value.get("lake"), str):
+        value = {**value, "lake": _in_namespace(value["lake"], namespace)}
     return Document(document.file, value, places)
+
+
+def _in_namespace(lake: str, namespace: str) -> str:
+    """The address of a developer's own lake below a shared one. Raises Invalid for a name that is not possible."""
+    if not _NAMESPACE.fullmatch(namespace):
+        place = Place(NAMESPACE)
+        raise Invalid([Problem(place, "", f"'{namespace}' is not possible", "use lower-case letters, digits and '-'")])
+    return f"{lake.rstrip('/')}/namespaces/{namespace}"
 
 
 def _keys(trail: tuple[str, ...], schema: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:

@@ -1,0 +1,108 @@
+"""The receiver's image without a docker engine: packages in an empty environment, command, user, health check.
+
+The files belong to root and the process runs as user 10001, so it can write nothing but /tmp.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+
+from tests.infra.dockerfiles import instructions
+from tests.infra.recorder import BUCKET, Recorder, serving
+from tests.processes import free_port
+
+ROOT = Path(__file__).parents[2]
+DOCKERFILE = ROOT / "docker" / "receiver.Dockerfile"
+
+pytestmark = pytest.mark.infra
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what the image has: build/, venv/ and the last stage's working folder srv/."""
+    folder = tmp_path_factory.mktemp("image")
+    for parent in [folder, *folder.parents]:
+        if parent != Path("/") and parent.stat().st_uid == os.getuid():
+            parent.chmod(parent.stat().st_mode | 0o055)
+    for stage, target in ((0, folder / "build"), (1, folder / "srv")):
+        target.mkdir()
+        for copy in (item for item in instructions(DOCKERFILE) if item.name == "COPY" and item.stage == stage):
+            if "from" not in copy.flags:
+                for source in copy.arguments[:-1]:
+                    _copy(ROOT / source, target / source)
+    install = next(item.text for item in instructions(DOCKERFILE) if item.name == "RUN" and "pip install" in item.text)
+    script = install.replace("/opt/venv", str(folder / "venv")).replace("python -m venv", f"{sys.executable} -m venv")
+    done = subprocess.run(["sh", "-ec", script], cwd=folder / "build", capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    else:
+        shutil.copy(source, target)
+
+
+@pytest.fixture
+def endpoint() -> Iterator[str]:
+    with serving(Recorder()) as address:
+        keys = {"aws_access_key_id": "SETUP", "aws_secret_access_key": "secret", "region_name": "us-east-1"}
+        boto3.client("s3", endpoint_url=address, **keys).create_bucket(Bucket=BUCKET)
+        yield address
+
+
+def test_the_command_starts_as_its_user_and_passes_the_health_check(image, endpoint):
+    if os.getuid() != 0 or not shutil.which("setpriv"):
+        pytest.skip("needs root and setpriv, to run the command as the image's user")
+    last = {item.name: item for item in instructions(DOCKERFILE) if item.stage == 1}
+    user, group = last["USER"].text.split(":")
+    port = str(free_port())
+    words = [w.replace("8080", port).replace("/srv/headgate", str(image / "srv")) for w in last["CMD"].arguments]
+    environment = {
+        "PATH": f"{image / 'venv' / 'bin'}:/usr/bin:/bin",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "HOME": "/nonexistent",
+        "HEADGATE_LAKE": f"s3://{BUCKET}",
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "RECEIVER",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+    }
+    become = ["setpriv", "--reuid", user, "--regid", group, "--clear-groups"]
+    writes = subprocess.run([*become, "touch", str(image / "srv" / "x")], capture_output=True)
+    assert writes.returncode != 0, "the image's files are writable"
+    process = subprocess.Popen(
+        [*become, *words],
+        cwd=image / "srv",
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        check = [w.replace("8080", port) for w in _health_check(last["HEALTHCHECK"].text)]
+        for _ in range(120):
+            healthy = subprocess.run([*become, *check], env=environment, capture_output=True).returncode == 0
+            if healthy or process.poll() is not None:
+                break
+            time.sleep(1)
+        assert healthy, process.communicate(timeout=30)[0] if process.poll() is not None else "not healthy after 120 s"
+    finally:
+        process.terminate()
+        process.wait(90)
+
+
+def _health_check(text: str) -> list[str]:
+    import json
+
+    return json.loads(text[text.index("CMD ") + 4 :])
