@@ -10,6 +10,7 @@ RUN python -m venv /opt/venv \
     && /opt/venv/bin/python -m pip install -r requirements-airflow.txt -c constraints-airflow.txt
 COPY lib lib
 COPY ingest_api ingest_api
+COPY read_api read_api
 COPY orchestration orchestration
 RUN /opt/venv/bin/python -m pip install --no-deps .
 

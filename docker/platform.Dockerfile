@@ -11,6 +11,7 @@ RUN python -m venv /opt/venv \
     && /opt/venv/bin/python -m pip install -r requirements.txt -c constraints.txt
 COPY lib lib
 COPY ingest_api ingest_api
+COPY read_api read_api
 COPY orchestration orchestration
 RUN /opt/venv/bin/python -m pip install -c constraints.txt '.[spark,receiver,cloud]'
 

@@ -8,6 +8,7 @@ WORKDIR /build
 COPY setup.py pyproject.toml constraints.txt ./
 COPY lib lib
 COPY ingest_api ingest_api
+COPY read_api read_api
 COPY orchestration orchestration
 RUN python -m venv /opt/venv \
     && /opt/venv/bin/python -m pip install -c constraints.txt '.[receiver,aws]'

@@ -68,6 +68,14 @@ def test_packages_are_installed_with_the_constraints(path):
             assert "-c constraints" in command or "--no-deps" in command, command
 
 
+@EACH_SERVICE
+def test_every_package_of_the_project_is_copied_before_it_is_installed(path):
+    setup = (ROOT / "setup.py").read_text()
+    folders = set(re.findall(r'^        "\w+": "([\w/]+)",$', setup, re.MULTILINE))
+    copied = {copy.arguments[0] for copy in of(path, "COPY") if copy.stage == 0}
+    assert folders and {folder.split("/")[0] for folder in folders} <= copied
+
+
 def test_every_service_of_the_compose_file_is_hardened():
     compose = yaml.safe_load((ROOT / "docker" / "compose.yaml").read_text())
     for name, service in compose["services"].items():

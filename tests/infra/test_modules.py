@@ -119,7 +119,6 @@ FOR_PEOPLE = {
     "network": ("s3_endpoint_id",),
     "quicksight": ("data_source_arn",),
     "redshift": ("endpoint", "workgroup_name"),
-    "secrets": ("arns",),
     "stream": ("stream_arn", "stream_name"),
     "transfer": ("endpoint", "server_id"),
     "trigger": ("function_arn",),

@@ -50,7 +50,7 @@ def test_every_setting_that_names_a_resource_is_written_by_terraform():
 
 def test_the_variables_of_services_are_ones_that_the_code_reads():
     text = (PLATFORM / "services.tf").read_text()
-    names = set(re.findall(r"^\s+(HEADGATE_\w+)\s*=", text, re.MULTILINE))
+    names = set(re.findall(r"(HEADGATE_\w+)\s*=", text))
     keys = {"HEADGATE_" + key.upper().replace(".", "_") for key in schema_keys(environment._SCHEMA)}
     assert names and names <= keys | set(environment.RESERVED)
 

@@ -17,6 +17,7 @@ locals {
         image_uri     = var.receiver_image_uri
         role          = "receiver"
         port          = local.receiver_port
+        secrets       = {}
         path_patterns = ["/v1/uploads", "/v1/uploads/*", "/v1/datasets", "/v1/datasets/*", "/v1/openapi.json"]
         priority      = 100
         slow_seconds  = 2
@@ -25,6 +26,7 @@ locals {
         image_uri     = var.read_api_image_uri
         role          = "read_api"
         port          = local.read_api_port
+        secrets       = { HEADGATE_CURSOR_SECRET = module.secrets.arns["cursor-key"] }
         path_patterns = ["/v1/tables", "/v1/tables/*"]
         priority      = 200
         slow_seconds  = 1
@@ -75,6 +77,7 @@ module "service" {
   minimum            = var.service_tasks.minimum
   maximum            = var.service_tasks.maximum
   environment        = local.service_environment
+  secrets            = each.value.secrets
   vpc_id             = module.network.vpc_id
   private_subnet_ids = module.network.private_subnet_ids
   security_group_id  = module.network.security_group_ids[each.value.role]

@@ -42,6 +42,7 @@ resource "aws_ecs_task_definition" "this" {
     portMappings           = [{ containerPort = var.port, protocol = "tcp" }]
     mountPoints            = [{ sourceVolume = "tmp", containerPath = "/tmp", readOnly = false }]
     environment            = [for name in sort(keys(var.environment)) : { name = name, value = var.environment[name] }]
+    secrets                = [for name in sort(keys(var.secrets)) : { name = name, valueFrom = var.secrets[name] }]
     linuxParameters        = { initProcessEnabled = true, capabilities = { drop = ["ALL"] } }
     healthCheck = {
       command = [

@@ -112,6 +112,17 @@ variable "environment" {
   }
 }
 
+variable "secrets" {
+  description = "Environment variables that ECS reads from Secrets Manager: ARNs of secrets by variable."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for arn in values(var.secrets) : can(regex("^arn:[a-z-]+:secretsmanager:", arn))])
+    error_message = "Give ARNs of secrets."
+  }
+}
+
 variable "port" {
   description = "Port on which the container listens."
   type        = number
