@@ -97,8 +97,8 @@ def test_the_rows_of_an_append_tables_released_record_come_once_to_it_and_to_wha
     codes.run_well("+silver.letters")
     assert [one["key"] for one in view(codes, "silver.lines")] == [None, None]
     edit_project(codes, codes.project.root, "conf/datasets/lines.yaml", NEEDED, NEEDED.replace(", required: true", ""))
-    assert replayed(codes, "silver.lines", "record = 1").counts["inserted"] == 2
-    assert replayed(codes, "silver.lines").counts["inserted"] == 2
+    assert replayed(codes, "silver.lines", "record = 1").counts.inserted == 2
+    assert replayed(codes, "silver.lines").counts.inserted == 2
     assert replayed(codes, "silver.lines").records == 0
     [counts] = codes.receipts("silver.lines").values()
     assert counts == {"records": 3, "unparsable": 0, "rejected": 0, "no_row": 0, "accepted": 3}

@@ -89,7 +89,7 @@ def test_what_passes_now_leaves_the_quarantine_and_the_table_is_that_of_a_clean_
     position = corrected.planner().ledger.head(SILVER).position
     found = replayed(corrected)
     assert (found.records, found.released, found.stay) == (5, 3, 2)
-    assert {name: found.counts[name] for name in ("inserted", "deleted", "superseded")} == {
+    assert {name: getattr(found.counts, name) for name in ("inserted", "deleted", "superseded")} == {
         "inserted": 1,
         "deleted": 1,
         "superseded": 1,
