@@ -46,7 +46,6 @@ def set_up_logging(level: int = logging.WARNING, environ: Mapping[str, str] = os
         ROOT.removeHandler(old)
     ROOT.addHandler(handler)
     ROOT.setLevel(min(level, logging.INFO))
-    ROOT.propagate = False
 
 
 @contextmanager

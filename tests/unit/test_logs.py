@@ -14,9 +14,9 @@ log = logging.getLogger("headgate.tests")
 
 @pytest.fixture(autouse=True)
 def _restore_root():
-    handlers, level, propagate = list(ROOT.handlers), ROOT.level, ROOT.propagate
+    handlers, level = list(ROOT.handlers), ROOT.level
     yield
-    ROOT.handlers, ROOT.level, ROOT.propagate = handlers, level, propagate
+    ROOT.handlers, ROOT.level = handlers, level
 
 
 def test_a_record_is_one_json_line_with_run_and_table(capsys) -> None:
