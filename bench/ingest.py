@@ -19,10 +19,10 @@ from typing import Any
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
-from bench.common import ROOT, Aim, print_table, scratch_folder, write_results
-from bench.ingest_tools.plot import write_plot
-from bench.ingest_tools.servers import SIDES, Running, build_stub, machine, serving, stub
-from bench.ingest_tools.wrk import Round, run_wrk
+from bench.common import ROOT, Aim, print_table, scratch_folder, write_results  # noqa: E402
+from bench.ingest_tools.plot import write_plot  # noqa: E402
+from bench.ingest_tools.servers import SIDES, Running, build_stub, machine, serving, stub  # noqa: E402
+from bench.ingest_tools.wrk import Round, run_wrk  # noqa: E402
 
 LATENCIES = (0, 30)
 ITEMS = (1, 10, 100, 1_000, 10_000)

@@ -7,6 +7,9 @@ import socket
 import struct
 from typing import Any
 
+from headgate.http.logs import logging_config
+from headgate.http.metrics import worker_exited
+
 worker_class = "gthread"
 # The object store's client has threads of its own, which do not survive a fork: each worker makes its own.
 preload_app = False
@@ -18,28 +21,13 @@ graceful_timeout = 60
 timeout = 60  # a worker whose main loop hangs; not a limit on requests
 limit_request_field_size = 8190
 limit_request_fields = 64
+# Connections that a worker keeps open; beyond them the listener's backlog waits.
+worker_connections = 2000
+backlog = 2048
 # Seconds without a byte, in headers or body, after which a connection is given up.
 _IDLE_SECONDS = 30
 
-logconfig_dict = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
-        "bare": {"format": "%(message)s"},
-    },
-    "handlers": {
-        "error": {"class": "logging.StreamHandler", "formatter": "plain", "stream": "ext://sys.stderr"},
-        "access": {"class": "logging.StreamHandler", "formatter": "bare", "stream": "ext://sys.stdout"},
-    },
-    "root": {"level": "WARNING", "handlers": ["error"]},
-    "loggers": {
-        "gunicorn.error": {"level": "INFO", "handlers": ["error"], "propagate": False},
-        "gunicorn.access": {"level": "INFO", "handlers": [], "propagate": False},
-        "ingest_api": {"level": "INFO", "handlers": ["error"], "propagate": False},
-        "ingest_api.access": {"level": "INFO", "handlers": ["access"], "propagate": False},
-    },
-}
+logconfig_dict = logging_config({"ingest_api": "INFO", "ingest_api.access": "INFO", "ingest_api.emf": "INFO"})
 
 
 def when_ready(server: Any) -> None:
@@ -51,3 +39,17 @@ def when_ready(server: Any) -> None:
 def pre_request(worker: Any, request: Any) -> None:
     """Lets the application close a connection whose body it will not read; gunicorn takes no header for that."""
     request.body.close_connection = request.force_close
+
+
+def post_worker_init(worker: Any) -> None:
+    """Tells the application how many requests wait for a thread of this worker."""
+    application = worker.wsgi
+    services = getattr(application, "extensions", {}).get("headgate")
+    queue = getattr(getattr(worker, "tpool", None), "_work_queue", None)
+    if services is not None and queue is not None:
+        services.limits.queue_length = queue.qsize
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Removes the gauges of a worker that ended."""
+    worker_exited(worker.pid)

@@ -4,6 +4,7 @@ import re
 
 from headgate.contracts.contract import Contract
 from headgate.http.problems import Problem
+from ingest_api.landing.digest import BadDigest, ContentDigest, parse_digest
 
 _VISIBLE = re.compile(r"[\x21-\x7e]{1,255}")
 # A structured-field string (RFC 9651, 3.3.3), without its parameters: none are defined for a key.
@@ -67,3 +68,35 @@ def _unsupported(detail: str, contract: Contract) -> Problem:
         accepted_types=types,
         accepted_encodings=encodings,
     )
+
+
+def content_digest(header: str | None) -> ContentDigest | None:
+    """The digest of the body that a Content-Digest names. Raises Problem 400 where it cannot be read."""
+    try:
+        return parse_digest(header)
+    except BadDigest as error:
+        raise Problem(400, "content-digest", f"the digest field cannot be read: {error}") from None
+
+
+def whole_digest(header: str | None) -> str | None:
+    """The SHA-256 in hex that a Repr-Digest names for the whole upload. Raises Problem 400."""
+    digest = content_digest(header)
+    return digest.expected.hex() if digest and digest.algorithm == "sha-256" else None
+
+
+def boolean(name: str, header: str | None) -> bool:
+    """A structured-field boolean (`?1` or `?0`). Raises Problem 400."""
+    text = (header or "").strip()
+    if text not in ("?0", "?1"):
+        raise Problem(400, name.lower(), f"{name} must be ?1 (the upload ends here) or ?0")
+    return text == "?1"
+
+
+def integer(name: str, header: str | None) -> int | None:
+    """A structured-field integer from 0, or None where there is none. Raises Problem 400."""
+    if header is None:
+        return None
+    text = header.strip()
+    if not re.fullmatch(r"[0-9]{1,15}", text):
+        raise Problem(400, name.lower(), f"{name} must be a whole number")
+    return int(text)

@@ -25,6 +25,7 @@ def write_plot(rows: list[dict[str, Any]], path: Path) -> None:
             lines.append(f'<text x="{_LEFT + width + 6:.1f}" y="{y + _BAR - 2}">{text}</text>')
             y += _BAR + 1
         y += _GAP
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" width="{_LEFT + _WIDTH + 260}" height="{y}" font-family="sans-serif" '
+    size = f'width="{_LEFT + _WIDTH + 260}" height="{y}"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" '
     title = '<text x="10" y="20" font-size="14">Uploads acknowledged per second (bench/ingest.py)</text>'
     path.write_text(f'{head}font-size="11">{title}{"".join(lines)}</svg>\n')

@@ -35,7 +35,7 @@ _S3 = {
 
 @dataclass
 class Running:
-    """A server under load. `cpu_seconds` covers the measured time, `memory_mb` is its proportional set size after it."""
+    """A server under load. `cpu_seconds` covers the measured time, `memory_mb` is its memory after it."""
 
     url: str
     process: subprocess.Popen[bytes]
@@ -70,9 +70,7 @@ def build_stub(folder: Path) -> None:
 @contextmanager
 def stub(folder: Path, latency: int) -> Iterator[None]:
     """The S3 stub, empty, with `latency` milliseconds before each answer."""
-    process = subprocess.Popen(
-        ["taskset", "-c", GENERATOR_CORE, str(folder / "s3_stub"), str(STUB_PORT), str(latency)]
-    )
+    process = subprocess.Popen(["taskset", "-c", GENERATOR_CORE, str(folder / "s3_stub"), str(STUB_PORT), str(latency)])
     try:
         _wait_for(f"http://127.0.0.1:{STUB_PORT}/", process)
         yield

@@ -17,14 +17,14 @@ class ContentDigest:
     """One expected digest of bytes that arrive in pieces."""
 
     def __init__(self, algorithm: str, expected: bytes) -> None:
-        self.algorithm, self._expected = algorithm, expected
+        self.algorithm, self.expected = algorithm, expected
         self._hash = hashlib.new(_ALGORITHMS[algorithm])
 
     def update(self, piece: bytes) -> None:
         self._hash.update(piece)
 
     def matches(self) -> bool:
-        return self._hash.digest() == self._expected
+        return self._hash.digest() == self.expected
 
 
 def parse_digest(field: str | None) -> ContentDigest | None:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from headgate.lake.landing import Upload
 
@@ -11,8 +12,8 @@ from headgate.lake.landing import Upload
 class Receipt:
     """One landed upload. `bytes` and `sha256` are of the object as it was sent, compressed or not.
 
-    Every field follows from the upload's identity and the object, so that a replay's receipt is
-    the first one's, byte for byte.
+    Every field follows from the upload's identity and the object with its metadata, so that the receipt of a replay is
+    equal to the first one, byte for byte.
     """
 
     upload: str
@@ -23,11 +24,14 @@ class Receipt:
     received: str
     status: str = "landed"
 
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
     def as_json(self) -> str:
-        return json.dumps(asdict(self))
+        return json.dumps(self.__dict__)
 
 
 def receipt_of(upload: Upload, size: int, sha256: str, received: datetime) -> Receipt:
-    """The receipt; `received` is the object's last_modified, shown in whole seconds UTC."""
+    """The receipt; `received` is shown in whole seconds UTC."""
     moment = f"{received.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
     return Receipt(upload.id, upload.dataset, upload.store, size, sha256, moment)

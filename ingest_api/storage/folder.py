@@ -65,6 +65,16 @@ class FolderStorage:
         with suppress(PermissionError):  # the folder that holds the lake may belong to another user
             _sync(self._folder.parent)
 
+    def rename(self, source: str, path: str) -> bool:
+        """Moves a whole, synced file to `path`, durably; False where an object is there. Raises obstore's errors."""
+        try:
+            obstore.rename(self.objects, source, path, overwrite=False)
+            created = True
+        except AlreadyExistsError:
+            created = False
+        self.sync(path)
+        return created
+
     def temporary(self) -> str:
         """The path of a new file for a body that is under way."""
         return f"{_INCOMING}/{uuid.uuid4().hex}"
@@ -98,18 +108,9 @@ class FolderWrite:
             os.fsync(self._file.fileno())
             status = os.fstat(self._file.fileno())
             self._file.close()
-            created = self._rename()
-            self._storage.sync(self._path)
+            created = self._storage.rename(self._temporary, self._path)
         received = datetime.fromtimestamp(status.st_mtime, UTC)
         return Stored(status.st_size, received, self._digest.hexdigest()) if created else None
-
-    def _rename(self) -> bool:
-        """Whether the path was free."""
-        try:
-            obstore.rename(self._storage.objects, self._temporary, self._path, overwrite=False)
-        except AlreadyExistsError:
-            return False
-        return True
 
     def abort(self) -> None:
         with suppress(OSError):

@@ -85,6 +85,19 @@ class Multipart:
             raise
         return True
 
+    def copy(self, source: str, size: int, path: str, upload: str, piece: int) -> list[UploadedPart]:
+        """Makes the parts of `upload` from the object `source`, within the service. Raises StorageError."""
+        copied = []
+        with self._errors(path):
+            for number, start in enumerate(range(0, max(size, 1), piece), 1):
+                end = min(start + piece, size)
+                span = {"CopySourceRange": f"bytes={start}-{end - 1}"} if size else {}
+                answer = self._client.upload_part_copy(
+                    **self._place(path), UploadId=upload, PartNumber=number, CopySource=self._place(source), **span
+                )
+                copied.append(UploadedPart(number, answer["CopyPartResult"]["ETag"], end - start))
+        return copied
+
     def abort(self, path: str, upload: str) -> None:
         """Removes the parts. Raises StorageError."""
         with self._errors(path):

@@ -116,7 +116,7 @@ def test_no_key_leads_out_of_the_hours_folder(sender, landed, lake, key):
 def test_a_stores_name_is_only_a_name(sender, landed, lake):
     answer = sender.post(Authorization="Bearer key-three")
     assert answer.get_json()["store"] == "Köln/../1"
-    assert sender.get(answer.headers["Location"], "key-three").data == answer.data
+    assert sender.get(answer.headers["Location"], "key-three").get_json()["upload"] == answer.get_json()["upload"]
     assert {p.name for p in lake.parent.iterdir()} == {"lake"}
 
 

@@ -72,6 +72,10 @@ _RECEIVER: dict[str, Any] = {
         "workers": _COUNT,
         "threads": _COUNT,
         "max_upload_bytes": _COUNT,
+        "long_uploads": _COUNT,
+        "waiting_requests": _COUNT,
+        "resume_hours": _COUNT,
+        "key_file": {"type": "string", "minLength": 1, "x-wanted": "a file, or secretsmanager:NAME"},
         "store_keys": {
             "type": "object",
             "x-secret": True,
@@ -124,13 +128,22 @@ _SCHEMA: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Receiver:
-    """How the receiver listens. `store_keys` gives, for each store, the SHA-256 hex digests of its keys."""
+    """How the receiver listens. `workers` are processes, `threads` and the next two are numbers for each of them.
+
+    `long_uploads` bounds the bodies above 8 MiB that are received at a time, `waiting_requests` the requests that wait
+    for a thread. `resume_hours` is how long an upload that was cut can be resumed. `store_keys` gives, for each store,
+    the SHA-256 hex digests of its keys; `key_file` is a file of keys (headgate admin store) or `secretsmanager:NAME`.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8080
     workers: int = 2
-    threads: int = 8
+    threads: int = 32
     max_upload_bytes: int = 128 * 2**20
+    long_uploads: int = 4
+    waiting_requests: int = 1000
+    resume_hours: int = 24
+    key_file: str = ""
     store_keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -285,7 +298,7 @@ def _environment(project: Project, name: str, path: Path, document: Document) ->
         lookback=_lookback(value),
         time_travel=timedelta(days=value["time_travel_days"]) if "time_travel_days" in value else DEFAULT_TIME_TRAVEL,
         parallel_tables=value.get("parallel_tables", DEFAULT_PARALLEL_TABLES),
-        receiver=_receiver(value.get("receiver", {})),
+        receiver=_receiver(project, value.get("receiver", {})),
         cluster=Cluster(**value.get("cluster", {})),
         automation=automation.automation_from(value.get("automation", {})),
         generator=value.get("generator", ""),
@@ -331,9 +344,12 @@ def _spark_text(setting: str | float | bool) -> str:
     return str(setting).lower() if isinstance(setting, bool) else str(setting)
 
 
-def _receiver(value: Mapping[str, Any]) -> Receiver:
+def _receiver(project: Project, value: Mapping[str, Any]) -> Receiver:
     keys = {store: tuple(digests) for store, digests in value.get("store_keys", {}).items()}
-    return Receiver(**{**value, "store_keys": keys})
+    file = value.get("key_file", "")
+    if file and not file.startswith("secretsmanager:"):
+        file = _absolute(project, file)
+    return Receiver(**{**value, "store_keys": keys, "key_file": file})
 
 
 # --- variables
