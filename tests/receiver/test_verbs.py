@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import socket
 import subprocess
 import sys
 
@@ -12,7 +13,7 @@ from click.testing import CliRunner
 from headgate.cli import serve, upload
 from headgate.cli.options import Target
 from headgate.contracts.environment import load_environment
-from headgate.errors import UsageError
+from headgate.errors import SetupError, UsageError
 
 
 @pytest.fixture
@@ -116,3 +117,12 @@ def test_direct_needs_no_web_server():
         ).returncode
         == 0
     )
+
+
+def test_a_busy_port_is_refused_before_an_address_is_printed(repository, monkeypatch):
+    monkeypatch.setattr(serve.os, "execve", lambda *_: pytest.fail("it starts"))
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        port = str(busy.getsockname()[1])
+        result = CliRunner().invoke(serve.command, ["receiver", "--project", str(repository.root), "--port", port])
+    assert isinstance(result.exception, SetupError) and "cannot listen" in str(result.exception)
+    assert "http://" not in result.output

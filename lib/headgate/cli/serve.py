@@ -4,6 +4,7 @@ import ipaddress
 import os
 import secrets
 import signal
+import socket
 import sys
 import tempfile
 from dataclasses import replace
@@ -35,11 +36,14 @@ def receiver(target: Target, host: str | None, port: int | None) -> None:
     _check_installed("receiver", "flask", "gunicorn", "ingest_api")
     address = _address(host or settings.host, port or settings.port)
     _check_lake(target)
+    _check_port(host or settings.host, port or settings.port)
     contracts = load_contracts(target.project)  # a wrong contract is said here, not by each worker
     _announce(target, address, next(iter(sorted(contracts)), "DATASET"))
     arguments = _gunicorn(target, address)
+    metrics = os.environ.get("PROMETHEUS_MULTIPROC_DIR") or tempfile.mkdtemp(prefix="headgate-metrics-")
+    variables = {**os.environ, "PYTHONPATH": _python_path(), "PROMETHEUS_MULTIPROC_DIR": metrics}
     # Replaces this process, so that signals reach gunicorn itself.
-    os.execve(sys.executable, arguments, {**os.environ, "PYTHONPATH": _python_path()})
+    os.execve(sys.executable, arguments, variables)
 
 
 @command.command()
@@ -100,6 +104,22 @@ def _check_lake(target: Target) -> None:
         from ingest_api.storage import open_storage
 
         open_storage(target.environment).probe()
+
+
+def _check_port(host: str, port: int) -> None:
+    """Raises SetupError where the address cannot be bound: uploads could reach whatever else listens there."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((host, port))
+            trial.listen(1)
+        except OSError as error:
+            raise SetupError(
+                f"cannot listen on {host}:{port}: {error.strerror or error}",
+                where="receiver",
+                fix="stop what listens there, or choose another port: --port",
+            ) from error
 
 
 def _address(host: str, port: int) -> str:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any
 
 import obstore
@@ -17,6 +18,7 @@ from obstore.exceptions import NotFoundError
 from headgate.contracts.environment import Environment
 from headgate.lake.landing import Upload
 from headgate.ledger.ledger import Commit, Ledger
+from headgate.ledger.metadata import Position
 from headgate.views import rows
 
 FIRST_REASONS = 5
@@ -44,7 +46,7 @@ class Progress:
         if bronze is None:
             return {"state": "landed", "bronze": None, "silver": [], "quarantined": None, "gold": []}
         source = f"bronze.{upload.dataset}"
-        version = _taken_in(ledger, source, lambda position: _listed_after(position, bronze["received"]))
+        version = _taken_in(ledger, source, _has_listed(bronze["received"]))
         silver = [self._silver(ledger, table, upload) for table in self._readers(source)]
         rejected = sum(table["rejected"] for table in silver)
         return {
@@ -52,7 +54,7 @@ class Progress:
             "bronze": {"records": bronze["receipt"]["records"], "version": version},
             "silver": silver,
             "quarantined": self._quarantined(ledger, silver, upload, rejected),
-            "gold": list(self._gold(ledger, source, version, silver)),
+            "gold": self._gold(ledger, source, version),
         }
 
     def _silver(self, ledger: Ledger, table: str, upload: Upload) -> dict[str, Any]:
@@ -77,23 +79,23 @@ class Progress:
         ]
         return {"records": rejected, "first": reasons[:FIRST_REASONS]}
 
-    def _gold(
-        self, ledger: Ledger, bronze: str, version: int | None, silver: list[dict[str, Any]]
-    ) -> Iterator[dict[str, Any]]:
-        """The tables above silver that have taken the upload in, with the partitions that the commit wrote."""
-        for step in silver:
-            if not step["built"] or version is None:
-                continue
-            table = step["table"]
-            reached = _taken_in(ledger, table, lambda position: _version_in(position, bronze) >= version)
-            if reached is None:
-                continue
-            for above in self._readers(table):
-                commit = _first_commit(
-                    ledger, above, lambda position, t=table, v=reached: _version_in(position, t) >= v
-                )
-                if commit is not None:
-                    yield {"table": above, "version": commit.version, "partitions": _partitions(commit)}
+    def _gold(self, ledger: Ledger, bronze: str, version: int | None) -> list[dict[str, Any]]:
+        """The gold tables that have taken the upload in, with the partitions that the commit wrote."""
+        reached: dict[str, dict[str, Any]] = {}
+        waiting = [(bronze, version)] if version is not None else []
+        while waiting:
+            source, least = waiting.pop()
+            for table in self._readers(source):
+                commit = _first_commit(ledger, table, _has_read(source, least))
+                if commit is not None and table not in reached:
+                    waiting.append((table, commit.version))
+                    reached[table] = {
+                        "table": table,
+                        "version": commit.version,
+                        "committed": commit.time,
+                        "partitions": _partitions(commit),
+                    }
+        return [reached[table] for table in sorted(reached) if table.startswith("gold.")]
 
     def _readers(self, source: str) -> list[str]:
         """The tables whose newest position names `source`; looked up anew every half minute."""
@@ -112,7 +114,7 @@ class Progress:
             for folder in folders:
                 table = f"{layer}.{folder.rstrip('/').rpartition('/')[2]}"
                 if position := ledger.head(table).position:
-                    yield table, frozenset(position)
+                    yield table, frozenset(position.sources)
 
 
 def _state(silver: list[dict[str, Any]], rejected: int) -> str:
@@ -121,11 +123,11 @@ def _state(silver: list[dict[str, Any]], rejected: int) -> str:
     return "done" if silver and all(table["built"] for table in silver) else "ingested"
 
 
-def _first_commit(ledger: Ledger, table: str, holds: Any) -> Commit | None:
+def _first_commit(ledger: Ledger, table: str, holds: Callable[[Position], bool]) -> Commit | None:
     """The oldest commit of `table` whose position fulfils `holds`, among the newest ones; positions only grow."""
     result: Commit | None = None
     for commit in ledger.history(table, _MOST_COMMITS):
-        position = (commit.own or {}).get("position")
+        position = commit.metadata.position if commit.metadata else None
         if position is None:
             continue
         if not holds(position):
@@ -134,18 +136,24 @@ def _first_commit(ledger: Ledger, table: str, holds: Any) -> Commit | None:
     return result
 
 
-def _taken_in(ledger: Ledger, table: str, holds: Any) -> int | None:
+def _taken_in(ledger: Ledger, table: str, holds: Callable[[Position], bool]) -> int | None:
     commit = _first_commit(ledger, table, holds)
     return commit.version if commit else None
 
 
-def _listed_after(position: Any, received: Any) -> bool:
+def _has_listed(received: datetime) -> Callable[[Position], bool]:
     """Whether a bronze commit listed landing after the upload came: then it holds it."""
-    return str(position.get("landing", {}).get("listed_at", "")) >= received.isoformat()
+    return lambda position: position.listed_at is not None and position.listed_at >= received
 
 
-def _version_in(position: Any, source: str) -> int:
-    return int(position.get(source, {}).get("version", -1))
+def _has_read(source: str, version: int) -> Callable[[Position], bool]:
+    """Whether a commit has read `source` up to `version`."""
+
+    def has_read(position: Position) -> bool:
+        at = position.get(source)
+        return at is not None and at.version >= version
+
+    return has_read
 
 
 def _partitions(commit: Commit) -> list[dict[str, Any]]:
@@ -154,4 +162,5 @@ def _partitions(commit: Commit) -> list[dict[str, Any]]:
         (action.get("add") or action.get("remove") or {}).get("partitionValues") or {} for action in commit.actions
     )
     shown = ({name: value for name, value in each.items() if not name.startswith("_")} for each in values)
-    return [dict(pair) for pair in sorted({tuple(sorted(each.items())) for each in shown if each})]
+    unique = {repr(sorted(each.items())): each for each in shown if each}
+    return [unique[text] for text in sorted(unique)]

@@ -1,0 +1,90 @@
+"""What became of an upload, told from the tables' logs: no Spark, and no project loaded."""
+
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pytest
+
+from headgate.lake.landing import parse_upload_id
+from headgate.views.progress import Progress
+from tests.unit.lake import NOON, Lake
+
+_RECEIPT = pa.struct([("bytes", pa.int64()), ("sha256", pa.string()), ("records", pa.int64())])
+_BRONZE = pa.schema(
+    [
+        ("upload", pa.string()),
+        ("object", pa.string()),
+        ("received", pa.timestamp("us", "UTC")),
+        ("receipt", _RECEIPT),
+        ("dt", pa.date32()),
+        ("_state", pa.string()),
+    ]
+)
+
+
+@pytest.fixture
+def lake(tmp_path):
+    return Lake(tmp_path)
+
+
+def bronze(lake, upload, records=3):
+    row = {
+        "upload": upload,
+        "object": "x",
+        "received": NOON,
+        "receipt": {"bytes": 9, "sha256": "0" * 64, "records": records},
+        "dt": NOON.date(),
+        "_state": "receipt",
+    }
+    listed = {"landing": {"listed_at": datetime.now(UTC).isoformat()}}
+    table = pa.Table.from_pylist([row], schema=_BRONZE)
+    return lake.commit("bronze.sales", table, listed, partition_by=["dt", "_state"])
+
+
+def state_of(lake, upload):
+    return Progress(lake.environment).of(parse_upload_id(upload))
+
+
+def test_an_upload_that_no_run_has_seen_has_landed(lake):
+    shown = state_of(lake, lake.land("first"))
+    assert (shown["state"], shown["bronze"], shown["gold"]) == ("landed", None, [])
+
+
+def test_an_upload_in_bronze_is_ingested(lake):
+    upload = lake.land("first")
+    bronze(lake, upload)
+    shown = state_of(lake, upload)
+    assert (shown["state"], shown["bronze"]) == ("ingested", {"records": 3, "version": 0})
+
+
+def test_an_upload_is_followed_to_the_partitions_of_gold(lake):
+    upload = lake.land("first")
+    bronze(lake, upload)
+    lake.sales([("s-1", "north", 1, upload)])
+    lake.daily([(1, "north")])
+    shown = state_of(lake, upload)
+    assert shown["state"] == "done"
+    (silver,) = shown["silver"]
+    assert (silver["table"], silver["accepted"], silver["rejected"]) == ("silver.sales", 1, 0)
+    (gold,) = shown["gold"]
+    assert (gold["table"], gold["version"], gold["partitions"]) == ("gold.daily", 0, [{"day": "2026-03-01"}])
+
+
+def test_gold_of_an_earlier_upload_is_not_shown(lake):
+    first, second = lake.land("first"), lake.land("second")
+    bronze(lake, first)
+    lake.sales([("s-1", "north", 1, first)])
+    lake.daily([(1, "north")])
+    bronze(lake, second)
+    lake.sales([("s-2", "north", 2, second)])
+    assert state_of(lake, second)["gold"] == []
+
+
+def test_rejected_records_are_counted_with_their_first_reasons(lake):
+    upload = lake.land("first")
+    bronze(lake, upload)
+    lake.sales([("s-1", "north", 1, upload)], rejected=7)
+    shown = state_of(lake, upload)
+    assert (shown["state"], shown["quarantined"]["records"]) == ("quarantined", 7)
+    assert len(shown["quarantined"]["first"]) == 5
+    assert {"table", "record", "reasons"} == set(shown["quarantined"]["first"][0])
