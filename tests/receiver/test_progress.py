@@ -27,11 +27,11 @@ def lake(tmp_path):
     return Lake(tmp_path)
 
 
-def bronze(lake, upload, records=3):
+def bronze(lake, upload, records=3, received=NOON):
     row = {
         "upload": upload,
         "object": "x",
-        "received": NOON,
+        "received": received,
         "receipt": {"bytes": 9, "sha256": "0" * 64, "records": records},
         "dt": NOON.date(),
         "_state": "receipt",
@@ -75,7 +75,7 @@ def test_gold_of_an_earlier_upload_is_not_shown(lake):
     bronze(lake, first)
     lake.sales([("s-1", "north", 1, first)])
     lake.daily([(1, "north")])
-    bronze(lake, second)
+    bronze(lake, second, received=datetime.now(UTC))
     lake.sales([("s-2", "north", 2, second)])
     assert state_of(lake, second)["gold"] == []
 
