@@ -1,4 +1,4 @@
-"""`headgate admin`: what operators do about queues."""
+"""`headgate admin`: what operators do about queues and stores."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from headgate.cli.admin_store import store
 from headgate.cli.options import Target, print_json, target_options
 from headgate.cli.output import print_table
 from headgate.errors import EnvironmentConfigError, SetupError
@@ -20,6 +21,9 @@ _WIDTH = 60
 @click.group("admin")
 def command() -> None:
     """Operate an environment."""
+
+
+command.add_command(store)
 
 
 @command.group()

@@ -31,6 +31,8 @@ _WIDTH = 60
 
 
 @click.command("check")
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--dataset", help="With FILES: the dataset that they are for.")
 @click.option(
     "--table",
     "tables",
@@ -47,14 +49,27 @@ _WIDTH = 60
 )
 @place_options
 def command(
-    tables: tuple[str, ...], profile: str | None, docs: Path | None, folder: Path | None, env: str, as_json: bool
+    files: tuple[Path, ...],
+    dataset: str | None,
+    tables: tuple[str, ...],
+    profile: str | None,
+    docs: Path | None,
+    folder: Path | None,
+    env: str,
+    as_json: bool,
 ) -> None:
     """Check contracts, suites, modules and environments, and that Athena can read gold: without data or Spark.
 
-    With --table: judge tables as they stand by their suites. With --profile: print a suite to begin with. With
+    With FILES: check files before they are sent, by the contract of --dataset. With --table: judge tables as they
+    stand by their suites. With --profile: print a suite to begin with. With
     --docs: build pages of what suites found.
     """
     project = find_project(folder)
+    if files or dataset:
+        from headgate.cli.check_file import check_files
+
+        check_files(project, env, files, dataset, as_json)
+        return
     if sum(map(bool, (tables, profile, docs))) > 1:
         raise UsageError("--table, --profile and --docs exclude each other", where="check", fix="give one of them")
     if not (tables or profile or docs):
