@@ -15,7 +15,8 @@ from ingest_api.app import create_app
 from tests.receiver.conftest import CONTRACTS, Sender
 
 NAUGHTY = [
-    "", " ", "\\", "'", '"', "';--", "../..", "..%2f..%2f", "%00", "%0d%0aX: 1", "\u202e", "é", "店", "🙂", "null", "NaN",
+    "", " ", "\\", "'", '"', "';--", "../..", "..%2f..%2f", "%00", "%0d%0aX: 1", "\u202e", "é", "店",
+    "null", "NaN",
     "-1",
     "1e400",
     "${jndi:ldap://x}", "{{7*7}}", "<script>", "a" * 300, "/etc/passwd", "C:\\con", "\x7f", "=?utf-8?q?x?=",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -211,17 +212,24 @@ def _bar(file: Path, show: bool) -> Iterator[Callable[[int], None]]:
     """A progress bar for a large file, on a terminal; called with the bytes that are kept."""
     from headgate.client import RESUMABLE_BYTES
 
-    stderr = click.get_text_stream("stderr")
-    if not show or not stderr.isatty() or not file.is_file() or file.stat().st_size <= RESUMABLE_BYTES:
-        yield lambda _: None
+    if not show or not sys.stderr.isatty() or not file.is_file() or file.stat().st_size <= RESUMABLE_BYTES:
+        yield _no_bar
         return
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
     columns = ("{task.description}", BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(file=stderr), transient=True) as bars:
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task(file.name, total=file.stat().st_size)
-        yield lambda kept: bars.update(task, completed=kept)
+
+        def update(kept: int) -> None:
+            bars.update(task, completed=kept)
+
+        yield update
+
+
+def _no_bar(kept: int) -> None:
+    """Shows nothing."""
 
 
 def _attempt(delivery: Delivery, file: Path, idempotency_key: str, as_json: bool) -> Sent | HeadgateError:
