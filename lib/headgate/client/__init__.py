@@ -1,6 +1,16 @@
-"""Clients of the two HTTP APIs, without Spark: `send` uploads to the receiver, `read` reads gold tables."""
+"""Clients of the two HTTP APIs, without Spark: `send` and `send_file` upload to the receiver, `read` reads gold tables."""
 
 from headgate.client.table import TableRead, read
-from headgate.client.upload import Receipt, send
+from headgate.client.upload import RESUMABLE_BYTES, Receipt, describe, digest_of, follow, send, send_file
 
-__all__ = ["Receipt", "TableRead", "read", "send"]
+__all__ = [
+    "RESUMABLE_BYTES",
+    "Receipt",
+    "TableRead",
+    "describe",
+    "digest_of",
+    "follow",
+    "read",
+    "send",
+    "send_file",
+]
