@@ -1,4 +1,4 @@
-"""Clients of the two HTTP APIs, without Spark: `send` and `send_file` upload to the receiver, `read` reads gold tables."""
+"""Clients of the two HTTP APIs, without Spark: `send` and `send_file` upload, `read` reads gold tables."""
 
 from headgate.client.table import TableRead, read
 from headgate.client.upload import RESUMABLE_BYTES, Receipt, describe, digest_of, follow, send, send_file
