@@ -92,11 +92,11 @@ def test_the_local_receiver_stays_on_this_machine_unless_told(repository, monkey
     def target(host):
         return Target(repository, load_environment(repository, environ={"HEADGATE_RECEIVER_HOST": host}), False)
 
-    serve._check_host(target("127.0.0.1"), None)
-    serve._check_host(target("localhost"), None)
-    serve._check_host(target("0.0.0.0"), "0.0.0.0")  # noqa: S104 - nothing listens
+    serve._check_host(target("127.0.0.1"), None, "receiver", "127.0.0.1")
+    serve._check_host(target("localhost"), None, "receiver", "localhost")
+    serve._check_host(target("0.0.0.0"), "0.0.0.0", "receiver", "0.0.0.0")  # noqa: S104 - nothing listens
     with pytest.raises(UsageError, match="beyond this machine"):
-        serve._check_host(target("0.0.0.0"), None)  # noqa: S104 - nothing listens
+        serve._check_host(target("0.0.0.0"), None, "receiver", "0.0.0.0")  # noqa: S104 - nothing listens
 
 
 def test_gunicorn_replaces_the_process(repository, monkeypatch):
