@@ -45,7 +45,7 @@ def test_rotation_leaves_the_old_key_valid_for_a_while(run, tmp_path):
     assert store_of(tmp_path, old) == store_of(tmp_path, new) == "till-1"
     newest = key_of(run("rotate", "till-1", "--keep-hours", "0"))
     assert store_of(tmp_path, newest) == "till-1"
-    with pytest.raises(Exception, match="expired|not known"):
+    with pytest.raises(Exception, match=r"expired|not known"):
         store_of(tmp_path, old)
 
 
