@@ -6,7 +6,7 @@ UV := $(shell [ -z "$(NO_UV)" ] && command -v uv 2>/dev/null)
 REQUIREMENTS := requirements.txt requirements-dev.txt constraints.txt setup.py
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test test-long test-cluster test-airflow platform platform-demo test-cloud test-infra record-calls environment test-s3 chaos jar lint lock bench clean
+.PHONY: help setup demo test test-long test-cluster test-airflow platform platform-demo test-cloud test-infra record-calls environment test-s3 chaos jar lint lock bench check-jar test-versions clean
 
 help: ## Show this.
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,35 @@ test: $(READY) ## All tests that need Python and Java only.
 test-long: $(READY) ## Whole histories and the whole model on Spark: some minutes more. HEADGATE_HISTORIES=N tries more.
 	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),-m long -n 2 --dist loadfile)
 
+# On each pair of Spark and Delta: commits, counts, replaced slices, and what Spark does with tables of deltalake.
+VERSIONS_TESTS := tests/unit/test_versions.py tests/engine/test_table_write.py tests/engine/test_counts.py \
+  tests/engine/test_slices.py
+NOT_NEWEST := ^(pyspark|delta-spark|py4j|great-expectations)==|^-r
+
+.venv-newest/.ready: $(REQUIREMENTS) requirements-newest.txt
+	@bin/check-machine "$(PYTHON)"
+	@mkdir -p .venv-newest
+	@cat requirements.txt requirements-dev.txt | grep -vE '$(NOT_NEWEST)' > .venv-newest/requirements.txt
+	@cat requirements-newest.txt >> .venv-newest/requirements.txt
+	@grep -vE '$(NOT_NEWEST)' constraints.txt > .venv-newest/constraints.txt
+	@if [ -n "$(UV)" ]; then \
+	  "$(UV)" venv -q --allow-existing --python "$$(bin/find-python "$(PYTHON)")" .venv-newest && \
+	  VIRTUAL_ENV="$(CURDIR)/.venv-newest" "$(UV)" pip install -q -r .venv-newest/requirements.txt \
+	    -c .venv-newest/constraints.txt && \
+	  VIRTUAL_ENV="$(CURDIR)/.venv-newest" "$(UV)" pip install -q --no-deps -e . ; \
+	else \
+	  "$$(bin/find-python "$(PYTHON)")" -m venv .venv-newest && \
+	  .venv-newest/bin/python -m pip install -q --disable-pip-version-check -r .venv-newest/requirements.txt \
+	    -c .venv-newest/constraints.txt && \
+	  .venv-newest/bin/python -m pip install -q --disable-pip-version-check --no-deps -e . ; \
+	fi
+	@HEADGATE_JARS= .venv-newest/bin/python -m headgate.engine.runtime.jars
+	@touch $@
+
+test-versions: $(READY) .venv-newest/.ready ## A part of the engine's tests on the pinned pair of Spark and Delta, and on the newest.
+	@$(BIN)/python -m pytest -q $(if $(ARGS),$(ARGS),$(VERSIONS_TESTS))
+	@HEADGATE_JARS= .venv-newest/bin/python -m pytest -q -p no:cacheprovider $(if $(ARGS),$(ARGS),$(VERSIONS_TESTS))
+
 test-cluster: $(READY) ## Spark on a cluster of processes, whose workers and drivers are killed: a few minutes.
 	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),-m cluster tests/cluster)
 
@@ -65,6 +94,9 @@ chaos: $(READY) ## Uploads, runs and 200 kills at once, on versitygw and a clust
 
 jar: $(READY) ## Build Headgate's own jar from its Java sources, into the package.
 	@PYTHONPATH=. $(BIN)/python -m bin.build_jar
+
+check-jar: $(READY) ## Build the jar again, and compare it with the jar in the package, class by class.
+	@PYTHONPATH=. $(BIN)/python -m bin.build_jar check
 
 .venv-check/.ready: requirements-check.txt constraints.txt
 	@bin/check-machine "$(PYTHON)"

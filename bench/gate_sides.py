@@ -17,10 +17,12 @@ from types import SimpleNamespace
 from typing import Any
 
 from common import cpu_seconds, environment_on
+from deltalake import Schema
+from deltalake.transaction import AddAction, create_table_with_add_actions
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from headgate.engine.delta.table_write import TableWrite, write_files
+from headgate.engine.delta.written_batch import WrittenBatch, write_batch
 from headgate.engine.gate import gate
 from headgate.engine.runtime.materialize import stages
 from headgate.engine.runtime.session import start_session
@@ -165,7 +167,7 @@ def _gate(session: SparkSession, rows: DataFrame, target: Path, project: Project
             gate.require_quality(job, marks, marked, passing)
         with clock.part("write"):
             rejected = refused.withColumn("_state", F.lit("rejected"))
-            _files(passing.unionByName(rejected, allowMissingColumns=True), target).commit("{}")
+            _commit(_files(passing.unionByName(rejected, allowMissingColumns=True), target, project), target)
     return staged
 
 
@@ -176,19 +178,22 @@ def _replaced(session: SparkSession, rows: DataFrame, target: Path, project: Pro
         judge = gate.judge_of(job, rows.limit(0))
         assert judge is not None
     with clock.part("write"):
-        written = _files(rows, target)
+        written = _files(rows, target, project)
     with clock.part("judge"):
         judge(written.rows)
     with clock.part("commit"):
-        written.commit("{}")
+        _commit(written, target)
     return 0
 
 
-def _files(rows: DataFrame, target: Path) -> TableWrite:
-    """The files of a new table, by the writer of Headgate's commits."""
-    written = write_files(rows, str(target), "overwrite", {"txnAppId": TABLE, "txnVersion": "1"}, {}, ())
-    assert written is not None
-    return written
+def _files(rows: DataFrame, target: Path, project: Project) -> WrittenBatch:
+    """The files of a new table, as Headgate's commits write them."""
+    return write_batch(rows, environment_on(project, target.parent), target.name, (), None)
+
+
+def _commit(batch: WrittenBatch, target: Path) -> None:
+    actions = [AddAction(f.path, f.size, f.partition, f.modified, True, f.statistics) for f in batch.files]
+    create_table_with_add_actions(str(target), Schema.from_json(batch.schema), actions)
 
 
 def _job(project: Project, kept: Any, writes: Write | None = None) -> SimpleNamespace:

@@ -15,6 +15,7 @@ from typing import Any
 
 from common import cpu_seconds
 
+from headgate.engine.delta import commit
 from headgate.engine.delta.commit import Committer
 from headgate.engine.gate import gate
 from headgate.engine.read.function import AuthoredFunction
@@ -40,7 +41,9 @@ _WRAPPED = (
     (Committer, "add_files", "commit: add files"),
     (Committer, "overwrite", "commit: overwrite"),
     (Committer, "append", "commit: append"),
-    (Committer, "replace_where", "commit: replace where"),
+    (Committer, "replace", "commit: replace partitions"),
+    (Committer, "advance", "commit: advance"),
+    (commit, "write_batch", "write files"),
 )
 
 

@@ -1,4 +1,7 @@
-"""Builds Headgate's jar from its Java sources: `make jar`. The same sources and javac give the same bytes."""
+"""Builds Headgate's jar from its Java sources: `make jar`. The same sources and javac give the same bytes.
+
+`make check-jar` builds it again and compares: the jar in the repository is what its sources say, class by class.
+"""
 
 import base64
 import hashlib
@@ -45,18 +48,41 @@ def build(jar: Path) -> None:
             made.writestr(zipfile.ZipInfo(name, _LONG_AGO), content)
 
 
+def different(jar: Path, other: Path) -> list[str]:
+    """The entries that two jars do not have alike, by name."""
+    contents = []
+    for path in (jar, other):
+        with zipfile.ZipFile(path) as opened:
+            contents.append({name: opened.read(name) for name in opened.namelist()})
+    ours, theirs = contents
+    return sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
+
+
+def check(jar: Path) -> None:
+    """Builds the jar again beside `jar`, and ends with 1 where an entry differs."""
+    with tempfile.TemporaryDirectory() as folder:
+        rebuilt = Path(folder) / jar.name
+        build(rebuilt)
+        if wrong := different(jar, rebuilt):
+            sys.exit(
+                f"{jar}: {', '.join(wrong)} differ when built by javac {javac()}. Build it by the JDK that its "
+                "manifest names, and run make jar"
+            )
+    sys.stdout.write(f"{jar}: the same when it is built again by javac {javac()}\n")
+
+
 def sources() -> list[Path]:
     return sorted(HEADGATE.parent.glob("*.java"))
 
 
 def compile_java(files: Sequence[Path], folder: Path) -> None:
-    """Compiles sources that need Spark, Delta and S3A."""
+    """Compiles sources that need Spark, Delta and S3A. Classes keep their line numbers and variables, for traces."""
     spark = Path(pyspark.__file__).parent / "jars"
     found = [next(spark.glob(name)) for name in _SPARK]
     found += [next(ensure_jars().glob(name)) for name in ("*_delta-spark_*", "*_delta-storage-*")]
     found.append(next(ensure_s3_jars().glob("*_hadoop-aws-*")))
     # Annotations of Spark's own classes are in jars that are not needed here.
-    options = ["--release", RELEASE, "-Xlint:all,-path,-classfile", "-g:none", "-proc:none"]
+    options = ["--release", RELEASE, "-Xlint:all,-path,-classfile", "-g", "-proc:none"]
     path = os.pathsep.join(map(str, found))
     subprocess.run(["javac", *options, "-cp", path, "-d", str(folder), *map(str, files)], check=True)
 
@@ -78,5 +104,8 @@ def javac() -> str:
 
 
 if __name__ == "__main__":
+    if "check" in sys.argv[1:]:
+        check(HEADGATE)
+        sys.exit()
     build(HEADGATE)
     sys.stdout.write(f"{HEADGATE}: {HEADGATE.stat().st_size} bytes\n")

@@ -1,25 +1,49 @@
-"""Files before their commit: what no reader sees yet, what is refused, and what their statistics say of them."""
+"""The commits of Spark's batches: what no reader sees yet, what is refused, and what a version holds afterwards."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from random import Random
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from delta.tables import DeltaTable as SparkTable
 from deltalake import DeltaTable
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from headgate.contracts.environment import Environment, load_environment
+from headgate.engine.delta.commit import Committer
 from headgate.engine.delta.statistics import PREFIX
-from headgate.engine.delta.table_write import TableWrite, write_files
+from headgate.errors import BatchRefused, LostRace
+from headgate.lake.query import Query
+from headgate.ledger.ledger import Commit, Ledger
+from headgate.planning.graph import load_graph
+from headgate.planning.plan import Kind, Work
+from headgate.project import Project
 
+TABLE = "silver.transactions"
+PLACES = [
+    "plain",
+    None,
+    "New York",
+    "a/b",
+    "50%",
+    "é=ß",
+    "c:d",
+    "__HIVE_DEFAULT_PARTITION__",
+    "x" * 300,
+    "${x}",
+    "null",
+]
 SCHEMA = """text string, number bigint, small int, amount decimal(38, 10), day date, at timestamp, rate double,
     flag boolean, bytes binary, _source struct<upload: string, record: bigint>"""
 INDEXED = "delta.dataSkippingStatsColumns"
@@ -49,103 +73,263 @@ rows_of_any_kind = st.tuples(
 
 
 @pytest.fixture
-def uri(tmp_path: Path) -> str:
-    return str(tmp_path / "table")
+def environment(sales_project: Project, tmp_path: Path) -> Environment:
+    return load_environment(sales_project, environ={"HEADGATE_LAKE": str(tmp_path / "lake")})
 
 
-def begun(
-    rows: DataFrame, uri: str, txn: int = 1, partition_by: tuple[str, ...] = (), indexed: str | None = None
-) -> Any:
-    options = {"txnAppId": "table", "txnVersion": str(txn), "mergeSchema": "true"}
-    made = {"delta.enableChangeDataFeed": "true", **({INDEXED: indexed} if indexed else {})}
-    return write_files(rows, uri, "append", options, made, partition_by)
+def committer_of(spark: SparkSession, environment: Environment, project: Project, run: str = "run-1") -> Committer:
+    """What commits the work of a run that is planned now."""
+    ledger = Ledger(environment)
+    work = Work(TABLE, Kind.INCREMENT, "", ledger.head(TABLE))
+    return Committer(spark, ledger, load_graph(project).node(TABLE), work, run)
 
 
-def committed(rows: DataFrame, uri: str, **asked: Any) -> TableWrite:
-    write = begun(rows, uri, **asked)
-    write.commit(json.dumps({"of": "a test"}))
-    return write
+@pytest.fixture
+def table(spark: SparkSession, environment: Environment, sales_project: Project) -> Callable[..., Committer]:
+    return lambda run="run-1": committer_of(spark, environment, sales_project, run)
+
+
+def made(
+    committer: Committer, rows: DataFrame, partition_by: tuple[str, ...] = (), properties: dict[str, str] | None = None
+) -> Commit:
+    with committer.writing(rows, partition_by, properties or {}) as batch:
+        pass
+    return committer.overwrite(batch, partition_by, properties or {})
+
+
+def appended(committer: Committer, rows: DataFrame) -> Commit:
+    with committer.writing(rows) as batch:
+        pass
+    return committer.append(batch)
+
+
+def replaced(committer: Committer, rows: DataFrame, places: list[str | None], predicate: str) -> Commit:
+    with committer.writing(rows) as batch:
+        pass
+    return committer.replace(batch, pa.table({"place": pa.array(places, pa.string())}), predicate)
 
 
 def read(spark: SparkSession, uri: str) -> DataFrame:
     return spark.read.format("delta").load(uri)
 
 
+def by_place(spark: SparkSession, places: list[str | None], first: int = 0) -> DataFrame:
+    rows = [(place, number) for number, place in enumerate(places, first)]
+    return spark.createDataFrame(rows, "place string, number int")
+
+
+def numbers(rows: DataFrame) -> dict[str | None, int]:
+    return {row.place: row.number for row in rows.collect()}
+
+
+def changes(spark: SparkSession, uri: str, version: int) -> Counter[tuple[str, str | None, int]]:
+    """The change feed of a version: kind of change, place, number."""
+    feed = spark.read.format("delta").option("readChangeFeed", "true")
+    rows = feed.option("startingVersion", version).option("endingVersion", version).load(uri).collect()
+    return Counter((row._change_type, row.place, row.number) for row in rows)
+
+
 def data_files(uri: str) -> set[Path]:
     return set(Path(uri).rglob("*.parquet"))
 
 
-def test_what_is_written_is_there_to_be_read_and_in_no_version(spark, uri):
-    committed(spark.range(3), uri)
-    write = begun(spark.range(3, 5), uri, txn=2)
-    assert sorted(row.id for row in write.rows.collect()) == [3, 4]
-    assert sorted(row.id for row in read(spark, uri).collect()) == [0, 1, 2]
-    write.commit("{}")
-    assert sorted(row.id for row in read(spark, uri).collect()) == [0, 1, 2, 3, 4]
-
-
-def test_what_is_discarded_leaves_the_folder_as_it_was(spark, uri):
-    committed(spark.range(3), uri)
-    before = data_files(uri)
-    write = begun(spark.range(3, 5), uri, txn=2)
-    assert data_files(uri) > before
-    write.discard()
-    assert data_files(uri) == before
-
-
-def test_a_commit_says_what_sparks_own_writer_says(spark, uri, tmp_path):
-    committed(spark.range(3), uri)
-    options = {"txnAppId": "table", "txnVersion": 1, "userMetadata": json.dumps({"of": "a test"})}
-    spark.range(3).write.format("delta").mode("append").options(**options).save(f"{tmp_path}/other")
-    ours, theirs = (DeltaTable(place).history(1)[0] for place in (uri, f"{tmp_path}/other"))
-    sized = ("numOutputBytes",)
-    metrics = [{k: v for k, v in one["operationMetrics"].items() if k not in sized} for one in (ours, theirs)]
-    assert metrics[0] == metrics[1]
-    for name in ("operation", "userMetadata", "isBlindAppend"):
-        assert ours[name] == theirs[name]
-    assert DeltaTable(uri).transaction_version("table") == 1
-
-
-def test_a_commit_without_rows_adds_no_file(spark, uri):
-    committed(spark.range(3), uri)
-    committed(spark.range(0), uri, txn=2)
-    assert DeltaTable(uri).transaction_version("table") == 2
-    assert sum(1 for _ in added(uri)) == len(DeltaTable(uri, version=0).file_uris())
-
-
-def test_a_transaction_version_that_is_taken_writes_nothing(spark, uri):
-    committed(spark.range(3), uri)
-    before = data_files(uri)
-    assert begun(spark.range(5), uri) is None
-    assert data_files(uri) == before
-
-
-def test_of_two_that_wrote_their_files_only_one_commits(spark, uri):
-    committed(spark.range(3), uri)
-    first, second = (begun(spark.range(3, 5), uri, txn=2) for _ in range(2))
-    first.commit("{}")
-    with pytest.raises(Exception, match=r"ConcurrentTransaction|DELTA_CONCURRENT_TRANSACTION"):
-        second.commit("{}")
-    assert read(spark, uri).count() == 5
-
-
-def test_a_partition_may_be_called_anything(spark, uri):
-    places = ["New York", "a/b", "50%", "é=ß", "c:d", None]
-    rows = spark.createDataFrame([(place, number) for number, place in enumerate(places)], "place string, number int")
-    write = begun(rows, uri, partition_by=("place",))
-    assert {(row.place, row.number) for row in write.rows.collect()} == {(p, n) for n, p in enumerate(places)}
-    write.commit("{}")
-    assert {row.place: row.number for row in read(spark, uri).collect()} == {p: n for n, p in enumerate(places)}
-    numbers = [json.loads(action["add"]["stats"])["maxValues"]["number"] for action in added(uri)]
-    assert sorted(numbers) == list(range(len(places)))
-
-
 def added(uri: str) -> Iterator[dict[str, Any]]:
     for log in sorted(Path(uri, "_delta_log").glob("*.json")):
-        yield from (action for action in map(json.loads, log.read_text().split("\n")[:-1]) if "add" in action)
+        yield from (json.loads(line)["add"] for line in log.read_text().splitlines() if line.startswith('{"add"'))
 
 
-def test_statistics_are_those_that_delta_would_have_taken(spark, uri, tmp_path):
+def test_what_is_written_can_be_read_and_is_in_no_version(spark, table):
+    made(table(), spark.range(3))
+    committer = table()
+    with committer.writing(spark.range(3, 5)) as batch:
+        assert sorted(row.id for row in batch.rows.collect()) == [3, 4]
+        assert sorted(row.id for row in read(spark, committer.uri).collect()) == [0, 1, 2]
+    committer.append(batch)
+    assert sorted(row.id for row in read(spark, committer.uri).collect()) == [0, 1, 2, 3, 4]
+
+
+def test_a_refused_batch_leaves_no_file(spark, table):
+    made(table(), spark.range(3))
+    committer = table()
+    before = data_files(committer.uri)
+    with pytest.raises(BatchRefused), committer.writing(spark.range(3, 5)):
+        assert data_files(committer.uri) > before
+        raise BatchRefused("no", where="here", fix="none")
+    assert data_files(committer.uri) == before
+    assert table().work.head.version == 0
+
+
+def test_a_commit_says_what_sparks_own_writer_says(spark, table, tmp_path):
+    commit = made(table(), spark.range(3).coalesce(1))
+    spark.range(3).coalesce(1).write.format("delta").save(f"{tmp_path}/other")
+    theirs = DeltaTable(f"{tmp_path}/other").history(1)[0]["operationMetrics"]
+    assert {name: commit.metrics[name] for name in ("numFiles", "numOutputRows")} == {
+        name: theirs[name] for name in ("numFiles", "numOutputRows")
+    }
+    more = appended(table("run-2"), spark.range(4))
+    assert (more.operation, more.metrics["numOutputRows"], more.metadata.run) == ("WRITE", "4", "run-2")
+    assert table().work.head.txn == 1
+
+
+def test_files_without_rows_are_in_no_version(spark, table):
+    made(table(), spark.range(3))
+    appended(table(), spark.range(0, 1, 1, 4))
+    assert [json.loads(add["stats"])["numRecords"] for add in added(table().uri) if add["path"]].count(0) == 0
+    assert table().work.head.version == 1
+
+
+def test_a_commit_without_rows_starts_no_spark_job(spark, table):
+    made(table(), spark.range(3))
+    spark.sparkContext.setJobGroup("advance", "a commit without rows")
+    try:
+        commit = table().advance(spark.range(0).schema, changes_rows=False)
+    finally:
+        spark.sparkContext.setLocalProperty("spark.jobGroup.id", None)
+    assert list(spark.sparkContext.statusTracker().getJobIdsForGroup("advance")) == []
+    assert (commit.version, table().work.head.txn) == (1, 1)
+
+
+def test_of_two_that_wrote_their_files_only_one_commits(spark, table):
+    made(table(), spark.range(3))
+    first, second = table("run-1"), table("run-2")
+    with first.writing(spark.range(3, 5)) as batch, second.writing(spark.range(5, 7)) as other:
+        pass
+    first.append(batch)
+    with pytest.raises(LostRace, match="run run-1 committed version 1 first"):
+        second.append(other)
+    assert read(spark, first.uri).count() == 5
+
+
+def test_a_partition_may_have_any_text(spark, table):
+    rows = by_place(spark, PLACES)
+    committer = table()
+    with committer.writing(rows, ["place"], {}) as batch:
+        assert numbers(batch.rows) == numbers(rows)
+    committer.overwrite(batch, ["place"], {})
+    assert numbers(read(spark, committer.uri)) == numbers(rows)
+    bounds = [json.loads(add["stats"])["maxValues"]["number"] for add in added(committer.uri)]
+    assert sorted(bounds) == list(range(len(PLACES)))
+
+
+def test_partitions_are_replaced_exactly(spark, table):
+    made(table(), by_place(spark, PLACES), ("place",))
+    new = [None, "a/b", "${x}", "fresh"]
+    condition = "place IS NULL OR place IN ('a/b', '${x}', 'fresh', '50%')"
+    commit = replaced(table(), by_place(spark, new, 100), [*new, "50%"], condition)
+    expected = {place: number for number, place in enumerate(PLACES)} | {p: n for n, p in enumerate(new, 100)}
+    del expected["50%"]  # there are no more rows for it
+    assert numbers(read(spark, table().uri)) == expected
+    assert commit.metadata.counts == {"inserted": 4, "deleted": 4}
+    assert (commit.metrics["numOutputRows"], commit.metrics["numDeletedRows"]) == ("4", "4")
+    assert all("/batch-" in path for path in DeltaTable(table().uri).file_uris())  # by no other writer
+    inserts = [("insert", place, number) for number, place in enumerate(new, 100)]
+    deletes = [("delete", place, PLACES.index(place)) for place in (None, "a/b", "${x}", "50%")]
+    assert changes(spark, table().uri, commit.version) == Counter([*inserts, *deletes])
+
+
+def test_spark_merges_and_compacts_what_deltalake_committed(spark, table):
+    made(table(), by_place(spark, ["a", "a", None]), ("place",))
+    replaced(table(), by_place(spark, ["a", "a"], 10), ["a"], "place = 'a'")
+    uri = table().uri
+    SparkTable.forPath(spark, uri).optimize().executeCompaction()
+    batch = spark.createDataFrame([("a", 10, 5), ("b", 1, 6)], "place string, number int, more long")
+
+    def build(target: SparkTable) -> Any:
+        merge = target.alias("t").merge(batch.alias("b"), "t.number = b.number").withSchemaEvolution()
+        return merge.whenMatchedUpdateAll().whenNotMatchedInsertAll()
+
+    commit = table().merge(build)
+    rows = [(row.place, row.number, row.more) for row in read(spark, uri).collect()]
+    assert sorted(rows, key=str) == [("a", 10, 5), ("a", 11, None), ("b", 1, 6), (None, 2, None)]
+    feed = changes(spark, uri, commit.version)
+    assert feed[("insert", "b", 1)] == 1 and feed[("update_postimage", "a", 10)] == 1
+
+
+def test_partition_values_of_every_type_are_the_same_for_every_reader(spark, table):
+    at = datetime(2026, 1, 2, 3, 4, 5, 123456)
+    values = [
+        (date(2026, 1, 2), at, Decimal("-1.20"), True, -5, 1e-7, 1),
+        (None, None, None, None, None, None, 2),
+        (date(1, 1, 1), datetime(1969, 1, 1), Decimal("0.00"), False, 2**62, float("nan"), 3),
+        (date(9999, 12, 31), at, Decimal("1.00"), False, 0, float("-inf"), 4),
+    ]
+    columns = "day date, at timestamp, amount decimal(10, 2), flag boolean, number bigint, rate double"
+    rows = spark.createDataFrame(values, f"{columns}, id int")
+    names = [name for name in rows.columns if name != "id"]
+    made(table(), rows, tuple(names))
+    exact = [F.col(name).cast("string").alias(name) for name in rows.columns]
+    by_spark = {row.id: row for row in read(spark, table().uri).select(exact).collect()}
+    assert by_spark == {row.id: row for row in rows.select(exact).collect()}
+    ours = Query(t=DeltaTable(table().uri)).table("SELECT * FROM t").to_pylist()
+    assert {(row["id"], row["day"], row["amount"], row["flag"], row["number"]) for row in ours} == {
+        (row[6], row[0], row[2], row[3], row[4]) for row in values
+    }
+    assert {row["id"]: row["at"] for row in ours}[1] == at.replace(tzinfo=UTC)
+    replaced_all = table()
+    with replaced_all.writing(rows) as batch:
+        pass
+    assert replaced_all.replace(batch, rows.select(names).toArrow(), "true").metadata.counts == {
+        "inserted": 4,
+        "deleted": 4,
+    }
+
+
+def test_an_empty_text_in_a_partition_column_is_refused(spark, table):
+    committer = table()
+    with (
+        pytest.raises(BatchRefused, match="'place' has an empty text"),
+        committer.writing(by_place(spark, [""]), ["place"], {}),
+    ):
+        pass
+    assert data_files(committer.uri) == set()
+
+
+def test_a_column_that_delta_refuses_is_refused_before_anything_is_written(spark, table):
+    committer = table()
+    with pytest.raises(BatchRefused, match="rename it"), committer.writing(spark.range(1).toDF("a b"), [], {}):
+        pass
+    assert not Path(committer.uri).exists()
+
+
+def test_a_table_gains_columns(spark, table):
+    made(table(), by_place(spark, ["a"]), ("place",))
+    committer = table()
+    commit = appended(committer, by_place(spark, ["b"]).withColumn("more", F.lit("x")))
+    assert {(row.place, row.more) for row in read(spark, committer.uri).collect()} == {("a", None), ("b", "x")}
+    assert commit.version == 2
+    head = table().work.head
+    assert head.position == head.commit.metadata.position
+    assert Ledger(committer.ledger.environment).commit(TABLE, 1).changes_rows is False
+
+
+@pytest.mark.parametrize(
+    ("rows", "partition_by"),
+    [("place, cast(number as string) AS number", ["place"]), ("place, number", ["number"]), ("place", [])],
+    ids=["another type", "another partition column", "a column less"],
+)
+def test_a_table_that_is_built_anew_may_have_other_columns(spark, table, rows, partition_by):
+    made(table(), by_place(spark, ["a", None]), ("place",))
+    identity = table().work.head.id
+    new = by_place(spark, ["a", "b", "c"]).selectExpr(*rows.split(", "))
+    commit = made(table("run-2"), new, tuple(partition_by))
+    assert sorted(map(str, read(spark, table().uri).collect())) == sorted(map(str, new.collect()))
+    assert DeltaTable(table().uri).metadata().partition_columns == partition_by
+    assert (commit.metadata.run, commit.metadata.counts) == ("run-2", {"inserted": 3, "deleted": 2})
+    assert table().work.head.id == identity
+    assert not any("batch-" in path for path in DeltaTable(table().uri).file_uris())
+
+
+def test_a_table_that_spark_wrote_with_odd_paths_is_replaced_all_the_same(spark, table, tmp_path):
+    """deltalake would leave such a file in the table (tests/unit/test_deltalake.py)."""
+    uri = table().uri
+    by_place(spark, ["é=ß", "a b", "it's"]).write.format("delta").partitionBy("place").save(uri)
+    committer = table()
+    commit = replaced(committer, by_place(spark, ["é=ß"], 7), ["é=ß", "it's"], "place IN ('é=ß', 'it\\'s')")
+    assert numbers(read(spark, uri)) == {"é=ß": 7, "a b": 1}
+    assert commit.metadata.counts == {"inserted": 1, "deleted": 2}
+
+
+def test_statistics_are_those_that_delta_would_have_taken(spark, environment, table, tmp_path):
     columns = "text string, number bigint, amount decimal(38, 10), day date, at timestamp, other string"
     exact, at = Decimal("12345678901234567890.0123456789"), datetime(2026, 1, 2, 3, 4, 5, 999999)
     rows = spark.createDataFrame(
@@ -157,9 +341,9 @@ def test_statistics_are_those_that_delta_would_have_taken(spark, uri, tmp_path):
     )
     rows = rows.coalesce(1)
     indexed = "number,`text`,amount,day,at,`_source`.upload"  # and not `other`
-    committed(rows, uri, indexed=indexed)
+    made(table(), rows, properties={INDEXED: indexed})
     rows.write.format("delta").option(INDEXED, indexed).save(f"{tmp_path}/other")
-    ours, theirs = (next(added(place))["add"]["stats"] for place in (uri, f"{tmp_path}/other"))
+    ours, theirs = (next(added(place))["stats"] for place in (table().uri, f"{tmp_path}/other"))
     assert json.loads(ours, parse_float=Decimal) == json.loads(theirs, parse_float=Decimal)
 
 
@@ -171,19 +355,24 @@ def test_statistics_are_those_that_delta_would_have_taken(spark, uri, tmp_path):
     st.sampled_from([None, ",".join([*COMPARED, "_source.upload"])]),
 )
 @example([[(None,) * 10]], Random(1), None)  # noqa: S311
-def test_no_reader_skips_a_row_that_it_asked_for(spark, tmp_path_factory, files, random, indexed):
+def test_no_reader_skips_a_row_that_it_asked_for(spark, sales_project, tmp_path_factory, files, random, indexed):
     """Delta skips files by statistics: a filter finds what it finds without them."""
-    uri = str(tmp_path_factory.mktemp("statistics") / "table")
+    lake = load_environment(sales_project, environ={"HEADGATE_LAKE": str(tmp_path_factory.mktemp("statistics"))})
     for number, rows in enumerate(files):
         frame = spark.createDataFrame(rows, SCHEMA).coalesce(1)
-        committed(frame, uri, txn=number + 1, indexed=indexed)
+        committer = committer_of(spark, lake, sales_project)
+        if number:
+            appended(committer, frame)
+        else:
+            made(committer, frame, properties={INDEXED: indexed} if indexed else {})
+    uri = committer.uri
     rows = [row for file in files for row in file]
     table, plain = read(spark, uri), spark.createDataFrame(rows, SCHEMA)
     asked = list(conditions(plain, rows, random))
     asked = random.sample(asked, min(len(asked), 8))
     wanted = plain.agg(*(F.count_if(condition) for condition in asked)).collect()[0]
     assert [table.filter(condition).count() for condition in asked] == list(wanted)
-    assert sum(json.loads(action["add"]["stats"])["numRecords"] for action in added(uri)) == len(rows)
+    assert sum(json.loads(add["stats"])["numRecords"] for add in added(uri)) == len(rows)
 
 
 def conditions(plain: DataFrame, rows: list[tuple], random: Random) -> Iterator[Column]:

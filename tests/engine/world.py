@@ -97,9 +97,10 @@ class World(Lake):
 
     def files(self, table: str, **partition: str) -> set[str]:
         """The data files of a table at its head, of one partition where it is named."""
-        delta = self.planner().ledger.open(table)
-        wanted = [f"{name}={value}" for name, value in partition.items()]
-        return {f for f in delta.file_uris() if all(w in f for w in wanted)}
+        rows = self.planner().ledger.files(table, self.version(table)).to_pylist()
+        wanted = {f"partition.{name}": value for name, value in partition.items()}
+        chosen = (row["path"] for row in rows if all(str(row[name]) == value for name, value in wanted.items()))
+        return {f"{self.path(table)}/{path}" for path in chosen}
 
     def holds(self, file: str) -> bool:
         """Whether the lake has a data file, by the address that `files` gives."""

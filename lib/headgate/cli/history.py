@@ -83,7 +83,13 @@ def _short(code: str | None) -> str:
 
 def _metrics(commit: Commit) -> dict[str, int]:
     """What Delta counted, where Headgate counted nothing itself."""
-    wanted = {"numOutputRows": "inserted", "numTargetRowsInserted": "inserted", "numTargetRowsDeleted": "deleted"}
+    wanted = {
+        "numOutputRows": "inserted",
+        "numDeletedRows": "deleted",
+        "numTargetRowsInserted": "inserted",
+        "numTargetRowsUpdated": "updated",
+        "numTargetRowsDeleted": "deleted",
+    }
     return {label: int(commit.metrics[name]) for name, label in wanted.items() if name in commit.metrics}
 
 

@@ -141,14 +141,14 @@ class Ledger:
     """Reads the logs of an environment's tables."""
 
     def __init__(self, environment: Environment) -> None:
-        self._environment = environment
+        self.environment = environment
         self._store: ObjectStore = environment.object_store()
         self.storage_options = environment.storage_options()
 
     def head(self, table: str, version: int | None = None) -> Head:
         """The table's newest version, or the one that is given, with its position."""
         delta = self.open(table, version)
-        uri = self._environment.table_uri(table)
+        uri = self.environment.table_uri(table)
         if delta is None:
             return Head(table, uri, version=-1, id="", txn=-1)
         version, txn = int(delta.version()), delta.transaction_version(table)
@@ -169,7 +169,7 @@ class Ledger:
         from deltalake.exceptions import TableNotFoundError
 
         try:
-            return DeltaTable(self._environment.table_uri(table), version=version, storage_options=self.storage_options)
+            return DeltaTable(self.environment.table_uri(table), version=version, storage_options=self.storage_options)
         except TableNotFoundError:
             return None
 

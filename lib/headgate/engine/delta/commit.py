@@ -7,24 +7,36 @@ by an exception where they overlap, in silence where they do not, so the log is 
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
-from deltalake import CommitProperties, Schema, Transaction
+from delta.tables import DeltaMergeBuilder, DeltaTable
+from deltalake import CommitProperties, Field, Schema, Transaction
 from deltalake.transaction import AddAction, create_table_with_add_actions
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.types import StructType
 
 from headgate import faults
 from headgate.contracts.contract import Contract
 from headgate.contracts.evolution import shape_of
+from headgate.engine.delta.actions import (
+    Removal,
+    added_columns,
+    indexed_columns,
+    metrics_of,
+    removal_of,
+    why_not_by_actions,
+)
 from headgate.engine.delta.files import NewFile
-from headgate.engine.delta.table_write import write_files
+from headgate.engine.delta.written_batch import WrittenBatch, delta_schema, discard, write_batch
 from headgate.errors import LostRace
 from headgate.ledger.ledger import Commit, Head, Ledger
 from headgate.ledger.metadata import USER_METADATA, CommitMetadata
@@ -32,14 +44,17 @@ from headgate.planning.graph import Node
 from headgate.planning.plan import Work, declaration
 from headgate.planning.state import codes_after, suites_after
 
+_LOGGER = logging.getLogger(__name__)
+
 _MERGE_CONFS = "spark.databricks.delta"
 _METADATA = f"spark.databricks.delta.commitInfo.{USER_METADATA}"
-_GAIN_COLUMNS = {"mergeSchema": "true"}  # what else may not change is checked before (`schema`)
 
 # Set when a table is made. Only Headgate's own maintenance cleans a log: it knows what dependents still need.
 TABLE_PROPERTIES = {
     "delta.enableChangeDataFeed": "true",
     "delta.enableExpiredLogCleanup": "false",
+    # Spark's own interval; deltalake would write a checkpoint after a hundred commits.
+    "delta.checkpointInterval": "10",
 }
 
 
@@ -49,7 +64,11 @@ Judge = Callable[[DataFrame], None]
 
 @dataclass(frozen=True)
 class Committer:
-    """Commits one table's work. `session` is the table's own: MERGE takes its transaction from the session."""
+    """Commits one table's work. `session` is the table's own: MERGE takes its transaction from the session.
+
+    Every method that commits returns the verified commit, and raises LostRace where another run's commit has our
+    transaction version, or where any other commit came after the version that the work was planned against.
+    """
 
     session: SparkSession
     ledger: Ledger
@@ -63,21 +82,50 @@ class Committer:
     def uri(self) -> str:
         return self.work.head.uri
 
-    def append(self, rows: DataFrame, **facts: Any) -> Commit:
-        """Adds rows; an empty frame only moves the position."""
-        return self._write(rows, "append", _GAIN_COLUMNS, facts)
+    @contextmanager
+    def writing(
+        self, rows: DataFrame, partition_by: Sequence[str] | None = None, properties: Mapping[str, str] | None = None
+    ) -> Iterator[WrittenBatch]:
+        """Writes rows into files that no commit names, for the block to judge. What the block raises removes them.
+
+        partition_by, properties: of a table that is made or replaced whole; without them those of the table.
+        """
+        columns = self._partition_by if partition_by is None else partition_by
+        indexed = indexed_columns({**(properties or {}), **self._configuration})
+        batch = write_batch(rows, self.ledger.environment, self.node.name, columns, indexed)
+        try:
+            yield batch
+        except BaseException:
+            with suppress(Exception):  # files that nobody reads: `maintain` removes what is left of them
+                discard(self.ledger.environment, batch.folder)
+            raise
+
+    def append(self, batch: WrittenBatch, **facts: Any) -> Commit:
+        """Adds the rows of the batch."""
+        return self._publish(batch, Removal(), self._partition_by, {}, facts)
+
+    def advance(self, schema: StructType, **facts: Any) -> Commit:
+        """Moves the position without rows and without a Spark job. The table gains the columns that `schema` adds."""
+        if not self.work.head.exists:
+            raise ValueError(f"{self.node.name} does not exist yet")
+        nothing = WrittenBatch(self.session.createDataFrame([], schema), "", delta_schema(schema, self.node.name), ())
+        return self._publish(nothing, Removal(), self._partition_by, {}, facts)
 
     def overwrite(
-        self,
-        rows: DataFrame,
-        partition_by: Sequence[str],
-        properties: Mapping[str, str],
-        judge: Judge | None = None,
-        **facts: Any,
+        self, batch: WrittenBatch, partition_by: Sequence[str], properties: Mapping[str, str], **facts: Any
     ) -> Commit:
-        """Makes the table, or replaces all of it, schema and partitions included."""
-        made = {**TABLE_PROPERTIES, **properties}
-        return self._write(rows, "overwrite", {"overwriteSchema": "true"}, facts, partition_by, made, judge)
+        """Makes the table, or replaces all of it: rows, columns and partitions."""
+        removal = removal_of(self._table, None) if self._table is not None else Removal(())
+        return self._publish(batch, removal, list(partition_by), {**TABLE_PROPERTIES, **properties}, facts)
+
+    def replace(self, batch: WrittenBatch, slices: pa.Table, predicate: str, **facts: Any) -> Commit:
+        """Replaces whole partitions by the batch, nulls and emptied partitions included.
+
+        slices: one row for each partition, by the names of the partition columns. predicate: the same as SQL.
+        The caller has checked that every row of the batch is in one of them.
+        """
+        removal = replace(removal_of(self._table, slices), predicate=predicate)
+        return self._publish(batch, removal, self._partition_by, {}, facts)
 
     def add_files(
         self,
@@ -89,54 +137,17 @@ class Committer:
     ) -> Commit:
         """Adds files that are written already; makes the table where there is none. No JVM takes part.
 
-        A commit that came in between passes, unless it has our transaction version: as with Spark's writers.
+        A blind append: a commit that came in between passes, unless it has our transaction version.
         """
+        made = {**TABLE_PROPERTIES, **properties}
         faults.point(f"before_commit:{self.node.name}")
         with self._race_told():
-            self._add(files, Schema.from_arrow(schema), partition_by, {**TABLE_PROPERTIES, **properties}, facts)
+            self._add(files, Schema.from_arrow(schema), Removal(), partition_by, made, facts, None)
         faults.point(f"after_commit:{self.node.name}")
         return self.committed()
 
-    def _add(
-        self,
-        files: Sequence[NewFile],
-        schema: Schema,
-        partition_by: list[str],
-        properties: Mapping[str, str],
-        facts: Mapping[str, Any],
-    ) -> None:
-        told = CommitProperties(
-            custom_metadata={USER_METADATA: self.metadata(facts), "operationMetrics": _metrics(files)},
-            app_transactions=[Transaction(self.node.name, self._txn)],
-            # Who makes a table second would make it again, as version 1: deltalake checks nothing there.
-            max_commit_retries=None if self.work.head.exists else 0,
-        )
-        actions = [AddAction(f.path, f.size, f.partition, f.modified, True, f.statistics) for f in files]
-        if self.work.head.exists:
-            table = self.ledger.open(self.node.name, self.work.head.version)
-            table.create_write_transaction(actions, "append", schema, partition_by, commit_properties=told)
-        else:
-            create_table_with_add_actions(
-                self.uri,
-                schema,
-                actions,
-                "error",
-                partition_by,
-                configuration=properties,
-                commit_properties=told,
-                storage_options=self.ledger.storage_options,
-            )
-
-    def replace_where(self, rows: DataFrame, predicate: str, judge: Judge, **facts: Any) -> Commit:
-        """Replaces the rows that meet `predicate`, nulls and emptied partitions included.
-
-        `judge` has to refuse rows that do not meet it: Delta's own check is off (`session`).
-        """
-        return self._write(rows, "overwrite", {"replaceWhere": predicate, **_GAIN_COLUMNS}, facts, judge=judge)
-
-    @contextmanager
-    def merging(self, **facts: Any) -> Iterator[SparkSession]:
-        """A session in which one MERGE is this work's commit; checked when the block ends."""
+    def merge(self, build: Callable[[DeltaTable], DeltaMergeBuilder], **facts: Any) -> Commit:
+        """Executes the MERGE that `build` makes for the table, as this work's one commit."""
         confs = {
             f"{_MERGE_CONFS}.write.txnAppId": self.node.name,
             f"{_MERGE_CONFS}.write.txnVersion": str(self._txn),
@@ -145,8 +156,122 @@ class Committer:
         }
         faults.point(f"before_commit:{self.node.name}")
         with self._race_told(), _set(self.session, confs):
-            yield self.session
+            build(DeltaTable.forPath(self.session, self.uri)).execute()
         faults.point(f"after_commit:{self.node.name}")
+        return self.committed()
+
+    def _publish(
+        self,
+        batch: WrittenBatch,
+        removal: Removal,
+        partition_by: list[str],
+        properties: Mapping[str, str],
+        facts: Mapping[str, Any],
+    ) -> Commit:
+        """Commits a judged batch; a table that `deltalake` cannot commit to gets it from Delta's own writer."""
+        if removal.files is not None:
+            facts = {"counts": {"inserted": batch.count, "deleted": removal.rows}, **facts}
+        reason = why_not_by_actions(self._table, batch.schema, partition_by, removal, whole=bool(properties))
+        faults.point(f"before_commit:{self.node.name}")
+        with self._race_told():
+            if reason:
+                _LOGGER.info("%s is written by Delta's own writer: %s", self.node.name, reason)
+                self._copy(batch, removal, partition_by, properties, facts)
+            else:
+                schema = Schema.from_json(batch.schema)
+                self._add(batch.files, schema, removal, partition_by, properties, facts, 0)
+        faults.point(f"after_commit:{self.node.name}")
+        return self.committed()
+
+    def _add(
+        self,
+        files: Sequence[NewFile],
+        schema: Schema,
+        removal: Removal,
+        partition_by: list[str],
+        properties: Mapping[str, str],
+        facts: Mapping[str, Any],
+        retries: int | None,
+    ) -> None:
+        """One commit by `deltalake`, against the version that the work was planned against.
+
+        retries: how many other commits may come first; None for the library's own number. It would see our
+        transaction version in those alone, and in no commit before: without retries the version number decides.
+        """
+        carried = CommitProperties(
+            custom_metadata={
+                USER_METADATA: self.metadata(facts),
+                "operationMetrics": metrics_of(files, removal),
+                "isBlindAppend": removal.files is None,
+            },
+            app_transactions=[Transaction(self.node.name, self._txn)],
+            # A concurrent CREATE that loses would append version 1: deltalake checks nothing there.
+            max_commit_retries=retries if self.work.head.exists else 0,
+        )
+        actions = [AddAction(f.path, f.size, f.partition, f.modified, True, f.statistics) for f in files]
+        if self._table is None:
+            create_table_with_add_actions(
+                self.uri,
+                schema,
+                actions,
+                "error",
+                partition_by,
+                configuration=properties,
+                commit_properties=carried,
+                storage_options=self.ledger.storage_options,
+            )
+            return
+        if added := added_columns(self._table, schema):
+            self._gain(added)
+        self._table.create_write_transaction(
+            [*removal.actions(), *actions], "append", self._table.schema(), partition_by, commit_properties=carried
+        )
+
+    def _gain(self, columns: list[Field]) -> None:
+        """Adds columns in a commit of its own, which carries the table's position on."""
+        head = self.work.head
+        own = head.commit.metadata if head.commit else None
+        metadata = taken_over(own, head, copied_from=head.version, changes_rows=False).to_json() if own else None
+        carried = CommitProperties(
+            custom_metadata={USER_METADATA: metadata} if metadata else None, max_commit_retries=0
+        )
+        self._table.alter.add_columns(columns, commit_properties=carried)
+
+    def _copy(
+        self,
+        batch: WrittenBatch,
+        removal: Removal,
+        partition_by: list[str],
+        properties: Mapping[str, str],
+        facts: Mapping[str, Any],
+    ) -> None:
+        """The same commit by Delta's DataFrame writer, which writes the rows once more."""
+        options = {
+            "txnAppId": self.node.name,
+            "txnVersion": str(self._txn),
+            USER_METADATA: self.metadata(facts),
+            **({"overwriteSchema": "true", **properties} if properties else {"mergeSchema": "true"}),
+            **({"replaceWhere": removal.predicate} if removal.predicate else {}),
+        }
+        mode = "append" if removal.files is None and not properties else "overwrite"
+        writer = batch.rows.write.format("delta").mode(mode).options(**options)
+        (writer.partitionBy(*partition_by) if properties else writer).save(self.uri)
+        if batch.folder:
+            with suppress(Exception):  # files that nobody reads: `maintain` removes what is left of them
+                discard(self.ledger.environment, batch.folder)
+
+    @cached_property
+    def _table(self) -> Any:
+        """The table at the version that the work was planned against; None where there is none yet."""
+        return self.ledger.open(self.node.name, self.work.head.version) if self.work.head.exists else None
+
+    @property
+    def _partition_by(self) -> list[str]:
+        return list(self._table.metadata().partition_columns) if self._table is not None else []
+
+    @property
+    def _configuration(self) -> Mapping[str, str]:
+        return self._table.metadata().configuration if self._table is not None else {}
 
     def metadata(self, facts: Mapping[str, Any]) -> str:
         """Returns the commit's metadata as JSON; `facts` are further fields of `CommitMetadata`, such as `counts`."""
@@ -182,35 +307,6 @@ class Committer:
     @property
     def _txn(self) -> int:
         return self.work.head.txn + 1
-
-    def _write(
-        self,
-        rows: DataFrame,
-        mode: str,
-        options: Mapping[str, str],
-        facts: Mapping[str, Any],
-        partition_by: Sequence[str] = (),
-        properties: Mapping[str, str] | None = None,
-        judge: Judge | None = None,
-    ) -> Commit:
-        """Writes the rows, has them judged as they are written, and commits them. What is refused is removed."""
-        ours = {"txnAppId": self.node.name, "txnVersion": str(self._txn)}
-        with self._race_told():
-            written = write_files(rows, self.uri, mode, {**options, **ours}, properties or {}, partition_by)
-        if written is None:
-            return self.committed()
-        if judge:
-            try:
-                judge(written.rows)
-            except BaseException:
-                with suppress(Exception):  # files that nobody reads: `maintain` removes what is left of them
-                    written.discard()
-                raise
-        faults.point(f"before_commit:{self.node.name}")
-        with self._race_told():
-            written.commit(self.metadata(facts))
-        faults.point(f"after_commit:{self.node.name}")
-        return self.committed()
 
     @contextmanager
     def _race_told(self) -> Iterator[None]:
@@ -262,12 +358,6 @@ def began(run: str) -> datetime:
 def _is_txn(action: Mapping[str, Any], app: str, version: int) -> bool:
     txn = action.get("txn") or {}
     return txn.get("appId") == app and int(txn.get("version", -1)) == version
-
-
-def _metrics(files: Sequence[NewFile]) -> dict[str, str]:
-    """What Spark tells in a write's `operationMetrics`."""
-    rows, size = sum(file.rows for file in files), sum(file.size for file in files)
-    return {"numFiles": str(len(files)), "numOutputRows": str(rows), "numOutputBytes": str(size)}
 
 
 def is_race(error: Exception) -> bool:

@@ -29,7 +29,7 @@ class NewFile:
 
     path: str
     size: int
-    partition: Mapping[str, str]
+    partition: Mapping[str, str | None]
     modified: int  # milliseconds since 1970
     rows: int
     statistics: str

@@ -19,18 +19,19 @@ PREFIX = 64
 _GREATEST = "\U0010ffff"
 
 
-def statistics(footer: pq.FileMetaData, indexed: Container[str] | None = None) -> str:
+def statistics(footer: pq.FileMetaData, indexed: Container[str] | None = None, without: Container[str] = ()) -> str:
     """The number of rows, and each column's least and greatest value and its nulls, as JSON.
 
     indexed: the columns, by their dotted paths; None for every column of the first level
-    of which the footer tells some.
+    of which the footer tells some. without: the columns that get none: a partition's value is in the log already.
     """
     groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
     least, greatest, nulls = dict[str, Any](), dict[str, Any](), dict[str, Any]()
     for number in range(footer.num_columns):
         path = footer.schema.column(number).path
         told = [group.column(number).statistics for group in groups]
-        if not ("." not in path if indexed is None else path in indexed) or not all(told):
+        chosen = "." not in path if indexed is None else path in indexed
+        if not chosen or path in without or not all(told):
             continue
         if all(one.has_null_count for one in told):
             _put(nulls, path, sum(one.null_count for one in told))

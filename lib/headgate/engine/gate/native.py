@@ -15,6 +15,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from headgate.engine.gate.gx import Found, refused
+from headgate.engine.runtime.jvm_access import repeats_of
 from headgate.suites.expectation import QUERY, Expectation
 from headgate.suites.quality import MOST_EXAMPLES
 
@@ -77,8 +78,7 @@ def _all_differ(rows: DataFrame, names: Sequence[str], left_out: Column) -> Foun
     Hashes are numbers, which are sent and compared in a part of the time that texts take.
     """
     hashed = rows.select(F.when(~left_out, F.xxhash64(*names)).alias("hash")).repartition("hash")
-    jvm: Any = rows.sparkSession._jvm
-    told = DataFrame(jvm.headgate.Repeats.of(hashed._jdf), rows.sparkSession).collect()
+    told = repeats_of(hashed).collect()
     if any(part["repeats"] for part in told):
         return None
     count, missing = (sum(part[name] for part in told) for name in ("all", "missing"))

@@ -27,6 +27,7 @@ from pyspark.sql.types import StringType
 from headgate.engine.gate.gx import Condition, Found, GxFrame, import_gx, refused
 from headgate.engine.gate.native import BATCH_VIEW, is_plain, judge_plain
 from headgate.engine.read.function import plan_classes, unrepeatable
+from headgate.engine.runtime.jvm_access import expression_of, require_pattern
 from headgate.suites.expectation import QUERY, Expectation
 from headgate.suites.quality import Result
 from headgate.suites.suite import Suite
@@ -142,12 +143,11 @@ def _require_text(expectation: Expectation, plain: DataFrame) -> None:
 
 def _require_patterns(expectation: Expectation, plain: DataFrame) -> None:
     """Raises SuiteError for a regular expression that is none to Java: Spark would tell in the middle of the data."""
-    jvm: Any = plain.sparkSession._jvm
     kwargs = expectation.kwargs
     for pattern in [kwargs.get("regex"), *(kwargs.get("regex_list") or [])]:
         try:
             if pattern is not None:
-                jvm.java.util.regex.Pattern.compile(pattern)
+                require_pattern(plain.sparkSession, pattern)
         except PySparkException as error:
             raise refused(expectation, error) from error
 
@@ -163,7 +163,7 @@ def _require_safe(expectation: Expectation, condition: Condition, plain: DataFra
     if other_each_time := unrepeatable(both):
         raise refused(expectation, ValueError(f"uses {', '.join(other_each_time)}: a rerun would judge otherwise"))
     for column in (condition.judged, condition.failing):
-        cast = _cast_of_text(_analysed(plain.select(column)))
+        cast = _cast_of_text(expression_of(plain.select(column)))
         if cast is not None:
             what = f"{cast} fails on text that is no such value"
             raise refused(expectation, TypeError(f"{what}: give text, or try_cast it in the row condition"))
@@ -196,18 +196,12 @@ def _text(condition: Condition, plain: DataFrame) -> tuple[str, str] | None:
 def _sql(column: Column, plain: DataFrame) -> str | None:
     """The column as SQL; None where Spark does not read from it what the column is."""
     wanted = plain.select(column.alias("rule"))
-    text = _analysed(wanted).sql()
+    text = expression_of(wanted).sql()
     try:
         same = plain.select(F.expr(text).alias("rule"))
     except PySparkException:
         return None
     return text if wanted.sameSemantics(same) else None
-
-
-def _analysed(one_column: DataFrame) -> Any:
-    """The expression of a frame's only column, with its names and types resolved."""
-    named = one_column._jdf.queryExecution().analyzed().projectList().head()
-    return named.child() if named.getClass().getSimpleName() == "Alias" else named
 
 
 class _Cache:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, NoReturn, cast
+from typing import NoReturn
 
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from headgate.engine.read.author_errors import AuthorErrors, cause_of
+from headgate.engine.runtime.jvm_access import plan_json
 from headgate.errors import HeadgateError, TableError, suggestion
 from headgate.modules import load_table
 from headgate.planning.graph import Node
@@ -141,16 +142,11 @@ def named_columns(writes: Write) -> list[str]:
 
 def plan_classes(rows: DataFrame) -> set[str]:
     """The simple names of the classes in a frame's analysed plan: its nodes and expressions."""
-    return _classes(_plan(rows))
+    return _classes(plan_json(rows))
 
 
 def _classes(plan: str) -> set[str]:
     return {name.rpartition(".")[2] for name in re.findall(r'"class":"([\w.$]+)"', plan)}
-
-
-def _plan(rows: DataFrame) -> str:
-    """A frame's analysed plan: a JSON array of its nodes, their expressions inside them."""
-    return str(cast(Any, rows)._jdf.queryExecution().analyzed().toJSON())
 
 
 def unrepeatable(rows: DataFrame) -> list[str]:
@@ -165,6 +161,6 @@ def may_multiply(rows: DataFrame) -> bool:
 
 def is_row_by_row(rows: DataFrame) -> bool:
     """Whether each row is made of one row, by expressions of Spark's own: it costs little to do that again."""
-    plan = _plan(rows)
+    plan = plan_json(rows)
     nodes = {node["class"].rpartition(".")[2] for node in json.loads(plan)}
     return nodes <= _ROW_BY_ROW and not _classes(plan) & _FOREIGN

@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, cast
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from headgate.contracts.contract import Contract, Field
 from headgate.engine.read.limits import limit_reasons
+from headgate.engine.runtime.jvm_access import register_reader
 from headgate.ledger.record_table import REASON_TYPE, REJECTED, REJECTED_RECORD_TYPE
 
 SOURCE_FIELDS = ("upload", "received", "record")
@@ -72,11 +72,9 @@ def _item(field: Field) -> Field:
 
 def _read(session: SparkSession, contract: Contract) -> Column:
     """A record as `values` and `reasons`, null where it is accepted."""
-    jvm: Any = session._jvm
-    ddl = jvm.org.apache.spark.sql.types.StructType.fromDDL
     strict = contract.evolution == "strict" and contract.format != "csv"  # a CSV's header is the contract's
-    reader = jvm.headgate.RecordReader(ddl(_columns(contract.fields, required=" NOT NULL")), strict, SHOWN)
-    given = ddl(f"values struct<{_columns(contract.fields)}>, reasons array<{REASON_TYPE}>")
+    columns = _columns(contract.fields, required=" NOT NULL")
+    returns = f"values struct<{_columns(contract.fields)}>, reasons array<{REASON_TYPE}>"
     # A name is looked up when a frame is made: one for every contract does.
-    cast(Any, session)._jsparkSession.udf().register(_READER, reader, given)
+    register_reader(session, _READER, columns, returns, strict=strict, shown=SHOWN)
     return F.call_udf(_READER, F.col("raw"), F.col("problem"))

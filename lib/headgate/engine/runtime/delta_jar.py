@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
 
 from pyspark.sql import SparkSession
 
 from headgate.engine.runtime.jars import DELTA
+from headgate.engine.runtime.jvm_access import class_path_resources
 from headgate.errors import SetupError
 
 _CLASS = "io/delta/tables/DeltaTable.class"
@@ -25,13 +25,8 @@ class DeltaJar:
 
 def delta_jars(session: SparkSession) -> list[DeltaJar]:
     """The jars of the driver's class path that have Delta, in the order in which they are searched."""
-    jvm: Any = session.sparkContext._jvm
-    loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
-    resources, jars = loader.getResources(_CLASS), []
-    while resources.hasMoreElements():
-        address = str(resources.nextElement().toString()).removeprefix("jar:").partition("!")[0]
-        jars.append(DeltaJar(address, version_of(address)))
-    return jars
+    found = (resource.removeprefix("jar:").partition("!")[0] for resource in class_path_resources(session, _CLASS))
+    return [DeltaJar(address, version_of(address)) for address in found]
 
 
 def version_of(address: str) -> str:

@@ -10,12 +10,15 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from headgate.engine.runtime.versions import delta_version, minor, spark_version
 from headgate.errors import HeadgateError, SetupError
 from headgate.java import find_java
 
-DELTA = "io.delta:delta-spark_4.1_2.13:4.2.0"
+#: Of the installed pair of Spark and Delta; Delta's artifact names Spark's version.
+DELTA = f"io.delta:delta-spark_{minor(spark_version())}_2.13:{delta_version()}"
 S3A = "org.apache.hadoop:hadoop-aws:3.4.2"
 #: Headgate's own: what reads records, and the LogStore for S3. `make jar` builds it from the sources beside it.
 HEADGATE = Path(__file__).parents[1] / "jvm" / "headgate.jar"
@@ -28,27 +31,41 @@ def jars_folder() -> Path:
 
 def ensure_jars() -> Path:
     """The folder of jars, resolved now where it is not there yet. Raises SetupError."""
-    return _ensured(DELTA, jars_folder())
+    return _ensured({DELTA: ()}, jars_folder())
 
 
 def ensure_s3_jars() -> Path:
     """The folder of the jars that a lake on S3 needs beside those, as `ensure_jars`."""
-    return _ensured(S3A, jars_folder() / "s3")
+    return _ensured({S3A: ()}, jars_folder() / "s3")
 
 
-def _ensured(package: str, folder: Path) -> Path:
-    if not (folder / "resolved").exists():
-        print(f"headgate: resolving {package} into {folder} (once)", file=sys.stderr)
-        _resolve(package, folder)
+def _ensured(packages: Mapping[str, Sequence[str]], folder: Path) -> Path:
+    """The folder, with the jars of the packages, each without what is named for it.
+
+    A folder that was resolved for other packages is resolved for those that it lacks.
+    """
+    resolved = folder / "resolved"
+    done = resolved.read_text().split() if resolved.exists() else []
+    if other := [package for package in done if package not in packages]:
+        raise SetupError(
+            f"the jars in {folder} are of {other[0]}, and this environment needs {', '.join(packages)}",
+            fix="empty that folder, or let HEADGATE_JARS name another",
+        )
+    for package, without in packages.items():
+        if package not in done:
+            print(f"headgate: resolving {package} into {folder} (once)", file=sys.stderr)
+            _resolve(package, without, folder)
+            done.append(package)
+            resolved.write_text("\n".join(done))
     return folder
 
 
-def _resolve(package: str, folder: Path) -> None:
+def _resolve(package: str, without: Sequence[str], folder: Path) -> None:
     find_java()
     folder.mkdir(parents=True, exist_ok=True)
     # In the folder itself, so that each jar comes by a rename: a process beside this one may read them already.
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        done = _submit_nothing(package, Path(scratch))
+        done = _submit_nothing(package, without, Path(scratch))
         found = sorted((Path(scratch) / "ivy" / "jars").glob("*.jar"))
         if done.returncode != 0 or not found:
             raise SetupError(
@@ -57,17 +74,17 @@ def _resolve(package: str, folder: Path) -> None:
             )
         for jar in _not_in_spark(found):
             jar.replace(folder / jar.name)
-        (folder / "resolved").write_text(package)
 
 
-def _submit_nothing(package: str, scratch: Path) -> subprocess.CompletedProcess[str]:
+def _submit_nothing(package: str, without: Sequence[str], scratch: Path) -> subprocess.CompletedProcess[str]:
     """Starts Spark with nothing to do, so that its Ivy fetches the packages."""
     import pyspark
 
     script = scratch / "nothing.py"
     script.write_text("")
     submit = Path(pyspark.__file__).parent / "bin" / "spark-submit"
-    settings = ["--packages", package, "--conf", f"spark.jars.ivy={scratch / 'ivy'}"]
+    left_out = ["--exclude-packages", ",".join(without)] if without else []
+    settings = ["--packages", package, *left_out, "--conf", f"spark.jars.ivy={scratch / 'ivy'}"]
     environment = {**os.environ, "PYSPARK_PYTHON": sys.executable, "SPARK_HOME": str(submit.parent.parent)}
     return subprocess.run(
         [str(submit), *settings, str(script)], capture_output=True, text=True, check=False, env=environment

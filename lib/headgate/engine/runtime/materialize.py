@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 
+from headgate.engine.runtime.jvm_access import forget_checkpoint
 from headgate.engine.runtime.staging import is_kept, remove
 
 
@@ -43,8 +44,6 @@ class Stages:
 
     def free(self) -> None:
         for frame in self._staged:
-            rows = frame._jdf.queryExecution().analyzed().rdd()
-            rows.unpersist(False)
-            if rows.getCheckpointFile().isDefined():
-                remove(frame.sparkSession, rows.getCheckpointFile().get())
+            if folder := forget_checkpoint(frame):
+                remove(frame.sparkSession, folder)
         self._staged.clear()

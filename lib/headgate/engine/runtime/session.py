@@ -14,6 +14,7 @@ from headgate.engine.runtime.delta_jar import delta_jars, require_one_delta
 from headgate.engine.runtime.jars import HEADGATE, ensure_jars, ensure_s3_jars
 from headgate.engine.runtime.quiet import without_banner
 from headgate.engine.runtime.staging import forget_staged, keep_staged
+from headgate.engine.runtime.versions import require_same, require_versions
 from headgate.engine.runtime.workers import cluster_settings, require_master, watch_master
 from headgate.java import find_java
 
@@ -34,8 +35,6 @@ _SETTINGS = {
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "8",
     # The batch is materialised and pinned before a MERGE reads it.
     "spark.databricks.delta.merge.materializeSource": "none",
-    # Rows outside of the slices that are replaced are found in the files, before their commit (`replace`).
-    "spark.databricks.delta.replaceWhere.constraintCheck.enabled": "false",
     # A version older than a week can be read for as long as its files are there: only `maintain` removes them, and it
     # knows what dependents and promised time travel need.
     "spark.databricks.delta.vacuum.enforceTimeTravelWithinDeletedFileRetentionDuration": "false",
@@ -74,6 +73,7 @@ def start_session(
     if environment.is_submitted:
         return _submitted_session(environment, asked)
     find_java()
+    require_versions()
     # They would print the whole Java trace of an author's mistake, which is reported as one line.
     for name in ("DataFrameQueryContextLogger", "SQLQueryContextLogger"):
         logging.getLogger(name).disabled = True
@@ -93,6 +93,7 @@ def start_session(
     require_master(chosen.get("spark.master", ""))
     with without_banner():
         session = builder.master(chosen.get("spark.master", "local[*]")).getOrCreate()
+    require_same(session.version)
     session.sparkContext.setLogLevel("ERROR")
     if environment.is_cluster:
         keep_staged(session, environment)
@@ -101,7 +102,10 @@ def start_session(
 
 
 def _submitted_session(environment: Environment, settings: Mapping[str, str]) -> SparkSession:
-    """A session of the Spark that spark-submit configured. Raises SetupError where its Delta is not the tested one."""
+    """A session of the Spark that spark-submit configured. Raises SetupError where its Delta is not the tested one.
+
+    Parquet is committed by that Spark's own committer: EMR has one for S3, and the package brings none.
+    """
     chosen = {
         **{name: value for name, value in _SETTINGS.items() if name != "spark.ui.enabled"},
         **({} if environment.is_folder else s3.s3_settings()),

@@ -11,11 +11,11 @@ import re
 import secrets
 import socket
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from pyspark.sql import SparkSession
 
 from headgate.contracts.environment import Environment
+from headgate.engine.runtime.jvm_access import hadoop_path
 
 ROOT = ".headgate/staging"
 #: After so long an application of another machine, of which nothing else can be told, has ended.
@@ -48,7 +48,7 @@ def forget_staged(session: SparkSession) -> None:
 
 def remove(session: SparkSession, uri: str) -> None:
     """Removes a folder, where it is there."""
-    files, path = _files(session, uri)
+    files, path = hadoop_path(session, uri)
     files.delete(path, True)
 
 
@@ -78,12 +78,5 @@ def _runs(process: int) -> bool:
 
 
 def _names(session: SparkSession, root: str) -> list[str]:
-    files, path = _files(session, root)
+    files, path = hadoop_path(session, root)
     return [entry.getPath().getName() for entry in files.listStatus(path)] if files.exists(path) else []
-
-
-def _files(session: SparkSession, uri: str) -> tuple[Any, Any]:
-    """Hadoop's file system of an address, and the address as it takes it."""
-    jvm: Any = session.sparkContext._jvm
-    path = jvm.org.apache.hadoop.fs.Path(uri)
-    return path.getFileSystem(session.sparkContext._jsc.hadoopConfiguration()), path

@@ -13,6 +13,7 @@ from pyspark.sql import SparkSession
 
 import headgate
 from headgate.contracts.environment import Environment
+from headgate.engine.runtime.jvm_access import has_ended, has_executors, stop_now
 from headgate.errors import ClusterError
 
 _SECONDS = 5.0
@@ -61,17 +62,13 @@ def _watch(session: SparkSession, master: str) -> None:
     misses, told = 0, False
     while misses < _MISSES:
         time.sleep(_SECONDS)
-        if session.sparkContext._jsc is None:  # it has ended
+        if has_ended(session):
             return
         misses = 0 if _is_there(master) else misses + 1
-        if not told and not misses and not _has_executors(session):
+        if not told and not misses and not has_executors(session):
             told = True
             print(f"{master}: no worker has free cores yet: waiting for one", file=sys.stderr)
-    session.sparkContext._jsc.sc().stop()
-
-
-def _has_executors(session: SparkSession) -> bool:
-    return bool(session.sparkContext._jsc.sc().getExecutorMemoryStatus().size() > 1)  # the driver is one of them
+    stop_now(session)
 
 
 def _is_there(master: str) -> bool:

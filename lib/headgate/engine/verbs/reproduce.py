@@ -42,6 +42,7 @@ def copy_bronze(
         listed_at = (position.listed_at if position else None) or datetime.now(UTC)
         work = Work(table, Kind.FIRST, "", head, listed_at=listed_at)
         rows = read_at(session, source.table_uri(table), version)
-        Committer(session, written, graph.node(table), work, run).overwrite(
-            rows, bronze.PARTITION_BY, bronze.PROPERTIES, changes_rows=True, copied_version=version
-        )
+        committer = Committer(session, written, graph.node(table), work, run)
+        with committer.writing(rows, bronze.PARTITION_BY, bronze.PROPERTIES) as batch:
+            pass  # the source's own runs judged it
+        committer.overwrite(batch, bronze.PARTITION_BY, bronze.PROPERTIES, changes_rows=True, copied_version=version)

@@ -9,18 +9,18 @@ from __future__ import annotations
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from headgate.engine.read.output_schema import content_hash, indexed_columns
+from headgate.engine.read.output_schema import content_hash
 from headgate.engine.write.batch import (
     Sound,
     all_states,
     check_metrics,
+    commit_rows,
     judge,
     outcome_of,
     read_feed,
     text_key,
 )
 from headgate.engine.write.outcome import Job, Outcome
-from headgate.ledger.metadata import facts_of
 from headgate.ledger.record_table import KEY, RECORD_KEY, STATE, State
 from headgate.table import Append
 
@@ -29,14 +29,7 @@ def build_append(job: Job) -> Outcome:
     """Appends what is new. Raises BatchRefused, with the target untouched, where the gate refuses it."""
     batch = judge(job, read_feed(job), placed, all_inserted, one_row_a_record=False)
     rows = all_states(job, batch.rows, batch)
-    facts = facts_of(batch.counts)
-    partition_by = [STATE, *job.writes_as(Append).partition_by]
-    spread = rows.hint("rebalance", *partition_by)
-    if job.work.whole:
-        indexed = ",".join([KEY, "_source.upload", *indexed_columns(batch.rows.drop(KEY), partition_by)])
-        commit = job.committer.overwrite(spread, partition_by, {"delta.dataSkippingStatsColumns": indexed}, **facts)
-    else:
-        commit = job.committer.append(spread, **facts)
+    commit = commit_rows(job, rows, batch, job.writes_as(Append).partition_by)
     check_metrics(job, batch.counts, commit)
     return outcome_of(batch.counts, commit)
 

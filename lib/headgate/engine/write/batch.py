@@ -7,7 +7,7 @@ last two: its records were judged there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import and_
@@ -20,12 +20,13 @@ from headgate.engine.gate import gate
 from headgate.engine.gate.marks import Marks
 from headgate.engine.read.changes import live, read_changes
 from headgate.engine.read.function import is_row_by_row, may_multiply
-from headgate.engine.read.output_schema import require_contract, require_same_or_added
+from headgate.engine.read.output_schema import indexed_columns, require_contract, require_same_or_added
 from headgate.engine.read.snapshots import snapshots
 from headgate.engine.read.typed_records import SOURCE_FIELDS, typed, typed_schema
 from headgate.engine.write.outcome import Job, Outcome
 from headgate.errors import BatchRefused
 from headgate.ledger.ledger import Commit
+from headgate.ledger.metadata import facts_of
 from headgate.ledger.record_table import (
     COUNTS,
     IS_LIVE,
@@ -305,6 +306,27 @@ def all_states(job: Job, winners: DataFrame, batch: Batch) -> DataFrame:
     return rows.unionByName(rejected, allowMissingColumns=True).unionByName(receipts, allowMissingColumns=True)
 
 
+def commit_rows(job: Job, rows: DataFrame, batch: Batch, partition_by: Sequence[str]) -> Commit:
+    """Appends `rows`, those of all states, or replaces the whole table by them. They were judged as they were staged.
+
+    Nothing to write is a commit that moves the position, without a Spark job.
+    """
+    facts = facts_of(batch.counts)
+    if not job.work.whole and not _all_written(batch.counts):
+        return job.committer.advance(rows.schema, **facts)
+    columns = [STATE, *partition_by]
+    spread = rows.hint("rebalance", *columns)
+    if not job.work.whole:
+        with job.committer.writing(spread) as files:
+            pass
+        return job.committer.append(files, **facts)
+    indexed = ",".join([KEY, "_source.upload", *indexed_columns(batch.rows.drop(KEY), columns)])
+    properties = {"delta.dataSkippingStatsColumns": indexed}
+    with job.committer.writing(spread, columns, properties) as files:
+        pass
+    return job.committer.overwrite(files, columns, properties, **facts)
+
+
 def outcome_of(counts: RecordCounts, commit: Commit, written: int | None = None) -> Outcome:
     """Returns the outcome of a batch's commit, which wrote so many rows: by default those of its verdicts."""
     rows = counts.written if written is None else written
@@ -313,13 +335,17 @@ def outcome_of(counts: RecordCounts, commit: Commit, written: int | None = None)
 
 def check_metrics(job: Job, counts: RecordCounts, commit: Commit) -> None:
     """Raises BatchRefused where Delta wrote another number of rows than the verdicts say."""
-    others = counts.quarantined + counts.uploads
     if commit.operation == "MERGE":
-        new = counts.written - counts.held + others
+        new = _all_written(counts) - counts.held
         expected = {"numTargetRowsInserted": new, "numTargetRowsUpdated": counts.held}
     else:
-        expected = {"numOutputRows": counts.written + others}
+        expected = {"numOutputRows": _all_written(counts)}
     require_metrics(job, commit, expected)
+
+
+def _all_written(counts: RecordCounts) -> int:
+    """The rows of all states: live rows and tombstones, rejected records, receipts."""
+    return counts.written + counts.quarantined + counts.uploads
 
 
 def require_metrics(job: Job, commit: Commit, expected: Mapping[str, int]) -> None:

@@ -8,13 +8,14 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
-from delta.tables import DeltaTable
+from delta.tables import DeltaMergeBuilder, DeltaTable
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from headgate.engine.read.output_schema import content_hash, with_columns_of
 from headgate.engine.write.batch import Batch, outcome_of, require_metrics
 from headgate.engine.write.outcome import Job, Outcome
+from headgate.ledger.ledger import Commit
 from headgate.ledger.metadata import facts_of
 from headgate.ledger.record_table import COUNTS, FIRST_SEEN, KEYED, STATE, VERDICTS
 from headgate.table import Append
@@ -36,22 +37,23 @@ def write_difference(job: Job, batch: Batch, wanted: DataFrame, held: DataFrame,
     if not told["all"]:
         return None
     facts = {**facts_of(replace(batch.counts, changed=told["rows"])), **facts}
-    _merge(job, changes, wanted.columns, facts)
-    commit = job.committer.committed()
+    commit = _merge(job, changes, wanted.columns, facts)
     updated = told["all"] - told["new"] - told["gone"]
     names = ("numTargetRowsInserted", "numTargetRowsUpdated", "numTargetRowsDeleted")
     require_metrics(job, commit, dict(zip(names, (told["new"], updated, told["gone"]), strict=True)))
     return outcome_of(batch.counts, commit, written=told["rows"])
 
 
-def _merge(job: Job, changes: DataFrame, names: list[str], facts: dict[str, Any]) -> None:
+def _merge(job: Job, changes: DataFrame, names: list[str], facts: dict[str, Any]) -> Commit:
     columns: dict[str, str | Column] = {f"`{name}`": F.col(f"changes.{name}") for name in names}
     same = _within(changes) & (F.col("target._key") == F.col("changes._key"))
-    with job.committer.merging(**facts) as session:
-        target = DeltaTable.forPath(session, job.work.head.uri).alias("target")
-        put = target.merge(changes.alias("changes"), same).withSchemaEvolution()
+
+    def build(target: DeltaTable) -> DeltaMergeBuilder:
+        put = target.alias("target").merge(changes.alias("changes"), same).withSchemaEvolution()
         put = put.whenMatchedDelete("changes._gone").whenMatchedUpdate(set=columns)
-        put.whenNotMatchedInsert(condition="NOT changes._gone", values=columns).execute()
+        return put.whenNotMatchedInsert(condition="NOT changes._gone", values=columns)
+
+    return job.committer.merge(build, **facts)
 
 
 def _within(changes: DataFrame) -> Column:

@@ -11,6 +11,7 @@ from pyspark.sql import Column, DataFrame, Window, WindowSpec
 from pyspark.sql import functions as F
 
 from headgate.engine.read.output_schema import content_hash
+from headgate.engine.runtime.jvm_access import names_in
 from headgate.errors import BatchRefused
 from headgate.planning.graph import Node
 from headgate.table import IS_CURRENT, VALID_FROM, VALID_TO, History
@@ -72,10 +73,7 @@ def kept_columns(rows: DataFrame, writes: History) -> list[str]:
 
 def _columns_of(rows: DataFrame, condition: str | None) -> set[str]:
     """The columns that an SQL condition names."""
-    if condition is None:
-        return set()
-    references = rows.filter(condition)._jdf.queryExecution().analyzed().condition().references().toSeq()
-    return {references.apply(number).name() for number in range(references.size())}
+    return names_in(rows, condition) if condition is not None else set()
 
 
 def _deleted(writes: History) -> Column:

@@ -11,18 +11,18 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from delta.tables import DeltaTable
+from delta.tables import DeltaMergeBuilder, DeltaTable
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from headgate.engine.read.changes import read_at
-from headgate.engine.read.output_schema import indexed_columns
 from headgate.engine.write.batch import (
     Batch,
     Feed,
     Sound,
     all_states,
     check_metrics,
+    commit_rows,
     judge,
     outcome_of,
     read_feed,
@@ -120,22 +120,17 @@ def _within_keys(rows: DataFrame) -> Within:
 def _commit(job: Job, batch: Batch, within: Within) -> Commit:
     """The target's one commit: rows, tombstones, rejected records, receipts, position."""
     rows = all_states(job, winners(batch), batch)
-    facts = facts_of(batch.counts)
-    partition_by = [STATE, *job.writes_as(Merge).partition_by]
-    spread = rows.hint("rebalance", *partition_by)
-    if job.work.whole:
-        indexed = ",".join([KEY, "_source.upload", *indexed_columns(batch.rows.drop(KEY), partition_by)])
-        return job.committer.overwrite(spread, partition_by, {"delta.dataSkippingStatsColumns": indexed}, **facts)
-    if batch.counts.held == 0:
-        return job.committer.append(spread, **facts)
-    return _merge(job, rows, within, facts)
+    if job.work.whole or batch.counts.held == 0:
+        return commit_rows(job, rows, batch, job.writes_as(Merge).partition_by)
+    return _merge(job, rows, within, facts_of(batch.counts))
 
 
 def _merge(job: Job, rows: DataFrame, within: Within, facts: dict[str, Any]) -> Commit:
     """One equi-join by key: matched rows are updated, new ones, rejected records and receipts inserted."""
-    inside = within("target.")
-    with job.committer.merging(**facts) as session:
-        target = DeltaTable.forPath(session, job.work.head.uri).alias("target")
-        merge = target.merge(rows.alias("batch"), inside & (F.col("target._key") == F.col("batch._key")))
-        merge.withSchemaEvolution().whenMatchedUpdateAll().whenNotMatchedInsertAll().execute()
-    return job.committer.committed()
+    same = within("target.") & (F.col("target._key") == F.col("batch._key"))
+
+    def build(target: DeltaTable) -> DeltaMergeBuilder:
+        merge = target.alias("target").merge(rows.alias("batch"), same)
+        return merge.withSchemaEvolution().whenMatchedUpdateAll().whenNotMatchedInsertAll()
+
+    return job.committer.merge(build, **facts)

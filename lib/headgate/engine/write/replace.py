@@ -6,12 +6,15 @@ deletes what is missing, inserts what is new, and leaves equal rows alone.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import reduce
+from typing import Any
 
-from delta.tables import DeltaTable
+from delta.tables import DeltaMergeBuilder, DeltaTable
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from headgate.engine.delta.actions import are_inside
 from headgate.engine.delta.commit import Judge
 from headgate.engine.gate import gate
 from headgate.engine.read.changes import (
@@ -30,6 +33,7 @@ from headgate.engine.read.output_schema import (
     with_columns_of,
 )
 from headgate.engine.read.snapshots import live_rows, snapshots
+from headgate.engine.write.batch import require_metrics
 from headgate.engine.write.history import require_no_ties, versions
 from headgate.engine.write.outcome import Job, Outcome
 from headgate.ledger.ledger import Commit
@@ -120,19 +124,25 @@ def _build_whole(job: Job, rows: DataFrame, judge: Judge | None) -> Outcome:
     spread = rows.hint("rebalance", *partition_by)
     indexed = ",".join(indexed_columns(rows, partition_by))
     properties = {"delta.dataSkippingStatsColumns": indexed} if indexed else {}
-    commit = job.committer.overwrite(spread, partition_by, properties, judge, changes_rows=True)
+    with job.committer.writing(spread, partition_by, properties) as batch:
+        if judge:
+            judge(batch.rows)
+    commit = job.committer.overwrite(batch, partition_by, properties, changes_rows=True)
     return _outcome(job, commit, _rows_in_sources(job))
 
 
 def _replace_partitions(job: Job, rows: DataFrame, slices: Slices, judge: Judge | None, rows_in: int) -> Outcome:
-    def inside(written: DataFrame) -> None:
-        gate.require_inside(_outside(written, slices), slices.by, job.node)
-        if judge:
-            judge(written)
-
+    """The partitions of the slices, in one commit that removes their old files and adds the new ones."""
+    if slices.values is None:
+        raise ValueError("without values every slice is replaced")
+    partitions = slices.values.toArrow()
     spread = rows.hint("rebalance", *job.writes_as(Replace, History).partition_by)
-    commit = job.committer.replace_where(spread, slices.within(""), inside, changes_rows=True)
-    return _outcome(job, commit, rows_in)
+    with job.committer.writing(spread) as batch:
+        if not are_inside(batch.files, partitions):
+            gate.require_inside(_outside(batch.rows, slices), slices.by, job.node)
+        if judge:
+            judge(batch.rows)
+    return _outcome(job, job.committer.replace(batch, partitions, slices.within(""), changes_rows=True), rows_in)
 
 
 def _replace_by_difference(job: Job, rows: DataFrame, slices: Slices, rows_in: int) -> Outcome:
@@ -143,13 +153,16 @@ def _replace_by_difference(job: Job, rows: DataFrame, slices: Slices, rows_in: i
     counts = changes.agg(F.sum("_gone").alias("gone"), F.sum("_copies").alias("copies")).collect()[0]
     if not counts["gone"] and not counts["copies"]:
         return _advance(job, rows)
+    facts = {"changes_rows": True, "counts": {"inserted": int(counts["copies"]), "deleted": int(counts["gone"])}}
     new = changes.filter("_copies > 0").withColumn("_copy", F.explode(F.sequence(F.lit(1), F.col("_copies"))))
     inserts = new.select(*rows.columns)
     if counts["gone"]:
         gone = changes.filter("_gone > 0").select(*rows.columns, "_hash")
-        return _outcome(job, _merge_difference(job, gone, inserts, slices), rows_in)
+        return _outcome(job, _merge_difference(job, gone, inserts, slices, facts), rows_in)
     spread = inserts.hint("rebalance", *job.writes_as(Replace, History).partition_by)
-    return _outcome(job, job.committer.append(spread, changes_rows=True), rows_in)
+    with job.committer.writing(spread) as batch:
+        pass  # the rows were judged as they were staged
+    return _outcome(job, job.committer.append(batch, **facts), rows_in)
 
 
 def _difference(rows: DataFrame, held: DataFrame) -> DataFrame:
@@ -168,7 +181,9 @@ def _difference(rows: DataFrame, held: DataFrame) -> DataFrame:
     return counted.filter("_gone <> _copies")
 
 
-def _merge_difference(job: Job, gone: DataFrame, inserts: DataFrame, slices: Slices) -> Commit:
+def _merge_difference(
+    job: Job, gone: DataFrame, inserts: DataFrame, slices: Slices, facts: Mapping[str, Any]
+) -> Commit:
     """One MERGE: a row of `gone` deletes every copy of its content, a row of `inserts` matches nothing."""
     changes = gone.unionByName(inserts.withColumn("_hash", F.lit(None).cast("string"))).alias("changes")
     held = list(job.committer.ledger.schema(job.node.name, job.work.head.version))
@@ -178,27 +193,29 @@ def _merge_difference(job: Job, gone: DataFrame, inserts: DataFrame, slices: Sli
     for name in slices_of(job.writes_as(Replace, History)):
         condition = condition & F.col(f"target.{name}").eqNullSafe(F.col(f"changes.{name}"))
     columns: dict[str, str | Column] = {f"`{name}`": F.col(f"changes.{name}") for name in inserts.columns}
-    with job.committer.merging(changes_rows=True) as session:
-        target = DeltaTable.forPath(session, job.work.head.uri).alias("target")
-        merge = target.merge(changes, condition).withSchemaEvolution().whenMatchedDelete()
-        merge.whenNotMatchedInsert(condition="changes._hash IS NULL", values=columns).execute()
-    return job.committer.committed()
+
+    def build(target: DeltaTable) -> DeltaMergeBuilder:
+        merge = target.alias("target").merge(changes, condition).withSchemaEvolution().whenMatchedDelete()
+        return merge.whenNotMatchedInsert(condition="changes._hash IS NULL", values=columns)
+
+    return job.committer.merge(build, **facts)
 
 
 def _advance(job: Job, shape: DataFrame) -> Outcome:
     """A commit without rows: what was read has moved, and nothing of it matters here."""
     if job.work.kind is Kind.BACKFILL:
         return Outcome(job.work.head.version, 0, 0)
-    nothing = job.session.createDataFrame([], shape.schema)
-    return Outcome(job.committer.append(nothing, changes_rows=False).version, 0, 0)
+    return Outcome(job.committer.advance(shape.schema, changes_rows=False).version, 0, 0)
 
 
 def _outcome(job: Job, commit: Commit, rows_in: int) -> Outcome:
-    told = {name: int(value) for name, value in commit.metrics.items() if str(value).isdigit()}
+    """The commit's own counts, compared with Delta's where Delta counted too."""
+    carried = commit.metadata.counts if commit.metadata else {}
+    counts = {name: carried[name] for name in ("inserted", "deleted")}
     merged = commit.operation == "MERGE"
-    inserted = told.get("numTargetRowsInserted" if merged else "numOutputRows", 0)
-    deleted = told.get("numTargetRowsDeleted" if merged else "numDeletedRows", 0)
-    return Outcome(commit.version, rows_in, inserted, counts={"inserted": inserted, "deleted": deleted})
+    names = ("numTargetRowsInserted", "numTargetRowsDeleted") if merged else ("numOutputRows",)
+    require_metrics(job, commit, dict(zip(names, counts.values(), strict=False)))
+    return Outcome(commit.version, rows_in, counts["inserted"], counts=counts)
 
 
 def _rows_in_sources(job: Job) -> int:

@@ -1,0 +1,98 @@
+"""Every use of PySpark's private handles of the JVM (`_jdf`, `_jvm`, `_jsc`, `_jsparkSession`), with its reason.
+
+tests/unit/test_private_apis.py allows them in this module alone. Where there is a fallback it is named.
+
+- `plan_json`, `expression_of`, `names_in`: PySpark shows no plan as data; `explain` prints text for people. None.
+- `forget_checkpoint`: `DataFrame.unpersist` does not free a local checkpoint. Spark's context cleaner does, later.
+- `hadoop_path`: staged files are on the cluster's file system. A later run removes what is left of them.
+- `require_pattern`: only Java knows whether a pattern is one of Java. Spark would fail on the first row.
+- `repeats_of`: `headgate.Repeats`, a public MapPartitionsFunction, takes a Java Dataset. A `groupBy` is slower.
+- `register_reader`: `headgate.RecordReader`, a public UDF2, has arguments; `registerJavaFunction` passes none. None.
+- `class_path_resources`: which Delta is on the driver's class path, only its class loader knows. None.
+- `has_ended`, `stop_now`, `has_executors`: PySpark's `stop` waits for a master that is gone. None.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from pyspark.sql import DataFrame, SparkSession
+
+
+def plan_json(rows: DataFrame) -> str:
+    """A frame's analysed plan: a JSON array of its nodes, their expressions inside them."""
+    return str(_analysed(rows).toJSON())
+
+
+def expression_of(one_column: DataFrame) -> Any:
+    """The expression of a frame's only column, with its names and types resolved: an object of Java."""
+    named = _analysed(one_column).projectList().head()
+    return named.child() if named.getClass().getSimpleName() == "Alias" else named
+
+
+def names_in(rows: DataFrame, condition: str) -> set[str]:
+    """The columns of `rows` that an SQL condition names."""
+    references = _analysed(rows.filter(condition)).condition().references().toSeq()
+    return {references.apply(number).name() for number in range(references.size())}
+
+
+def forget_checkpoint(frame: DataFrame) -> str | None:
+    """Frees the rows that a checkpoint keeps; the folder that they are in, where they are in one."""
+    rows = _analysed(frame).rdd()
+    rows.unpersist(False)
+    return str(rows.getCheckpointFile().get()) if rows.getCheckpointFile().isDefined() else None
+
+
+def hadoop_path(session: SparkSession, uri: str) -> tuple[Any, Any]:
+    """Hadoop's file system of an address, and the address as it takes it."""
+    jvm: Any = session.sparkContext._jvm
+    path = jvm.org.apache.hadoop.fs.Path(uri)
+    return path.getFileSystem(session.sparkContext._jsc.hadoopConfiguration()), path
+
+
+def require_pattern(session: SparkSession, pattern: str) -> None:
+    """Raises PySparkException where a regular expression is none to Java."""
+    jvm: Any = session._jvm
+    jvm.java.util.regex.Pattern.compile(pattern)
+
+
+def repeats_of(numbers: DataFrame) -> DataFrame:
+    """A row for each partition of a frame of one bigint: `all` rows, those `missing`, and whether any `repeats`."""
+    jvm: Any = numbers.sparkSession._jvm
+    return DataFrame(jvm.headgate.Repeats.of(cast(Any, numbers)._jdf), numbers.sparkSession)
+
+
+def register_reader(session: SparkSession, name: str, columns: str, returns: str, *, strict: bool, shown: int) -> None:
+    """Makes `headgate.RecordReader` an SQL function. columns, returns: DDL of what it reads, and of what it gives."""
+    jvm: Any = session._jvm
+    ddl = jvm.org.apache.spark.sql.types.StructType.fromDDL
+    reader = jvm.headgate.RecordReader(ddl(columns), strict, shown)
+    cast(Any, session)._jsparkSession.udf().register(name, reader, ddl(returns))
+
+
+def class_path_resources(session: SparkSession, name: str) -> list[str]:
+    """Where the driver's class path has a resource, such as a class, in the order in which it is searched."""
+    jvm: Any = session.sparkContext._jvm
+    resources, found = jvm.java.lang.Thread.currentThread().getContextClassLoader().getResources(name), []
+    while resources.hasMoreElements():
+        found.append(str(resources.nextElement().toString()))
+    return found
+
+
+def has_ended(session: SparkSession) -> bool:
+    """Whether the session's application was stopped."""
+    return session.sparkContext._jsc is None
+
+
+def stop_now(session: SparkSession) -> None:
+    """Stops Spark's context in the JVM alone: PySpark's own `stop` belongs to the thread that runs jobs."""
+    session.sparkContext._jsc.sc().stop()
+
+
+def has_executors(session: SparkSession) -> bool:
+    """Whether an executor has registered; the driver is counted as one block manager too."""
+    return bool(session.sparkContext._jsc.sc().getExecutorMemoryStatus().size() > 1)
+
+
+def _analysed(rows: DataFrame) -> Any:
+    return cast(Any, rows)._jdf.queryExecution().analyzed()
