@@ -14,16 +14,6 @@ ACCESS = ENGINE / "runtime" / "jvm_access.py"
 _HANDLES = re.compile(r"\._(jdf|jvm|jsc|jsparkSession|jc|gateway)\b")
 _PRIVATE_JAVA = re.compile(r"org\.apache\.spark\.sql\.(delta|catalyst|classic|execution)\b[\w.]*")
 
-#: What is left, and why. Nothing may be added.
-ALLOWED_JAVA = {
-    "Scalar.java": {
-        # Headgate reads a date or a time of a record exactly as Spark's own cast does.
-        "org.apache.spark.sql.catalyst.expressions.Cast",
-        "org.apache.spark.sql.catalyst.util.DateTimeUtils",
-        "org.apache.spark.sql.catalyst.util.StringUtils",
-    },
-}
-
 
 def python_sources() -> list[Path]:
     return [path for path in sorted((ROOT / "lib").rglob("*.py")) if path != ACCESS]
@@ -49,5 +39,4 @@ def test_each_use_of_the_jvm_is_listed_with_its_reason():
 
 @pytest.mark.parametrize("path", sorted((ENGINE / "jvm").glob("*.java")), ids=lambda path: path.name)
 def test_java_sources_use_no_private_class(path):
-    used = {found.group() for found in _PRIVATE_JAVA.finditer(path.read_text())}
-    assert used <= ALLOWED_JAVA.get(path.name, set())
+    assert _PRIVATE_JAVA.findall(path.read_text()) == []
