@@ -93,7 +93,7 @@ def test_a_backfilled_table_stays_at_its_position_and_takes_in_what_is_new_after
 def test_chosen_partitions_are_computed_again_and_no_other(changed) -> None:
     world = changed(GOLD, 'F.count("*")', '(F.count("*") * 100)')
     before = {day: world.files(GOLD, sale_date=f"2026-03-0{day}") for day in (1, 2, 3)}
-    report = world.runner().backfill(GOLD, asked="`sale_date` BETWEEN '2026-03-02' AND '2026-03-03'")
+    report = world.runner().backfill(GOLD, condition="`sale_date` BETWEEN '2026-03-02' AND '2026-03-03'")
     assert report.status == "done"
     counts = {row["sale_date"].day: row["transactions"] for row in world.rows(GOLD)}
     assert {day: counts[day] for day in (1, 2, 3)} == {1: 1, 2: 200, 3: 100}
@@ -103,10 +103,10 @@ def test_chosen_partitions_are_computed_again_and_no_other(changed) -> None:
 def test_chosen_keys_are_computed_again_and_no_other(changed) -> None:
     world = changed(ITEMS, 'F.col("item.quantity")', '(F.col("item.quantity") * 100)')
     chosen = sale(3, day=2)["transaction_id"]
-    report = world.runner().backfill(ITEMS, asked=f"`transaction_id` = '{chosen}'")
+    report = world.runner().backfill(ITEMS, condition=f"`transaction_id` = '{chosen}'")
     assert report.status == "done"
     assert {row["transaction_id"] for row in world.rows(ITEMS) if row["quantity"] == 100} == {chosen}
-    assert world.runner().backfill(ITEMS, asked=f"`transaction_id` = '{chosen}'").status == "current"
+    assert world.runner().backfill(ITEMS, condition=f"`transaction_id` = '{chosen}'").status == "current"
 
 
 def test_bronze_and_a_table_without_a_position_are_refused(grown: World) -> None:

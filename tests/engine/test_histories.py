@@ -278,7 +278,7 @@ def backfill(world: World, _: int, table: str) -> bool:
 
 
 def backfill_slices(world: World, _: int, table: str) -> bool:
-    return backfilled(world.runner().backfill(table, asked=SLICES[table]))
+    return backfilled(world.runner().backfill(table, condition=SLICES[table]))
 
 
 def backfilled(report: Report) -> bool:

@@ -68,7 +68,7 @@ def command(
 
     with spark_at_work(target, wait=not no_wait) as session:
         runner = Runner(target.project, target.environment, graph, session, progress)
-        report = runner.backfill(node.name, uploads=[one["upload"] for one in chosen or []], asked=asked)
+        report = runner.backfill(node.name, uploads=[one["upload"] for one in chosen or []], condition=asked)
     if target.as_json:
         print_json({"run": runner.run_id, "tables": [asdict(report)]})
     else:

@@ -201,6 +201,11 @@ def facts_of(counts: RecordCounts) -> dict[str, Any]:
     return {"counts": counts.as_dict(), "changes_rows": rows > 0}
 
 
+def row_facts(inserted: int, deleted: int) -> dict[str, Any]:
+    """Returns the fields of `CommitMetadata` that count the rows a `Replace` or `History` table gained and lost."""
+    return {"counts": {"inserted": inserted, "deleted": deleted}, "changes_rows": inserted > 0 or deleted > 0}
+
+
 def _from_format_1(value: Mapping[str, Any]) -> dict[str, Any]:
     """Returns a document of format 1 as one of format 2. The oldest commits name only the code of their own batch."""
     codes = value.get("codes") or ([value["code"]] if value.get("code") else [])

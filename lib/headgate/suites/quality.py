@@ -1,4 +1,4 @@
-"""What an expectation found: the value that reports, the commit's metadata and the history share."""
+"""The results of expectations: the values that reports, the commit's metadata and the history share."""
 
 from __future__ import annotations
 
@@ -60,3 +60,20 @@ class Result:
     def from_dict(cls, value: Mapping[str, Any]) -> Result:
         """The result that `as_dict` gave. Raises TypeError or KeyError for anything else."""
         return cls(**{**value, "columns": tuple(value["columns"]), "examples": tuple(value["examples"])})
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The results of a suite on a batch that may be committed, and the failures that a person accepted."""
+
+    results: tuple[Result, ...] = ()
+    accepted: tuple[Acceptance, ...] = ()
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The fields of the commit's metadata."""
+        return {"quality": self.results, "accepted": self.accepted}
+
+
+#: Of a batch that no suite judges.
+NOT_JUDGED = Judgement()

@@ -11,7 +11,7 @@ import logging
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -58,10 +58,6 @@ TABLE_PROPERTIES = {
 }
 
 
-#: Looks at rows that are written and not committed. What it raises keeps them from being committed.
-Judge = Callable[[DataFrame], None]
-
-
 @dataclass(frozen=True)
 class Committer:
     """Commits one table's work. `session` is the table's own: MERGE takes its transaction from the session.
@@ -76,7 +72,6 @@ class Committer:
     work: Work
     run: str
     contract: Contract | None = None  # of the records that the table reads from bronze
-    told: dict[str, Any] = field(default_factory=dict)  # what else the commit of this work carries
 
     @property
     def uri(self) -> str:
@@ -230,11 +225,11 @@ class Committer:
     def _gain(self, columns: list[Field]) -> None:
         """Adds columns in a commit of its own, which carries the table's position on."""
         head = self.work.head
-        own = head.commit.metadata if head.commit else None
-        metadata = taken_over(own, head, copied_from=head.version, changes_rows=False).to_json() if own else None
-        carried = CommitProperties(
-            custom_metadata={USER_METADATA: metadata} if metadata else None, max_commit_retries=0
-        )
+        metadata = None
+        if head.metadata is not None:
+            copied = taken_over(head.metadata, head, copied_from=head.version, changes_rows=False)
+            metadata = {USER_METADATA: copied.to_json()}
+        carried = CommitProperties(custom_metadata=metadata, max_commit_retries=0)
         self._table.alter.add_columns(columns, commit_properties=carried)
 
     def _copy(
@@ -287,7 +282,7 @@ class Committer:
             suite=self.node.suite_hash,
             suites=tuple(suites_after(self.work, self.node.suite_hash)),
         )
-        return replace(metadata, **self.told, **facts).to_json()
+        return replace(metadata, **facts).to_json()
 
     def committed(self) -> Commit:
         """This run's commit. Raises LostRace where another run's carries our transaction version."""

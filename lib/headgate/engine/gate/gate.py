@@ -1,9 +1,9 @@
-"""The gate: what decides, before anything is committed, whether a record or a batch may pass.
+"""The gate: decides, before a commit, whether a record or a batch may pass.
 
-A record is accepted or rejected as a unit, with every reason. Its contract judges it when it is read (`typed`); its
-table's declaration and the row expectations of the table's suite judge what the function made of it, in one pass
-(`marks`). The suite's batch expectations judge what would be committed. What fails there stops the batch: the target
-stays as it was, until the cause is mended or a person says that it may pass.
+A record is accepted or rejected as a unit, with every reason. Its contract judges it when it is read (`typed`); the
+table's declaration and the row expectations of its suite judge the rows of its function, in one pass (`marks`). The
+suite's batch expectations judge the rows to commit. A critical failure stops the batch: the target stays as it is
+until the cause is corrected, or a person accepts the failure.
 """
 
 from __future__ import annotations
@@ -14,17 +14,15 @@ from dataclasses import replace
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from headgate.engine.delta.commit import Judge
 from headgate.engine.gate.marks import Marks
 from headgate.engine.gate.rules import Rule, judge_batch, rules_of
-from headgate.engine.read.snapshots import live_rows
 from headgate.engine.write.outcome import Job
 from headgate.errors import BatchRefused
 from headgate.ledger.record_table import IS_LIVE, RecordCounts
 from headgate.planning.graph import Node
 from headgate.planning.plan import Kind
 from headgate.suites.expectation import Expectation
-from headgate.suites.quality import MOST_EXAMPLES, Result
+from headgate.suites.quality import MOST_EXAMPLES, NOT_JUDGED, Judgement, Result
 from headgate.suites.suite import Suite, require_columns
 from headgate.table import Append, Merge
 
@@ -62,43 +60,40 @@ def _of_live(rule: Rule) -> Rule:
     return replace(rule, judged=live & rule.judged, failing=live & rule.failing)
 
 
-def judge_rows(job: Job, rows: DataFrame, shape: DataFrame) -> DataFrame:
-    """`rows` of a table that has no records to quarantine, staged. Raises BatchRefused where its suite refuses them."""
-    marks = marks_of(job, shape)
+def judge_rows(job: Job, marks: Marks, rows: DataFrame) -> tuple[DataFrame, Judgement]:
+    """Returns the rows of a table without a quarantine, staged, and the suite's results.
+
+    Raises BatchRefused where a critical expectation fails.
+    """
     marked = job.stages.stage(marks.on(rows))
-    passed = marks.off(marked)
-    require_quality(job, marks, marked, passed)
-    return passed
+    staged = marks.off(marked)
+    return staged, require_quality(job, marks, marked, staged)
 
 
-def judge_of(job: Job, shape: DataFrame) -> Judge | None:
-    """What judges the rows of such a table in the files that are to be committed; None where it has no suite."""
-    if job.suite is None:
-        return None
-    marks = marks_of(job, shape)
-    return lambda rows: require_quality(job, marks, marks.on(rows), rows)
+def judge_written(job: Job, marks: Marks, rows: DataFrame) -> Judgement:
+    """Judges rows that are in files already, and not committed. Raises BatchRefused as `require_quality` does."""
+    return require_quality(job, marks, marks.on(rows), rows) if job.suite else NOT_JUDGED
 
 
-def require_quality(job: Job, marks: Marks, marked: DataFrame, published: DataFrame | None) -> None:
-    """Judges the batch by the table's suite. The results go with the commit, or with the BatchRefused that it raises.
+def require_quality(job: Job, marks: Marks, marked: DataFrame, published: DataFrame | None) -> Judgement:
+    """Judges a batch by the table's suite; returns its results, with the failures that a person accepted.
 
-    marked: every row that the function gave. published: the live rows that the commit would write; None where uploads
-    bring none, which is no batch that could have too few. Records that a person takes through again are none either:
-    each is judged, their shares and sums are not.
+    marked: every row of the function. published: the live rows that the commit would write; None where uploads bring
+    none, which is not a batch that could have too few rows. The records of a backfill or a replay are not a batch
+    either: each is judged, their shares and sums are not. Raises BatchRefused, with the results, where a critical
+    expectation fails.
     """
     quarantines = isinstance(job.node.writes, Append | Merge)
     if job.suite is None or (quarantines and job.work.kind in (Kind.BACKFILL, Kind.REPLAY)):
-        return
+        return NOT_JUDGED
     results = _by_row(job.suite, marks, marked)
     if published is not None:
-        views = {name: live_rows(job, name) for name in job.suite.relations if name in job.work.sources}
-        results += judge_batch(job.suite, published, views)
+        results += judge_batch(job.suite, published, job.relations)
     wrong = [result for result in results if _fails(_of(job.suite, result), result, quarantines=quarantines)]
     refusing = [result for result in wrong if result.expectation not in job.accepted]
     if refusing:
         raise _refused(job, refusing, [result.as_dict() for result in results])
-    accepted = tuple(job.accepted[result.expectation] for result in wrong)
-    job.committer.told.update({"quality": tuple(results), "accepted": accepted})
+    return Judgement(tuple(results), tuple(job.accepted[result.expectation] for result in wrong))
 
 
 def _by_row(suite: Suite, marks: Marks, marked: DataFrame) -> list[Result]:

@@ -1,81 +1,77 @@
-"""Backfill: chosen uploads, or chosen slices, are computed again from what the table has read up to.
+"""Backfill: chosen uploads, or chosen slices, are computed again from the versions that the table has read.
 
-Of a `Merge` table every key that the uploads' records give, or gave, is decided again from all records of bronze,
-because a record may now give no row, another key, or be rejected: then the next best version of its key is in some
-other upload. Of an `Append` table the records' own rows are replaced. Only what differs is written, in one commit.
+In a `Merge` table every key that the uploads' records give, or gave, is decided again from all records of bronze: a
+record may now give no row, another key, or be rejected, and then the next version of its key is in another upload. In
+an `Append` table the records' own rows are replaced. Only rows that differ are written, in one commit.
 """
 
 from __future__ import annotations
 
-from functools import partial
-
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from headgate.engine.read.changes import read_at
 from headgate.engine.read.output_schema import content_hash, with_columns_of
-from headgate.engine.read.snapshots import snapshots
-from headgate.engine.write import append, merge
-from headgate.engine.write.batch import Sound, all_states, changes_of, feed_of, judge
+from headgate.engine.read.records import Records, changes_of, records_of, source_rows
+from headgate.engine.write.append import judge_append
+from headgate.engine.write.batch import apply_function, apply_rules, settle
 from headgate.engine.write.difference import write_difference
-from headgate.engine.write.outcome import Job, Outcome
-from headgate.ledger.record_table import KEYED, ORDER, STATE, State, Verdict
+from headgate.engine.write.merge import order, place
+from headgate.engine.write.outcome import Outcome, RecordJob
+from headgate.engine.write.record_commit import all_states
+from headgate.ledger.record_table import IS_KEYED, KEY, STATE, State, Verdict
 from headgate.table import Append, Merge
 
 
-def backfill_uploads(job: Job, uploads: list[str]) -> Outcome | None:
-    """Computes the records of `uploads` again. None where nothing differs, and so nothing was committed."""
-    parameter, read = changes_of(job)
-    source = job.work.sources[read.table]
-    everything = read_at(job.session, job.environment.table_uri(read.table), source.version)
-    column = "upload" if read.table.startswith("bronze.") else "_source.upload"
+def backfill_uploads(job: RecordJob, uploads: list[str]) -> Outcome | None:
+    """Computes the records of `uploads` again; returns None where nothing differs, and so nothing was committed."""
+    everything = source_rows(job)
     chosen = job.session.createDataFrame([(upload,) for upload in uploads], "_chosen string")
-    mine = feed_of(job, parameter, read, _of(everything, column, chosen))
+    _, read = changes_of(job)
+    column = "upload" if read.table.startswith("bronze.") else "_source.upload"
+    records = records_of(job, _of_uploads(everything, column, chosen))
     target = read_at(job.session, job.work.head.uri, job.work.head.version)
-    held_of_uploads = _of(target, "_source.upload", chosen)
+    existing = _of_uploads(target, "_source.upload", chosen)
     if isinstance(job.node.writes, Append):
-        batch = judge(job, mine, append.placed, append.all_inserted, one_row_a_record=False)
-        return write_difference(job, batch, all_states(job, batch.rows, batch), held_of_uploads)
-    whole = feed_of(job, parameter, read, everything)
-    decided: list[tuple[DataFrame, DataFrame]] = []
-
-    def verdicts(rows: DataFrame, sound: Sound) -> DataFrame:
-        held_keys = held_of_uploads.filter(F.col(STATE).isin(*KEYED)).select("_key")
-        keys = job.stages.stage(rows.select("_key").union(held_keys).distinct())
-        winners = job.stages.stage(_winners(job, whole.records().filter("_rejected IS NULL"), parameter, sound, keys))
-        held = job.stages.stage(target.filter(F.col(STATE).isin(*KEYED)).join(keys, "_key", "left_semi"))
-        decided.append((winners, held))
-        return _verdicts(rows, winners, held)
-
-    batch = judge(job, mine, partial(merge.placed, writes=job.writes_as(Merge)), verdicts, one_row_a_record=True)
-    winners, held = decided[0]
-    said = held_of_uploads.filter(~F.col(STATE).isin(*KEYED))
-    return write_difference(job, batch, all_states(job, winners, batch), held.unionByName(said))
+        batch, _ = judge_append(job, records)
+        return write_difference(job, batch, all_states(job, batch.rows, batch), existing)
+    return _backfill_merge(job, records, everything, target, existing)
 
 
-def _of(rows: DataFrame, column: str, chosen: DataFrame) -> DataFrame:
+def _backfill_merge(
+    job: RecordJob, records: Records, everything: DataFrame, target: DataFrame, existing: DataFrame
+) -> Outcome | None:
+    """Decides every key of the records again, against all records of bronze."""
+    placed = place(apply_function(job, records), job.writes_as(Merge))
+    judged = apply_rules(job, placed, from_bronze=records.bronze is not None, one_row_per_record=True)
+    keys = judged.rows.select(KEY).union(existing.filter(IS_KEYED).select(KEY))
+    keys = job.stages.stage(keys.distinct())
+    winners = job.stages.stage(_winners(job, records_of(job, everything), keys))
+    of_keys = job.stages.stage(target.filter(IS_KEYED).join(keys, KEY, "left_semi"))
+    batch = settle(job, records, judged, _decide(judged.rows, winners, of_keys))
+    others = existing.filter(f"NOT ({IS_KEYED})")  # rejected records and receipts
+    return write_difference(job, batch, all_states(job, winners, batch), of_keys.unionByName(others))
+
+
+def _of_uploads(rows: DataFrame, column: str, chosen: DataFrame) -> DataFrame:
     return rows.join(F.broadcast(chosen), F.col(column) == F.col("_chosen"), "left_semi")
 
 
-def _winners(job: Job, records: DataFrame, parameter: str, sound: Sound, keys: DataFrame) -> DataFrame:
-    """The newest row of each key, of all records."""
-    rows = job.function(**{parameter: records.drop("_rejected")}, **snapshots(job))
-    newest = Window.partitionBy("_key").orderBy(_order().desc())
-    mine = sound(rows).join(keys, "_key", "left_semi")
-    return mine.withColumn("_rank", F.row_number().over(newest)).filter("_rank = 1").drop("_rank")
+def _winners(job: RecordJob, records: Records, keys: DataFrame) -> DataFrame:
+    """The newest row of each key, over all records."""
+    rows = job.marks.sound(place(apply_function(job, records), job.writes_as(Merge)))
+    newest = Window.partitionBy(KEY).orderBy(order().desc())
+    of_keys = rows.join(keys, KEY, "left_semi")
+    return of_keys.withColumn("_rank", F.row_number().over(newest)).filter("_rank = 1").drop("_rank")
 
 
-def _order() -> Column:
-    return F.struct(*(F.col(f"_source.{name}") for name in ORDER))
-
-
-def _verdicts(rows: DataFrame, winners: DataFrame, held: DataFrame) -> DataFrame:
-    """What becomes of each row of the chosen uploads, beside all others of its key."""
+def _decide(rows: DataFrame, winners: DataFrame, existing: DataFrame) -> DataFrame:
+    """Returns the verdicts of the rows of the chosen uploads, as `Batch.verdicts`."""
     content = content_hash(winners)
-    won = winners.select("_key", _order().alias("_won"), content.alias("_content"))
-    was = with_columns_of(held, winners).select("_key", content.alias("_was"))
-    narrow = rows.select("_key", _order().alias("_order"), STATE)
-    against = narrow.join(won, "_key", "left").join(was, "_key", "left")
+    won = winners.select(KEY, order().alias("_won"), content.alias("_content"))
+    was = with_columns_of(existing, winners).select(KEY, content.alias("_was"))
+    narrow = rows.select(KEY, order().alias("_order"), STATE)
+    against = narrow.join(won, KEY, "left").join(was, KEY, "left")
     verdict = (
         F.when(~F.col("_won").eqNullSafe(F.col("_order")), Verdict.SUPERSEDED.value)
         .when(F.col("_was") == F.col("_content"), Verdict.UNCHANGED.value)

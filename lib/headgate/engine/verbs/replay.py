@@ -1,8 +1,8 @@
-"""Replay: rejected records go through again, after a contract, a suite or a function was corrected.
+"""Replay: rejected records are processed again, after a contract, a suite or a function was corrected.
 
-They keep their own order, so a newer row of the same key stays. In one commit what passes is merged and leaves the
-quarantine, what fails keeps its place with its new reasons, and the uploads' receipts count each record as it stands
-now. What the table has read up to stays as it is.
+They keep their own order, so a newer row of the same key stays. In one commit the records that pass are merged and
+leave the quarantine, those that fail stay in it with their new reasons, and the receipts of their uploads are
+corrected. The table's position stays as it is.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from headgate.engine.read.changes import read_at
-from headgate.engine.write import append, merge
-from headgate.engine.write.batch import Feed, all_states, changes_of, feed_of, judge, winners
+from headgate.engine.read.records import Records, records_of, source_rows
+from headgate.engine.write.append import judge_append
 from headgate.engine.write.difference import write_difference
-from headgate.engine.write.outcome import Job, Outcome
+from headgate.engine.write.merge import judge_merge
+from headgate.engine.write.outcome import Outcome, RecordJob
+from headgate.engine.write.record_commit import all_states
 from headgate.errors import UsageError
 from headgate.lake.landing import parse_upload_id
 from headgate.ledger import metadata
@@ -26,6 +28,7 @@ from headgate.ledger.record_table import (
     IS_LIVE,
     IS_RECEIPT,
     IS_REJECTED,
+    KEY,
     QUARANTINED,
     RECEIPT,
     RECEIPT_TYPE,
@@ -41,9 +44,9 @@ _NAMED = 100
 
 @dataclass(frozen=True)
 class Replayed:
-    """What became of records that went through again, as a batch's counts; `outcome` is None where nothing was written.
+    """The counts of a replay; `outcome` is None where nothing was written.
 
-    reasons: `column`, `rule` and `records` of each reason for which a record stays; one with several counts in each.
+    reasons: `column`, `rule` and `records` of each reason for which records stay; a record with several counts in each.
     """
 
     counts: RecordCounts
@@ -65,9 +68,9 @@ class Replayed:
 
 @dataclass(frozen=True)
 class _Chosen:
-    """What the table holds of the chosen records: their `rejected` rows, and how many an upload has of them.
+    """The chosen records in the table: their `rejected` rows, and how many each upload has.
 
-    counted: upload, records, and as what its receipt counts them.
+    counted: upload, records, and the same by how its receipt counts them.
     """
 
     target: DataFrame
@@ -76,43 +79,44 @@ class _Chosen:
     uploads: list[str]
 
 
-def replay(job: Job, where: str = "", *, dry_run: bool = False) -> Replayed:
-    """Takes the rejected records through again that meet `where`, SQL on the columns of the quarantine's view.
+def replay(job: RecordJob, where: str = "", *, dry_run: bool = False) -> Replayed:
+    """Replays the rejected records that meet `where`, SQL on the columns of the quarantine's view.
 
     Raises BatchRefused, with the target untouched, where the gate refuses the batch; UsageError for a wrong condition.
     """
     chosen = _choose(job, where)
     if not chosen.uploads:
         return Replayed(RecordCounts(), [])
-    feed = _feed(job, chosen)
+    records = _records(job, chosen)
     if isinstance(job.node.writes, Append):
-        batch = judge(job, feed, append.placed, append.all_inserted, one_row_a_record=False)
-        rows, held = batch.rows, chosen.target.limit(0)
+        batch, _ = judge_append(job, records)
+        rows, existing = batch.rows, chosen.target.limit(0)
     else:
-        batch, within = merge.judged(job, feed)
-        rows = winners(batch)
-        held = chosen.target.filter(within("")).join(rows.select("_key"), "_key", "left_semi")
-    found = Replayed(batch.counts, _reasons(batch.rejected))
+        judged = judge_merge(job, records)
+        batch, rows = judged.batch, judged.batch.winners
+        existing = chosen.target.filter(judged.keys.condition()).join(rows.select(KEY), KEY, "left_semi")
+    replayed = Replayed(batch.counts, _reasons(batch.rejected))
     if dry_run:
-        return found
+        return replayed
     uploads = chosen.counted.select(F.col("upload").alias("_upload"))
     receipts = chosen.target.filter(IS_RECEIPT)
     receipts = receipts.join(uploads, F.col("_source.upload") == F.col("_upload"), "left_semi")
-    facts = metadata.Replay(where, found.released, _released(batch.receipts))
+    facts = metadata.Replay(where, replayed.released, _released(batch.receipts))
     batch = replace(batch, receipts=_corrected(batch.receipts, receipts, chosen.counted))
-    held = held.unionByName(chosen.rejected).unionByName(receipts)
-    return replace(found, outcome=write_difference(job, batch, all_states(job, rows, batch), held, replay=facts))
+    existing = existing.unionByName(chosen.rejected).unionByName(receipts)
+    outcome = write_difference(job, batch, all_states(job, rows, batch), existing, replay=facts)
+    return replace(replayed, outcome=outcome)
 
 
-def _choose(job: Job, where: str) -> _Chosen:
+def _choose(job: RecordJob, where: str) -> _Chosen:
     if not quarantine.has_quarantine(job.node):
         raise UsageError(f"{job.node.name} has no quarantine", fix=f"replay {job.node.sources[0]}, which it reads")
     head = job.work.head
     target = read_at(job.session, head.uri, head.version)
     rejected = target.filter(IS_REJECTED)
     if where.strip():
-        found = quarantine.rejected(job.committer.ledger, job.node, where=where, version=head.version)
-        pairs = zip(*(found[name].to_pylist() for name in ("upload", "record")), strict=True)
+        matching = quarantine.rejected(job.committer.ledger, job.node, where=where, version=head.version)
+        pairs = zip(*(matching[name].to_pylist() for name in ("upload", "record")), strict=True)
         wanted = job.session.createDataFrame(list(pairs), "_upload string, _record bigint")
         same = (F.col("_source.upload") == F.col("_upload")) & (F.col("_source.record") == F.col("_record"))
         rejected = rejected.join(wanted, same, "left_semi")
@@ -124,22 +128,21 @@ def _choose(job: Job, where: str) -> _Chosen:
     return _Chosen(target, rejected, counted, [row["upload"] for row in counted.select("upload").collect()])
 
 
-def _feed(job: Job, chosen: _Chosen) -> Feed:
-    """The chosen records as bronze has them, as if their uploads had been nothing else."""
-    parameter, read = changes_of(job)
-    bronze = read_at(job.session, job.environment.table_uri(read.table), job.work.sources[read.table].version)
-    days = {found.hour.date() for found in map(parse_upload_id, chosen.uploads) if found}
+def _records(job: RecordJob, chosen: _Chosen) -> Records:
+    """The chosen records as bronze has them, as if their uploads had no other record."""
+    bronze = source_rows(job)
+    days = {upload.hour.date() for upload in map(parse_upload_id, chosen.uploads) if upload}
     of_days = bronze.filter(F.col("dt").isin(*days))
     records = chosen.rejected.select("_source.upload", "_source.record")
     mine = of_days.filter(IS_LIVE).join(records, ["upload", "record"], "left_semi")
     count = chosen.counted.select("upload", F.col("records").alias("_records"))
     receipts = of_days.filter(IS_RECEIPT).join(count, "upload")
     receipts = receipts.withColumn("receipt", F.col("receipt").withField("records", F.col("_records")))
-    return feed_of(job, parameter, read, mine.unionByName(receipts.select(bronze.columns)))
+    return records_of(job, mine.unionByName(receipts.select(bronze.columns)))
 
 
 def _corrected(now: DataFrame, held: DataFrame, counted: DataFrame) -> DataFrame:
-    """The uploads' receipts, in which the chosen records are counted as what they are now, and no more as rejected."""
+    """The receipts of the uploads, with the chosen records counted by their new verdicts and no more as rejected."""
     was = counted.select("upload", F.struct("records", *QUARANTINED).alias("_was"))
     then = held.select(F.col("_source.upload").alias("upload"), F.col("_receipt").alias("_then"))
     joined = now.select("upload", "received", "_receipt").join(then, "upload").join(was, "upload")
@@ -160,13 +163,13 @@ def _released(receipts: DataFrame) -> dict[str, int]:
 
 
 def _reasons(rejected: DataFrame) -> list[dict[str, Any]]:
-    """The reasons of rejected records and how many have each, as `quarantine.totals` tells them."""
+    """The reasons of rejected records and how many records have each, in the form of `quarantine.totals`."""
 
     def plain(reason: Column) -> Column:
         column = F.regexp_replace(reason["column"], r"\[\d+\]", "[]")
         return F.struct(column.alias("column"), reason["rule"].alias("rule"))
 
     reason = F.explode(F.array_distinct(F.transform("_rejected.reasons", plain)))
-    found = rejected.select(reason.alias("_reason")).groupBy("_reason.column", "_reason.rule")
-    counted = found.agg(F.count("*").alias("records")).orderBy(F.col("records").desc(), "column", "rule")
+    by_reason = rejected.select(reason.alias("_reason")).groupBy("_reason.column", "_reason.rule")
+    counted = by_reason.agg(F.count("*").alias("records")).orderBy(F.col("records").desc(), "column", "rule")
     return [row.asDict() for row in counted.collect()]

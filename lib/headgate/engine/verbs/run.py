@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,6 +29,7 @@ from headgate.engine.verbs.replay import Replayed, replay
 from headgate.engine.write.append import build_append
 from headgate.engine.write.merge import build_merge
 from headgate.engine.write.outcome import Job, Outcome
+from headgate.engine.write.prepare import prepared
 from headgate.engine.write.replace import build_replace
 from headgate.errors import BatchRefused, ContractChanged, HeadgateError, InternalError, LostRace, StorageError
 from headgate.logs import log_context, log_file
@@ -44,7 +45,12 @@ log = logging.getLogger(__name__)
 
 _TRIES = 3
 
-_BUILDERS = {Append: build_append, Merge: build_merge, Replace: build_replace, History: build_replace}
+_BUILDERS: Mapping[type, Callable[[Any], Outcome]] = {
+    Append: build_append,
+    Merge: build_merge,
+    Replace: build_replace,
+    History: build_replace,
+}
 
 #: Up to so many bytes of sources and target a table is small, and its session has these settings.
 SMALL_BYTES = 32 * 2**20
@@ -227,42 +233,31 @@ class Runner:
         if node.layer == "bronze":
             return self._build_bronze(session, node, work)
         with self._job(session, node, work) as job:
-            outcome = _BUILDERS[type(node.writes)](job)
-            return replace(outcome, quality=[result.as_dict() for result in job.committer.told.get("quality", ())])
+            return _BUILDERS[type(node.writes)](job)
 
-    def backfill(self, name: str, *, uploads: Iterable[str] = (), asked: str = "") -> Report:
-        """Computes chosen uploads, or the slices that meet the condition `asked`, again."""
-        chosen = list(uploads)
-
-        def build(job: Job) -> Outcome | None:
-            return build_replace(job) if asked else backfill_uploads(job, chosen)
-
-        return self._again(name, Kind.BACKFILL, build, asked)
-
-    def replay(self, name: str, *, where: str = "", dry_run: bool = False) -> tuple[Report, Replayed | None]:
-        """Takes the rejected records that meet `where` through again; what became of them is None where that failed."""
-        found: list[Replayed] = []
-
-        def through(job: Job) -> Outcome | None:
-            found.append(replay(job, where, dry_run=dry_run))
-            return found[0].outcome
-
-        report = self._again(name, Kind.REPLAY, through)
-        return report, next(iter(found), None)
-
-    def _again(self, name: str, kind: Kind, build: Callable[[Job], Outcome | None], asked: str = "") -> Report:
-        """Work at the table's position that a person asked for."""
+    def backfill(self, name: str, *, uploads: Iterable[str] = (), condition: str = "") -> Report:
+        """Computes the chosen uploads again, or the slices that meet `condition`, SQL on their columns."""
         started = time.monotonic()
         with self._logged(), log_context(table=name):
             try:
-                work, node = self._planner.backfilled(name, kind), self._graph.node(name)
-                with self._job(self._new_session(work), node, work, asked) as job:
-                    outcome = build(job)
+                work = self._planner.backfilled(name, Kind.BACKFILL)
+                with self._job(self._new_session(work), self._graph.node(name), work, condition) as job:
+                    outcome = build_replace(job) if condition else backfill_uploads(job, list(uploads))
             except Exception as error:
                 return self._failed(name, error, started)
-        if outcome is None or outcome.version == work.head.version:
-            return Report(name, "current", work.kind.value, "nothing differs", version=work.head.version)
-        return _done(work, outcome, started)
+        return _report_of(work, outcome, started)
+
+    def replay(self, name: str, *, where: str = "", dry_run: bool = False) -> tuple[Report, Replayed | None]:
+        """Replays the rejected records that meet `where`; returns no Replayed where that failed."""
+        started = time.monotonic()
+        with self._logged(), log_context(table=name):
+            try:
+                work = self._planner.backfilled(name, Kind.REPLAY)
+                with self._job(self._new_session(work), self._graph.node(name), work) as job:
+                    replayed = replay(job, where, dry_run=dry_run)
+            except Exception as error:
+                return self._failed(name, error, started), None
+        return _report_of(work, replayed.outcome, started), replayed
 
     def _new_session(self, work: Work) -> SparkSession:
         """A session of the table's own: MERGE takes its transaction from its session's settings."""
@@ -273,28 +268,29 @@ class Runner:
         return session
 
     @contextmanager
-    def _job(self, session: SparkSession, node: Node, work: Work, asked: str = "") -> Iterator[Job]:
-        """Everything that does one table's work; what its function does wrong is told by file and line."""
+    def _job(self, session: SparkSession, node: Node, work: Work, condition: str = "") -> Iterator[Any]:
+        """The prepared job of a table: a RecordJob for `Merge` and `Append`. Mistakes of its function name a line."""
         contract = contract_of(self._graph, node)
         committer = Committer(session, self._planner.ledger, node, work, self.run_id, contract)
         function = AuthoredFunction(self._project, node)
         with stages() as scope:
             try:
-                yield Job(
-                    session,
-                    self._project,
-                    self._environment,
-                    self._graph,
-                    node,
-                    work,
-                    function,
-                    committer,
-                    scope,
-                    self._contracts.get(node.name),
-                    self._suites.get(node.name),
-                    self._accepted,
-                    asked,
+                job = Job(
+                    session=session,
+                    project=self._project,
+                    environment=self._environment,
+                    graph=self._graph,
+                    node=node,
+                    work=work,
+                    function=function,
+                    committer=committer,
+                    stages=scope,
+                    contract=self._contracts.get(node.name),
+                    suite=self._suites.get(node.name),
+                    accepted=self._accepted,
+                    condition=condition,
                 )
+                yield prepared(job)
             except HeadgateError:
                 raise
             except Exception as error:
@@ -346,6 +342,13 @@ class Runner:
         return Outcome(commit.version, len(work.landed), records, counts={**counts, "records": records})
 
 
+def _report_of(work: Work, outcome: Outcome | None, started: float) -> Report:
+    """The report of a backfill or a replay, which commits nothing where no row differs."""
+    if outcome is None or outcome.version == work.head.version:
+        return Report(work.table, "current", work.kind.value, "nothing differs", version=work.head.version)
+    return _done(work, outcome, started)
+
+
 def _done(work: Work, outcome: Outcome, started: float) -> Report:
     return Report(
         work.table,
@@ -358,7 +361,7 @@ def _done(work: Work, outcome: Outcome, started: float) -> Report:
         outcome.version,
         _since(started),
         dict(outcome.counts),
-        quality=outcome.quality,
+        quality=[result.as_dict() for result in outcome.quality],
     )
 
 

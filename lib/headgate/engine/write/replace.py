@@ -1,7 +1,7 @@
-"""`Replace` and `History`: the output owns each slice. What is computed for a slice replaces what was there.
+"""`Replace` and `History`: the output replaces each affected slice completely.
 
-By partition where the slice is the output's partition; otherwise by keyed difference, one MERGE that
-deletes what is missing, inserts what is new, and leaves equal rows alone.
+By partition where a slice is one or more whole partitions; otherwise by difference, in one MERGE that deletes the
+rows that are gone, inserts the new ones, and leaves equal rows alone.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from headgate.engine.delta.actions import are_inside
-from headgate.engine.delta.commit import Judge
 from headgate.engine.gate import gate
+from headgate.engine.gate.marks import Marks
 from headgate.engine.read.changes import (
     AffectedRead,
     Slices,
@@ -32,19 +32,21 @@ from headgate.engine.read.output_schema import (
     require_same_or_added,
     with_columns_of,
 )
-from headgate.engine.read.snapshots import live_rows, snapshots
-from headgate.engine.write.batch import require_metrics
+from headgate.engine.read.snapshots import live_rows
 from headgate.engine.write.history import require_no_ties, versions
 from headgate.engine.write.outcome import Job, Outcome
+from headgate.engine.write.record_commit import require_metrics
 from headgate.ledger.ledger import Commit
+from headgate.ledger.metadata import row_facts
 from headgate.planning.plan import Kind
+from headgate.suites.quality import NOT_JUDGED, Judgement
 from headgate.table import Affected, History, Replace, slices_of, unique_keys
 
 
 def build_replace(job: Job) -> Outcome:
     """Recomputes the affected slices. Raises BatchRefused, with the target untouched, where the gate refuses them."""
     slices = _read(job)
-    inputs = {**slices.rows, **snapshots(job)}
+    inputs = {**slices.rows, **job.inputs}
     shape = _output(job, job.function.check(job.session, inputs))
     require_contract(shape, job.contract, job.node)
     require_same_or_added(shape, job.work, job.node, job.committer.ledger)
@@ -55,14 +57,15 @@ def build_replace(job: Job) -> Outcome:
         rows = job.stages.stage(rows)
         require_no_ties(rows, job.node.writes, job.node)
     rows = _output(job, rows)
+    marks = gate.marks_of(job, shape)
     if slices.values is None:
-        return _build_whole(job, rows, gate.judge_of(job, shape))
+        return _build_whole(job, rows, marks)
     rows_in = sum(frame.count() for frame in slices.rows.values())
     if slices.exact and _is_by_partition(job):
-        return _replace_partitions(job, rows, slices, gate.judge_of(job, shape), rows_in)
-    rows = gate.judge_rows(job, rows, shape)
+        return _replace_partitions(job, rows, slices, marks, rows_in)
+    rows, quality = gate.judge_rows(job, marks, rows)
     gate.require_inside(_outside(rows, slices), slices.by, job.node)
-    return _replace_by_difference(job, rows, slices, rows_in)
+    return _replace_by_difference(job, rows, slices, quality, rows_in)
 
 
 def _output(job: Job, rows: DataFrame) -> DataFrame:
@@ -90,15 +93,15 @@ def _read(job: Job) -> Slices:
         whole=job.work.whole,
         by_partition=_is_by_partition(job),
         stages=job.stages,
-        asked=_asked(job, reads, by) if job.asked else None,
+        asked=_requested(job, reads, by) if job.condition else None,
     )
 
 
-def _asked(job: Job, reads: list[AffectedRead], by: tuple[str, ...]) -> DataFrame:
-    """The slices that a backfill asked for: those that are there, and those that should be."""
+def _requested(job: Job, reads: list[AffectedRead], by: tuple[str, ...]) -> DataFrame:
+    """The slices that a backfill requests: of the table's rows, and of the rows of its sources."""
     target = read_at(job.session, job.work.head.uri, job.work.head.version)
     frames = [target, *(read.everything for read in reads)]
-    return reduce(DataFrame.union, (frame.filter(job.asked).select(*by) for frame in frames))
+    return reduce(DataFrame.union, (frame.filter(job.condition).select(*by) for frame in frames))
 
 
 def _affected_read(job: Job, parameter: str, read: Affected) -> AffectedRead:
@@ -118,20 +121,19 @@ def _is_by_partition(job: Job) -> bool:
     return isinstance(writes, Replace) and writes.by_partition
 
 
-def _build_whole(job: Job, rows: DataFrame, judge: Judge | None) -> Outcome:
+def _build_whole(job: Job, rows: DataFrame, marks: Marks) -> Outcome:
     """Every slice, in one overwriting commit."""
     partition_by = list(job.writes_as(Replace, History).partition_by)
     spread = rows.hint("rebalance", *partition_by)
     indexed = ",".join(indexed_columns(rows, partition_by))
     properties = {"delta.dataSkippingStatsColumns": indexed} if indexed else {}
     with job.committer.writing(spread, partition_by, properties) as batch:
-        if judge:
-            judge(batch.rows)
-    commit = job.committer.overwrite(batch, partition_by, properties, changes_rows=True)
-    return _outcome(job, commit, _rows_in_sources(job))
+        quality = gate.judge_written(job, marks, batch.rows)
+    commit = job.committer.overwrite(batch, partition_by, properties, **quality.facts)
+    return _outcome(job, commit, quality, _rows_in_sources(job))
 
 
-def _replace_partitions(job: Job, rows: DataFrame, slices: Slices, judge: Judge | None, rows_in: int) -> Outcome:
+def _replace_partitions(job: Job, rows: DataFrame, slices: Slices, marks: Marks, rows_in: int) -> Outcome:
     """The partitions of the slices, in one commit that removes their old files and adds the new ones."""
     if slices.values is None:
         raise ValueError("without values every slice is replaced")
@@ -140,38 +142,38 @@ def _replace_partitions(job: Job, rows: DataFrame, slices: Slices, judge: Judge 
     with job.committer.writing(spread) as batch:
         if not are_inside(batch.files, partitions):
             gate.require_inside(_outside(batch.rows, slices), slices.by, job.node)
-        if judge:
-            judge(batch.rows)
-    return _outcome(job, job.committer.replace(batch, partitions, slices.within(""), changes_rows=True), rows_in)
+        quality = gate.judge_written(job, marks, batch.rows)
+    commit = job.committer.replace(batch, partitions, slices.within(""), **quality.facts)
+    return _outcome(job, commit, quality, rows_in)
 
 
-def _replace_by_difference(job: Job, rows: DataFrame, slices: Slices, rows_in: int) -> Outcome:
-    """Deletes the rows of the slices that are no more, inserts those that are new, in one commit."""
+def _replace_by_difference(job: Job, rows: DataFrame, slices: Slices, quality: Judgement, rows_in: int) -> Outcome:
+    """Deletes the rows of the slices that are gone and inserts the new ones, in one commit."""
     target = read_at(job.session, job.work.head.uri, job.work.head.version).filter(slices.within(""))
-    held = target if slices.exact or slices.values is None else in_slices(target, slices.values)
-    changes = job.stages.stage(_difference(rows, held))
+    existing = target if slices.exact or slices.values is None else in_slices(target, slices.values)
+    changes = job.stages.stage(_difference(rows, existing))
     counts = changes.agg(F.sum("_gone").alias("gone"), F.sum("_copies").alias("copies")).collect()[0]
     if not counts["gone"] and not counts["copies"]:
-        return _advance(job, rows)
-    facts = {"changes_rows": True, "counts": {"inserted": int(counts["copies"]), "deleted": int(counts["gone"])}}
+        return _advance(job, rows, quality)
+    facts = {**row_facts(int(counts["copies"]), int(counts["gone"])), **quality.facts}
     new = changes.filter("_copies > 0").withColumn("_copy", F.explode(F.sequence(F.lit(1), F.col("_copies"))))
     inserts = new.select(*rows.columns)
     if counts["gone"]:
         gone = changes.filter("_gone > 0").select(*rows.columns, "_hash")
-        return _outcome(job, _merge_difference(job, gone, inserts, slices, facts), rows_in)
+        return _outcome(job, _merge_difference(job, gone, inserts, slices, facts), quality, rows_in)
     spread = inserts.hint("rebalance", *job.writes_as(Replace, History).partition_by)
     with job.committer.writing(spread) as batch:
         pass  # the rows were judged as they were staged
-    return _outcome(job, job.committer.append(batch, **facts), rows_in)
+    return _outcome(job, job.committer.append(batch, **facts), quality, rows_in)
 
 
-def _difference(rows: DataFrame, held: DataFrame) -> DataFrame:
+def _difference(rows: DataFrame, existing: DataFrame) -> DataFrame:
     """One row for each content that differs: `_gone` copies to delete, `_copies` to insert, and its hash.
 
     Copies of one content cannot be told apart, so where their number changes all go and all come.
     """
     new = rows.select("*", F.lit(1).alias("_new"), F.lit(0).alias("_old"))
-    old = with_columns_of(held, rows).select("*", F.lit(0).alias("_new"), F.lit(1).alias("_old"))
+    old = with_columns_of(existing, rows).select("*", F.lit(0).alias("_new"), F.lit(1).alias("_old"))
     counted = (
         new.union(old)
         .withColumn("_hash", content_hash(rows))
@@ -186,9 +188,9 @@ def _merge_difference(
 ) -> Commit:
     """One MERGE: a row of `gone` deletes every copy of its content, a row of `inserts` matches nothing."""
     changes = gone.unionByName(inserts.withColumn("_hash", F.lit(None).cast("string"))).alias("changes")
-    held = list(job.committer.ledger.schema(job.node.name, job.work.head.version))
+    columns_of_target = list(job.committer.ledger.schema(job.node.name, job.work.head.version))
     # `startswith`, of two hashes equality, is no join key: only rows of the changed slices are hashed.
-    same = content_hash(inserts, "target.", held).startswith(F.col("changes._hash"))
+    same = content_hash(inserts, "target.", columns_of_target).startswith(F.col("changes._hash"))
     condition = F.expr(slices.within("target.")) & same
     for name in slices_of(job.writes_as(Replace, History)):
         condition = condition & F.col(f"target.{name}").eqNullSafe(F.col(f"changes.{name}"))
@@ -201,25 +203,26 @@ def _merge_difference(
     return job.committer.merge(build, **facts)
 
 
-def _advance(job: Job, shape: DataFrame) -> Outcome:
-    """A commit without rows: what was read has moved, and nothing of it matters here."""
+def _advance(job: Job, shape: DataFrame, quality: Judgement = NOT_JUDGED) -> Outcome:
+    """A commit without rows: the sources moved, and no affected slice changes."""
     if job.work.kind is Kind.BACKFILL:
         return Outcome(job.work.head.version, 0, 0)
-    return Outcome(job.committer.advance(shape.schema, changes_rows=False).version, 0, 0)
+    commit = job.committer.advance(shape.schema, **{**row_facts(0, 0), **quality.facts})
+    return Outcome(commit.version, 0, 0, quality=quality.results)
 
 
-def _outcome(job: Job, commit: Commit, rows_in: int) -> Outcome:
-    """The commit's own counts, compared with Delta's where Delta counted too."""
-    carried = commit.metadata.counts if commit.metadata else {}
-    counts = {name: carried[name] for name in ("inserted", "deleted")}
+def _outcome(job: Job, commit: Commit, quality: Judgement, rows_in: int) -> Outcome:
+    """The outcome by the commit's own counts. Raises BatchRefused where Delta counted other rows."""
+    recorded = commit.metadata.counts if commit.metadata else {}
+    counts = {name: recorded[name] for name in ("inserted", "deleted")}
     merged = commit.operation == "MERGE"
     names = ("numTargetRowsInserted", "numTargetRowsDeleted") if merged else ("numOutputRows",)
     require_metrics(job, commit, dict(zip(names, counts.values(), strict=False)))
-    return Outcome(commit.version, rows_in, counts["inserted"], counts=counts)
+    return Outcome(commit.version, rows_in, counts["inserted"], counts=counts, quality=quality.results)
 
 
 def _rows_in_sources(job: Job) -> int:
-    """The live rows that a whole build reads, told by the source's own statistics."""
+    """The live rows that a whole build reads, by the statistics of its sources."""
     ledger = job.committer.ledger
     built = ((name, source) for name, source in job.work.sources.items() if source.exists)
     return sum(ledger.live_rows(name, source.version) for name, source in built)

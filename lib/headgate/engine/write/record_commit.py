@@ -1,0 +1,113 @@
+"""Commits a settled batch: live rows, tombstones, rejected records and receipts as rows of one schema."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from headgate.engine.delta.commit import began
+from headgate.engine.read.output_schema import indexed_columns
+from headgate.engine.write.batch import Batch
+from headgate.engine.write.keys import text_key
+from headgate.engine.write.outcome import Job, Outcome
+from headgate.errors import BatchRefused
+from headgate.ledger.ledger import Commit
+from headgate.ledger.metadata import facts_of
+from headgate.ledger.record_table import (
+    KEY,
+    RECEIPT,
+    RECEIPT_TYPE,
+    RECORD_KEY,
+    REJECTED,
+    REJECTED_TYPE,
+    STATE,
+    UPLOAD_KEY,
+    RecordCounts,
+    State,
+)
+from headgate.suites.quality import NOT_JUDGED, Judgement
+from headgate.table import SOURCE
+
+
+def all_states(job: Job, winners: DataFrame, batch: Batch) -> DataFrame:
+    """Returns the rows to write: `winners`, and the batch's rejected records and receipts in the same schema."""
+    source = winners.schema[SOURCE].dataType.simpleString()  # as text: every part of it may be null
+    none, run = F.lit(None), job.committer.run
+    first = F.lit(run).alias("run"), F.lit(began(run)).alias("first_seen")
+    rejected = batch.rejected.select(
+        text_key(RECORD_KEY, ("_source.upload", "_source.record")).alias(KEY),
+        F.struct("_source.*", "sequence").cast(source).alias(SOURCE),
+        F.lit(State.REJECTED.value).alias(STATE),
+        F.struct("_rejected.*", "key", *first).cast(REJECTED_TYPE).alias(REJECTED),
+    )
+    receipts = batch.receipts.select(
+        F.concat(F.lit(UPLOAD_KEY), "upload").alias(KEY),
+        F.struct("upload", "received", none.alias("record"), none.alias("sequence")).cast(source).alias(SOURCE),
+        F.lit(State.RECEIPT.value).alias(STATE),
+        RECEIPT,
+    )
+    rows = winners.withColumn(REJECTED, none.cast(REJECTED_TYPE)).withColumn(RECEIPT, none.cast(RECEIPT_TYPE))
+    return rows.unionByName(rejected, allowMissingColumns=True).unionByName(receipts, allowMissingColumns=True)
+
+
+def commit_rows(job: Job, rows: DataFrame, batch: Batch, quality: Judgement, partition_by: Sequence[str]) -> Commit:
+    """Appends `rows`, or replaces the whole table by them where it is built whole. They were judged before.
+
+    A commit without rows moves the position, without a Spark job.
+    """
+    facts = batch_facts(batch.counts, quality)
+    if not job.work.whole and not _to_write(batch.counts):
+        return job.committer.advance(rows.schema, **facts)
+    columns = [STATE, *partition_by]
+    spread = rows.hint("rebalance", *columns)
+    if not job.work.whole:
+        with job.committer.writing(spread) as files:
+            pass
+        return job.committer.append(files, **facts)
+    indexed = ",".join([KEY, f"{SOURCE}.upload", *indexed_columns(batch.rows.drop(KEY), columns)])
+    properties = {"delta.dataSkippingStatsColumns": indexed}
+    with job.committer.writing(spread, columns, properties) as files:
+        pass
+    return job.committer.overwrite(files, columns, properties, **facts)
+
+
+def batch_facts(counts: RecordCounts, quality: Judgement) -> dict[str, Any]:
+    """Returns the fields of the commit's metadata that describe the batch."""
+    return {**facts_of(counts), **quality.facts}
+
+
+def outcome_of(
+    counts: RecordCounts, commit: Commit, quality: Judgement = NOT_JUDGED, written: int | None = None
+) -> Outcome:
+    """Returns the outcome of a batch's commit. `written` is the number of rows, by default that of the verdicts."""
+    rows = counts.written if written is None else written
+    return Outcome(commit.version, counts.records, rows, counts.quarantined, counts.as_dict(), quality.results)
+
+
+def check_metrics(job: Job, counts: RecordCounts, commit: Commit) -> None:
+    """Raises BatchRefused where Delta wrote another number of rows than the verdicts say."""
+    if commit.operation == "MERGE":
+        new = _to_write(counts) - counts.held
+        expected = {"numTargetRowsInserted": new, "numTargetRowsUpdated": counts.held}
+    else:
+        expected = {"numOutputRows": _to_write(counts)}
+    require_metrics(job, commit, expected)
+
+
+def require_metrics(job: Job, commit: Commit, expected: Mapping[str, int]) -> None:
+    """Raises BatchRefused where Delta counted other rows in the commit."""
+    counted = {name: int(commit.metrics.get(name, -1)) for name in expected}
+    if counted != expected:
+        raise BatchRefused(
+            f"version {commit.version} holds other rows than were judged: {counted}, not {expected}",
+            where=job.node.name,
+            fix="report this with the counts; headgate history shows the commit",
+        )
+
+
+def _to_write(counts: RecordCounts) -> int:
+    """The rows of all states: live rows and tombstones, rejected records, receipts."""
+    return counts.written + counts.quarantined + counts.uploads
