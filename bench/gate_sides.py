@@ -26,7 +26,8 @@ from headgate.engine.delta.written_batch import WrittenBatch, write_batch
 from headgate.engine.gate import gate
 from headgate.engine.runtime.materialize import stages
 from headgate.engine.runtime.session import start_session
-from headgate.engine.write import batch
+from headgate.engine.write.batch import apply_rules
+from headgate.ledger.record_table import STATE, State
 from headgate.planning.plan import Kind
 from headgate.project import Project
 from headgate.suites.suite import Suite, load_suites
@@ -154,20 +155,20 @@ def _plain(session: SparkSession, rows: DataFrame, target: Path, project: Projec
 
 
 def _gate(session: SparkSession, rows: DataFrame, target: Path, project: Project, clock: Clock) -> int:
-    """What `batch.judge` does with the rows of a `Merge` table, once they have their key, source and state."""
-    with stages() as kept:
-        job: Any = _job(project, kept)
+    """The gate's steps for rows of a `Merge` table that have their key, source and state, and a write."""
+    with stages() as scope:
+        job: Any = _job(project, scope)
         with clock.part("rules"):
-            marks = gate.marks_of(job, rows.limit(0))
+            job.shape = rows.limit(0)
+            job.marks = gate.marks_of(job, job.shape)
         with clock.part("stage"):
-            marked = kept.stage(marks.on(rows))
+            judged = apply_rules(job, rows, from_bronze=True, one_row_per_record=True)
         staged = _staged_bytes(session)
         with clock.part("judge"):
-            passing, refused = batch._divided(marks, marked, one_row_a_record=True)
-            gate.require_quality(job, marks, marked, passing)
+            gate.require_quality(job, job.marks, judged.marked, judged.rows)
         with clock.part("write"):
-            rejected = refused.withColumn("_state", F.lit("rejected"))
-            _commit(_files(passing.unionByName(rejected, allowMissingColumns=True), target, project), target)
+            rejected = judged.refused.withColumn(STATE, F.lit(State.REJECTED.value))
+            _commit(_files(judged.rows.unionByName(rejected, allowMissingColumns=True), target, project), target)
     return staged
 
 
@@ -175,12 +176,11 @@ def _replaced(session: SparkSession, rows: DataFrame, target: Path, project: Pro
     """What `replace` does with a table that is built whole: its files are judged, and then committed."""
     job: Any = _job(project, None, Replace())  # it stages nothing
     with clock.part("rules"):
-        judge = gate.judge_of(job, rows.limit(0))
-        assert judge is not None
+        marks = gate.marks_of(job, rows.limit(0))
     with clock.part("write"):
         written = _files(rows, target, project)
     with clock.part("judge"):
-        judge(written.rows)
+        gate.judge_written(job, marks, written.rows)
     with clock.part("commit"):
         _commit(written, target)
     return 0
@@ -196,17 +196,17 @@ def _commit(batch: WrittenBatch, target: Path) -> None:
     create_table_with_add_actions(str(target), Schema.from_json(batch.schema), actions)
 
 
-def _job(project: Project, kept: Any, writes: Write | None = None) -> SimpleNamespace:
+def _job(project: Project, scope: Any, writes: Write | None = None) -> SimpleNamespace:
     writes = writes or Merge(keys=["sale_id"])
     node = SimpleNamespace(name=TABLE, writes=writes, sources=())
     return SimpleNamespace(
         node=node,
         project=project,
         suite=_suite(project),
-        stages=kept,
+        stages=scope,
         accepted={},
         work=SimpleNamespace(kind=Kind.INCREMENT),
-        committer=SimpleNamespace(told={}),
+        relations={},
     )
 
 

@@ -21,23 +21,22 @@ from headgate.engine.gate import gate
 from headgate.engine.read.function import AuthoredFunction
 from headgate.engine.runtime.materialize import Stages
 from headgate.engine.verbs.run import Runner
-from headgate.engine.write import batch, merge, replace
+from headgate.engine.write import merge, prepare, receipts, replace
 from headgate.planning.plan import Planner
 
 # What is wrapped, and what it is called; what a later Headgate no longer has is passed over.
 _WRAPPED = (
     (Planner, "plan_table", "plan"),
     (AuthoredFunction, "check", "check function"),
-    (batch, "require_same_or_added", "check schema"),
+    (prepare, "require_same_or_added", "check schema"),
     (replace, "require_same_or_added", "check schema"),
     (replace, "read_affected", "find affected"),
     (gate, "require_one_row_a_record", "gate: one row a record"),
     (gate, "require_inside", "gate: inside slices"),
-    (batch, "_receipts", "receipts"),
-    (batch, "_totals", "totals"),
-    (merge, "_within_keys", "key bounds"),
-    (merge, "_merge", "commit: merge"),
-    (replace, "_merge_difference", "commit: merge"),
+    (receipts, "receipts_of", "receipts"),
+    (receipts, "totals", "totals"),
+    (merge, "key_range", "key bounds"),
+    (Committer, "merge", "commit: merge"),
     (Committer, "add_files", "commit: add files"),
     (Committer, "overwrite", "commit: overwrite"),
     (Committer, "append", "commit: append"),
