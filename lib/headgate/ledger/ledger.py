@@ -146,7 +146,7 @@ class Ledger:
         self.storage_options = environment.storage_options()
 
     def head(self, table: str, version: int | None = None) -> Head:
-        """The table's newest version, or the one that is given, with its position."""
+        """Returns a version of the table, by default the newest, with its position."""
         delta = self.open(table, version)
         uri = self.environment.table_uri(table)
         if delta is None:
@@ -195,10 +195,10 @@ class Ledger:
         newest = delta.version()
         oldest = 0 if limit is None else max(0, newest - limit + 1)
         for version in range(newest, oldest - 1, -1):
-            found = self.commit(table, version)
-            if found is None:
+            commit = self.commit(table, version)
+            if commit is None:
                 return
-            yield found
+            yield commit
 
     def version_of(self, table: str, run: str) -> int | None:
         """The version that a run committed, or None where the log has no such commit."""
@@ -215,19 +215,19 @@ class Ledger:
         return pc.sum(self.files(table, version)["size_bytes"]).as_py() or 0
 
     def files(self, table: str, version: int) -> Any:
-        """A version's data files, one a row of an Arrow table: size_bytes, num_records, `partition.<column>`."""
+        """Returns an Arrow table with a row per data file: size_bytes, num_records, `partition.<column>`."""
         import pyarrow as pa
 
         return pa.table(self.open(table, version).get_add_actions(flatten=True))
 
     def uploads(self, table: str, days: Iterable[str]) -> set[str]:
-        """The ids of the uploads that a bronze table has taken in under `days` (`yyyy-mm-dd`)."""
+        """Returns the ids of the uploads that a bronze table has under `days` (`yyyy-mm-dd`)."""
         dates = ", ".join(f"DATE '{day}'" for day in sorted(days))
         query = f"SELECT upload FROM t WHERE {IS_RECEIPT} AND dt IN ({dates})"
         return set(_query(self.open(table)).table(query)["upload"].to_pylist())
 
     def receipts(self, table: str, version: int) -> list[dict[str, Any]]:
-        """The uploads that a bronze table held at a version: upload, store, dt, records."""
+        """Returns the uploads in a version of a bronze table: upload, store, dt, records."""
         columns = "upload, store, dt, receipt['records'] AS records"
         query = f"SELECT {columns} FROM t WHERE {IS_RECEIPT} ORDER BY upload"
         return list(_query(self.open(table, version)).rows(query))
@@ -273,7 +273,7 @@ class Ledger:
     def _restored_under(self, table: str, commit: Commit) -> str:
         """Says so where a RESTORE lies between the version a commit was planned against and the commit.
 
-        The compare-and-swap cannot see one: a RESTORE does not move `txn`.
+        The compare-and-swap cannot see it, because a RESTORE does not move `txn`.
         """
         for between in self.commits(table, commit.planned, commit.version - 1):
             if between is None or between.operation == "RESTORE":
@@ -311,7 +311,7 @@ def parse_commit(version: int, content: bytes, where: str = "") -> Commit:
 
 
 def schema_of(schema_string: str) -> dict[str, Any]:
-    """Column name -> type, from a schema's JSON. Whether a value may be null is no part of a type here."""
+    """Returns column name -> type from a schema's JSON, without nullability."""
     return {f["name"]: _without_nullability(f["type"]) for f in json.loads(schema_string)["fields"]}
 
 

@@ -98,7 +98,7 @@ def require_quality(job: Job, marks: Marks, marked: DataFrame, published: DataFr
 
 def _by_row(suite: Suite, marks: Marks, marked: DataFrame) -> list[Result]:
     counts = marks.counts(marked, [expectation.name for expectation in suite.rows])
-    found = []
+    results = []
     for expectation in suite.rows:
         judged, failed = counts[expectation.name]
         result = Result(
@@ -112,12 +112,12 @@ def _by_row(suite: Suite, marks: Marks, marked: DataFrame) -> list[Result]:
             unexpected=failed,
             examples=_examples(marks, marked, expectation) if failed else (),
         )
-        found.append(result)
-    return found
+        results.append(result)
+    return results
 
 
 def _examples(marks: Marks, marked: DataFrame, expectation: Expectation) -> tuple[str, ...]:
-    """A few rows that fail: the record that each came from, where there is one, and the values."""
+    """A few rows that fail: their values, and the upload and record of each where it has them."""
     names = list(expectation.columns)
     shown = [F.col(name).cast("string").alias(f"c{i}") for i, name in enumerate(names)]
     origin = ["_source.upload", "_source.record"] if "_source" in marked.columns else []
@@ -144,14 +144,14 @@ def _of(suite: Suite, result: Result) -> Expectation:
     return next(expectation for expectation in suite.expectations if expectation.name == result.expectation)
 
 
-def _refused(job: Job, results: Sequence[Result], told: list[dict]) -> BatchRefused:
-    accept = " ".join(f"--accept-failed '{result.expectation}'" for result in results)
+def _refused(job: Job, failures: Sequence[Result], results: list[dict]) -> BatchRefused:
+    accept = " ".join(f"--accept-failed '{result.expectation}'" for result in failures)
     return BatchRefused(
-        "; ".join(result.said for result in results),
+        "; ".join(result.said for result in failures),
         where=job.project.relative(job.suite.path) if job.suite else job.node.name,
         fix="correct what was sent, the function or the suite, and run again: nothing was written. To publish it as "
         f'it is: headgate run -s {job.node.name} {accept} --reason "..."',
-        results=told,
+        results=results,
     )
 
 

@@ -1,7 +1,7 @@
-"""Which rules judged a row, and which of them it failed: bits beside its columns.
+"""Marks: which rules judged a row and which it failed, as bits in columns of their own.
 
-They are computed in the one pass that makes the batch. What passes pays for nothing else; why a row was rejected is
-told from its bits and columns afterwards.
+They are computed in the same pass as the batch. A row that passes costs nothing more; the reasons of a rejected row
+are derived from its bits and columns afterwards.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _JUDGED, _FAILED = "_judged", "_failed"
 
 @dataclass(frozen=True)
 class Marks:
-    """The rules of one table. Those in `rejecting`, by name, are why a row may not pass."""
+    """The row rules of a table. A row that fails a rule named in `rejecting` is rejected."""
 
     rules: tuple[Rule, ...]
     rejecting: frozenset[str]
@@ -55,8 +55,8 @@ class Marks:
     def reasons(self) -> Column:
         """Of a marked row, a reason for each rejecting rule that it fails, as an array."""
         rejecting = ((number, rule) for number, rule in enumerate(self.rules) if rule.name in self.rejecting)
-        found = [F.when(self._bit(_FAILED, number), _reason(rule)) for number, rule in rejecting]
-        return F.filter(F.array(*found), lambda reason: reason.isNotNull()).cast(f"array<{REASON_TYPE}>")
+        reasons = [F.when(self._bit(_FAILED, number), _reason(rule)) for number, rule in rejecting]
+        return F.filter(F.array(*reasons), lambda reason: reason.isNotNull()).cast(f"array<{REASON_TYPE}>")
 
     def failed(self, name: str) -> Column:
         """Whether a marked row fails the rule `name`."""
@@ -68,8 +68,8 @@ class Marks:
             return {}
         numbers = [self._number(name) for name in names]
         sums = [F.count_if(self._bit(prefix, number)) for number in numbers for prefix in (_JUDGED, _FAILED)]
-        found = [int(value) for value in rows.agg(*(s.alias(f"n{i}") for i, s in enumerate(sums))).collect()[0]]
-        return {name: (found[2 * i], found[2 * i + 1]) for i, name in enumerate(names)}
+        counts = [int(value) for value in rows.agg(*(s.alias(f"n{i}") for i, s in enumerate(sums))).collect()[0]]
+        return {name: (counts[2 * i], counts[2 * i + 1]) for i, name in enumerate(names)}
 
     @property
     def _parts(self) -> int:
@@ -81,16 +81,16 @@ class Marks:
     def _bit(self, prefix: str, number: int) -> Column:
         return F.col(f"{prefix}_{number // _BITS}").bitwiseAND(F.lit(1 << number % _BITS)) != 0
 
-    def _masks(self, prefix: str, what: Callable[[Rule], Column]) -> Iterable[Column]:
+    def _masks(self, prefix: str, condition_of: Callable[[Rule], Column]) -> Iterable[Column]:
         for part in range(self._parts):
             rules = self.rules[part * _BITS : (part + 1) * _BITS]
-            bits = (F.when(what(rule), F.lit(1 << bit)).otherwise(F.lit(0)) for bit, rule in enumerate(rules))
+            bits = (F.when(condition_of(rule), F.lit(1 << bit)).otherwise(F.lit(0)) for bit, rule in enumerate(rules))
             mask = reduce(lambda left, right: left.bitwiseOR(right), (bit.cast("bigint") for bit in bits))
             yield mask.alias(f"{prefix}_{part}")
 
 
 def _reason(rule: Rule) -> Column:
-    """Why a row fails a rule: with one column its value, with several each beside its name."""
+    """The reason why a row fails a rule: the value of its column, or with several columns `name=value` of each."""
     shown = [F.col(name).cast("string") for name in rule.columns]
     if len(shown) > 1:
         texts = (F.coalesce(text, F.lit("null")) for text in shown)

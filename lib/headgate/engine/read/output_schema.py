@@ -1,4 +1,4 @@
-"""Holds a function's columns against the table as it stands. A table only ever gains columns in place."""
+"""Compares a function's columns with those of its table. A table only ever gains columns in place."""
 
 from __future__ import annotations
 
@@ -45,15 +45,19 @@ def require_contract(rows: DataFrame, contract: TableContract | None, node: Node
         )
 
 
-def differences(held: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[list[str], list[str]]:
-    """The columns of a table that a function gives no more, or otherwise; and those that it gives anew. In words."""
-    own = [name for name in held if not name.startswith("_")]
+def differences(existing: Mapping[str, Any], returned: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """Describes the columns of a table that a function no longer returns or returns with another type, and added ones.
+
+    existing, returned: column name -> type, of the table and of the function's rows.
+    """
+    business = [name for name in existing if not name.startswith("_")]
     changed = [
-        f"{name}: {_shown(held[name])} -> {_shown(given.get(name, 'missing'))}"
-        for name in own
-        if given.get(name) != held[name]
+        f"{name}: {_shown(existing[name])} -> {_shown(returned.get(name, 'missing'))}"
+        for name in business
+        if returned.get(name) != existing[name]
     ]
-    added = [f"{name}: {_shown(kind)}" for name, kind in given.items() if name not in held and not name.startswith("_")]
+    new = [name for name in returned if name not in existing and not name.startswith("_")]
+    added = [f"{name}: {_shown(returned[name])}" for name in new]
     return changed, added
 
 
@@ -67,22 +71,22 @@ def indexed_columns(rows: DataFrame, partition_by: Sequence[str]) -> list[str]:
     return [f"`{f.name}`" for f in fields if not isinstance(f.dataType, _NOT_INDEXED)]
 
 
-def content_hash(rows: DataFrame, prefix: str = "", held: Sequence[str] | None = None) -> Column:
-    """A hash of a row's content that tells a null from a value, and one column from the next.
+def content_hash(rows: DataFrame, prefix: str = "", existing: Sequence[str] | None = None) -> Column:
+    """Returns a hash of a row's content that separates a null from a value, and a column from the next.
 
-    `held` are the columns that the hashed side has, where it is a table that has yet to gain some of `rows`.
+    existing: the columns that the hashed side has, where it is a table that has yet to gain some of `rows`.
     """
 
     def value(name: str) -> Column:
-        there = held is None or name in held
+        there = existing is None or name in existing
         return F.col(f"{prefix}{name}") if there else F.lit(None).cast(rows.schema[name].dataType)
 
     exact = {"ignoreNullFields": "false", "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"}
     return F.md5(F.to_json(F.struct(*(value(name).alias(name) for name in rows.columns)), exact))
 
 
-def with_columns_of(held: DataFrame, rows: DataFrame) -> DataFrame:
-    """`held` with the columns of `rows`: null where it has yet to gain one."""
-    new = [field for field in rows.schema if field.name not in held.columns]
+def with_columns_of(existing: DataFrame, rows: DataFrame) -> DataFrame:
+    """Returns `existing` with the columns of `rows`; a column that it has yet to gain is null."""
+    new = [field for field in rows.schema if field.name not in existing.columns]
     missing = (F.lit(None).cast(field.dataType).alias(field.name) for field in new)
-    return held.select("*", *missing).select(rows.columns)
+    return existing.select("*", *missing).select(rows.columns)

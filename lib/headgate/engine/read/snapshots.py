@@ -1,4 +1,4 @@
-"""What a table's function is given beside what drives it, and what a table looks like that is not built yet."""
+"""The inputs of a function that it reads by `Snapshot`, and the columns of a table that is not built yet."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def moved_snapshot(session: SparkSession, environment: Environment, node: Node, 
 
 
 def shape_of(project: Project, graph: Graph, session: SparkSession, table: str) -> DataFrame:
-    """An empty frame of the columns that readers of a table are given, found without building it."""
+    """Returns an empty frame with the columns that readers of a table receive; the table need not be built."""
     node = graph.node(table)
     inputs = {name: _input_shape(project, graph, session, read) for name, read in node.reads.items()}
     rows = AuthoredFunction(project, node).check(session, inputs)

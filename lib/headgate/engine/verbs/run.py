@@ -59,7 +59,7 @@ SMALL = {"spark.sql.adaptive.enabled": "false", "spark.sql.shuffle.partitions": 
 
 @dataclass(frozen=True)
 class Report:
-    """What a run did to one table. `status` is done, current, failed or skipped; `seconds` are wall time."""
+    """The report of a run on a table. `status` is done, current, failed or skipped; `seconds` are wall time."""
 
     table: str
     status: str
@@ -72,12 +72,14 @@ class Report:
     seconds: float = 0.0
     counts: dict[str, int] = field(default_factory=dict)
     error: dict[str, Any] | None = None
-    quality: Sequence[Mapping[str, Any]] = ()  # what the table's suite found: `headgate.suites.quality.Result.as_dict`
-    lost: str = ""  # where another run was first with this work: which, and its commit
+    quality: Sequence[
+        Mapping[str, Any]
+    ] = ()  # the results of the table's suite: `headgate.suites.quality.Result.as_dict`
+    lost: str = ""  # the run and the commit that won the race for this work
 
 
 class Runner:
-    """Builds tables with a session that it is given. `tell` hears of each table as it begins."""
+    """Builds tables in a Spark session. `tell` is called with a line of text as each table begins."""
 
     def __init__(
         self,
@@ -102,7 +104,7 @@ class Runner:
         self.finished: list[Report] = []
 
     def run(self, names: Iterable[str]) -> list[Report]:
-        """Builds each table; one that fails stops its descendants only. Keeps report and log in the lake."""
+        """Builds each table; a failure stops the descendants of its table only. Keeps report and log in the lake."""
         with self._logged():
             started, names = datetime.now(UTC), list(names)
             log.info("run of %d tables begins", len(names))
@@ -129,59 +131,61 @@ class Runner:
     def _run_all(self, names: Iterable[str]) -> list[Report]:
         """Several tables at a time, each as soon as what it reads is done; the reports in the order of `names`."""
         order = list(names)
-        waiting, found = list(order), dict[str, Report]()
+        waiting, ended = list(order), dict[str, Report]()
         running: dict[Future[Report], str] = {}
         at_a_time = self._environment.parallel_tables
         pool = ThreadPoolExecutor(at_a_time, thread_name_prefix="table")
         try:
             while waiting or running:
                 for name in self._ready(waiting, running.values()):
-                    if above := self._stopped_by(name, found):
-                        found[name] = Report(name, "skipped", reason=f"{above} failed")
-                    elif len(running) < at_a_time:  # none waits in the pool: a run that is stopped begins no other
+                    if above := self._stopped_by(name, ended):
+                        ended[name] = Report(name, "skipped", reason=f"{above} failed")
+                    elif (
+                        len(running) < at_a_time
+                    ):  # no table waits in the pool: a run that is stopped starts no further table
                         running[pool.submit(self._run_table, name)] = name
                     else:
                         continue
                     waiting.remove(name)
                 for done in wait(running, return_when=FIRST_COMPLETED).done:
-                    found[running.pop(done)] = done.result()
+                    ended[running.pop(done)] = done.result()
         except BaseException:
             self._session.sparkContext.cancelAllJobs()
             raise
         finally:
             pool.shutdown(cancel_futures=True)
-        return [found[name] for name in order]
+        return [ended[name] for name in order]
 
     def _ready(self, waiting: list[str], running: Iterable[str]) -> list[str]:
         """The waiting tables none of whose sources is still to be done."""
         undone = {*waiting, *running}
         return [name for name in waiting if not undone & set(self._graph.node(name).sources)]
 
-    def _stopped_by(self, name: str, found: Mapping[str, Report]) -> str:
+    def _stopped_by(self, name: str, ended: Mapping[str, Report]) -> str:
         """The failed table above `name`, directly or not; empty where there is none."""
         for source in self._graph.node(name).sources:
-            report = found.get(source)
+            report = ended.get(source)
             if report and report.status == "failed":
                 return source
             if report and report.status == "skipped":
                 return report.reason.removesuffix(" failed")
         return ""
 
-    def _keep(self, started: datetime, found: Iterable[Report]) -> None:
-        """Writes the run's report. The tables are committed, so a failure is told and fails nothing."""
-        report = reports.RunReport(self.run_id, started, datetime.now(UTC), [asdict(table) for table in found])
+    def _keep(self, started: datetime, ended: Iterable[Report]) -> None:
+        """Writes the run's report. The tables are committed, so a failure is logged and fails nothing."""
+        report = reports.RunReport(self.run_id, started, datetime.now(UTC), [asdict(table) for table in ended])
         try:
             reports.write(self._environment.object_store(), report)
         except StorageError as error:
             log.warning("the run's report was not kept: %s", error)
 
-    def _record(self, found: Iterable[Report]) -> None:
-        """Adds what suites found to `quality.results`. The tables are committed, so a failure fails nothing."""
-        refused = (table for table in found if table.status == "failed" and table.quality)
+    def _record(self, ended: Iterable[Report]) -> None:
+        """Adds the results of suites to `quality.results`. The tables are committed, so a failure fails nothing."""
+        refused = (table for table in ended if table.status == "failed" and table.quality)
         failed = [results.Failed(table.table, self.run_id, datetime.now(UTC), table.quality) for table in refused]
         try:
             results.record(self._environment, (name for name in self._graph.nodes if name in self._suites), failed)
-        except Exception as error:  # whatever it is: the next run records what this one did not
+        except Exception as error:  # the next run records what is missing
             log.warning("%s was not written: %s", results.TABLE, str(error).partition("\n")[0])
 
     def _run_table(self, name: str) -> Report:
@@ -300,7 +304,7 @@ class Runner:
                 raise known from error
 
     def _failed(self, name: str, error: Exception, started: float) -> Report:
-        """The report of a table that failed. The log keeps the traceback of what is not a person's mistake."""
+        """The report of a table that failed. The log keeps the traceback unless the error is a mistake of the user."""
         known = error if isinstance(error, HeadgateError) else platform_error(error, self._environment)
         if known is None:
             known = InternalError(
@@ -323,7 +327,7 @@ class Runner:
         return self._planner.rebuilt(work, f"{moved} changed, which is read whole") if moved else work
 
     def _is_small(self, work: Work) -> bool:
-        """Whether all that the work can touch is little: one task a stage is then faster than planning for more."""
+        """Whether sources and target are small: one task per stage is then faster than planning for more."""
         ledger = self._planner.ledger
         tables = {name: source.version for name, source in work.sources.items() if source.exists}
         if work.head.exists:

@@ -1,8 +1,8 @@
 """`History`: a slowly changing dimension of type 2, computed from every version of a key, never patched.
 
 The rules are those that Lakeflow publishes for AUTO CDC: intervals are half-open, only tracked columns open a
-row, equal neighbours are one row, a delete closes. Patching a table with coalesced rows would give other rows by
-the order in which versions came, so a key's whole history is computed anew from all of its versions.
+row, equal neighbours are coalesced, a delete closes. Patching a table of coalesced rows would make the rows depend on
+the order in which versions arrive, so a key's whole history is computed from all of its versions.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from headgate.table import IS_CURRENT, VALID_FROM, VALID_TO, History
 def versions(rows: DataFrame, writes: History) -> DataFrame:
     """One row for each time a key's tracked columns were the same, from one row for each version of the key.
 
-    Adds `valid_from`, `valid_to` (null where open) and `is_current`; leaves out `sequence_by` and what only
-    `delete_when` needs. Of two equal versions at one instant either stands for both.
+    Adds `valid_from`, `valid_to` (null where open) and `is_current`; leaves out `sequence_by` and the columns that
+    only `delete_when` names. Two equal versions at the same instant count once.
     """
     columns = kept_columns(rows, writes)
     tracked = F.struct(*(F.col(name) for name in columns if writes.track is None or name in writes.track))
@@ -40,7 +40,7 @@ def versions(rows: DataFrame, writes: History) -> DataFrame:
 
 
 def _opens(in_time: WindowSpec) -> Column:
-    """Whether a version begins a new stretch: the first, a change of a tracked column, a delete or what follows one."""
+    """Whether a version opens a row: the first, a change of a tracked column, a delete, or a version after a delete."""
     before = F.lag("_tracked").over(in_time)
     deleted_before = F.lag("_deleted").over(in_time)
     same = (F.col("_deleted") & deleted_before) | (
@@ -85,18 +85,18 @@ def require_no_ties(rows: DataFrame, writes: History, node: Node) -> None:
     by = [*writes.keys, writes.sequence_by]
     hashed = rows.select(*by, content_hash(rows).alias("_content"))
     odd = hashed.groupBy(*by).agg(F.min("_content").alias("lo"), F.max("_content").alias("hi"))
-    found = odd.filter(F.col(writes.sequence_by).isNull() | (F.col("lo") != F.col("hi"))).head()
-    if found is None:
+    version = odd.filter(F.col(writes.sequence_by).isNull() | (F.col("lo") != F.col("hi"))).head()
+    if version is None:
         return
-    key = ", ".join(f"{name}={found[name]}" for name in writes.keys)
-    if found[writes.sequence_by] is None:
+    key = ", ".join(f"{name}={version[name]}" for name in writes.keys)
+    if version[writes.sequence_by] is None:
         raise BatchRefused(
             f"a version of {key} has no {writes.sequence_by}",
             where=f"{node.module}:{node.line}",
             fix=f"declare {writes.sequence_by} as required in the contract, so that such a record is quarantined",
         )
     raise BatchRefused(
-        f"two versions of {key} at {writes.sequence_by}={found[writes.sequence_by]} differ: neither is the later one",
+        f"two versions of {key} at {writes.sequence_by}={version[writes.sequence_by]} differ: neither is the later one",
         where=f"{node.module}:{node.line}",
         fix="make sequence_by finer, or keep one of the two in the function by a rule of its own",
     )
