@@ -6,7 +6,7 @@ UV := $(shell [ -z "$(NO_UV)" ] && command -v uv 2>/dev/null)
 REQUIREMENTS := requirements.txt requirements-dev.txt constraints.txt setup.py
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test test-long test-cluster test-airflow platform platform-demo test-cloud test-infra record-calls environment test-s3 chaos jar lint lock bench check-jar test-versions clean
+.PHONY: help setup demo test test-long test-cluster test-airflow platform platform-demo test-cloud test-infra record-calls environment test-s3 chaos jar lambda lint lock bench check-jar test-versions clean
 
 help: ## Show this.
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -156,6 +156,9 @@ environment: ## Write conf/environments/ENV.yaml from Terraform's outputs: make 
 	@terraform -chdir=terraform/envs/$(ENV) output -raw environment_yaml > conf/environments/$(ENV).yaml.new
 	@mv conf/environments/$(ENV).yaml.new conf/environments/$(ENV).yaml
 	@echo "written: conf/environments/$(ENV).yaml"
+
+lambda: $(READY) ## Build the package of the Lambda for uploads on arrival, build/on_arrival.zip.
+	@PYTHONPATH=. $(BIN)/python -m bin.build_lambda
 
 lint: $(READY) .venv-check/.ready ## Lint, format and types.
 	@.venv-check/bin/ruff check .
