@@ -17,6 +17,9 @@ from orchestration.triggers import LandingTrigger
 _START = datetime(2026, 1, 1)
 _TAGS = ("headgate",)
 
+#: Tasks that only read or send: what disturbs them passes quickly.
+_RETRIED: dict[str, Any] = {"retries": 3, "retry_delay": timedelta(seconds=15)}
+
 #: A verb's command line after its name, for the nightly schedule.
 _ARGUMENTS = {"run": (), "reconcile": (), "check": ("--table",), "maintain": ()}
 
@@ -93,7 +96,7 @@ def _dag(manifest: Manifest, schedule: Schedule, when: Any, **arguments: Any) ->
 def _plan_task(manifest: Manifest, schedule: Schedule) -> Any:
     """Ends the run if nothing is new: the job is skipped, and no EMR job starts."""
 
-    @task.short_circuit(task_id="plan", ignore_downstream_trigger_rules=False, retries=2)
+    @task.short_circuit(task_id="plan", ignore_downstream_trigger_rules=False, **_RETRIED)
     def plan() -> bool:
         """Reads the lake's logs and lists landing, without Spark. True if a table has work."""
         from airflow.sdk import get_current_context
@@ -137,7 +140,7 @@ def _notify_task(manifest: Manifest, schedule: Schedule, last: Any) -> None:
         return
     dag_name, verbs = dag_id(manifest, schedule.name), [*schedule.verbs]
 
-    @task(task_id="notify", retries=2)
+    @task(task_id="notify", **_RETRIED)
     def notify() -> list[str]:
         """Sends success, failure or recovery to SNS, if the schedule asks for it."""
         from airflow.sdk import get_current_context

@@ -65,7 +65,7 @@ class Airflow:
             "AIRFLOW__API__SECRET_KEY": self._secret,
             "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
             "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "20",
-            "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
+            "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",  # a busy machine answers slowly
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         }
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "HEADGATE_", "AWS_"))}

@@ -29,7 +29,7 @@ SCHEDULES = (
 WORK, NOTHING_NEW, ON_ARRIVAL = "headgate_test_work", "headgate_test_nothing_new", "headgate_test_on_arrival"
 STEP = "headgate_steps_work"
 HEARTBEAT = {
-    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "45",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
 }
 
@@ -47,7 +47,7 @@ class Platform:
     def new_starts(self):
         return self.cloud.starts()[self.seen_starts :]
 
-    def wait_for(self, condition, seconds=120):
+    def wait_for(self, condition, seconds=240):
         deadline = time.monotonic() + seconds
         while not (result := condition()):
             assert time.monotonic() < deadline, f"{condition} is not true after {seconds} s"
@@ -113,14 +113,14 @@ def kill_worker(airflow: Airflow, run: str) -> None:
 def test_a_run_with_new_uploads_is_one_job(platform):
     platform.cloud.control(tables=[{"table": "silver.transactions", "status": "done", "written": 3}])
     run = platform.airflow.trigger(WORK)
-    assert platform.airflow.wait(WORK, run, 180) == "success"
+    assert platform.airflow.wait(WORK, run, 300) == "success"
     assert len(platform.new_job_runs()) == len(platform.new_starts()) == 1
     assert platform.airflow.xcom(WORK, run, "run", "outcome")["tables"][0]["written"] == 3
 
 
 def test_a_run_without_new_uploads_is_no_job(platform):
     run = platform.airflow.trigger(NOTHING_NEW)
-    assert platform.airflow.wait(NOTHING_NEW, run, 120) == "success"
+    assert platform.airflow.wait(NOTHING_NEW, run, 300) == "success"
     assert platform.airflow.tasks(NOTHING_NEW, run)["run"] == "skipped"
     assert platform.new_job_runs() == []
 
@@ -128,7 +128,7 @@ def test_a_run_without_new_uploads_is_no_job(platform):
 def test_a_step_of_a_cluster_is_one_step(platform):
     platform.cloud.control()
     run = platform.airflow.trigger(STEP)
-    assert platform.airflow.wait(STEP, run, 180) == "success"
+    assert platform.airflow.wait(STEP, run, 300) == "success"
     assert len(platform.new_starts()) == 1
 
 
@@ -141,7 +141,7 @@ def test_a_worker_killed_after_submitting_is_followed_by_a_try_that_attaches(pla
     run = platform.airflow.trigger(WORK)
     platform.wait_for(platform.new_job_runs)
     kill_worker(platform.airflow, run)
-    assert platform.airflow.wait(WORK, run, 240) == "success"
+    assert platform.airflow.wait(WORK, run, 420) == "success"
     assert platform.airflow.task(WORK, run, "run")["try_number"] == 2
     assert len(platform.new_job_runs()) == len(platform.new_starts()) == 1
 
@@ -152,7 +152,7 @@ def test_a_scheduler_that_is_killed_and_restarted_starts_no_second_job(platform)
     platform.wait_for(platform.new_starts)
     platform.processes.stop("scheduler", signal.SIGKILL)
     platform.airflow.start_part("scheduler")
-    assert platform.airflow.wait(WORK, run, 240) == "success"
+    assert platform.airflow.wait(WORK, run, 420) == "success"
     assert len(platform.new_job_runs()) == len(platform.new_starts()) == 1
 
 
@@ -163,7 +163,7 @@ def test_a_job_that_succeeds_while_its_watcher_is_dead_is_a_success(platform):
     platform.processes.stop("triggerer", signal.SIGKILL)
     platform.wait_for(lambda: platform.new_job_runs()[0]["state"] == "SUCCESS")
     platform.airflow.start_part("triggerer")
-    assert platform.airflow.wait(WORK, run, 240) == "success"
+    assert platform.airflow.wait(WORK, run, 420) == "success"
     assert len(platform.new_job_runs()) == 1
 
 
@@ -183,7 +183,7 @@ def test_a_lost_response_to_the_submission_starts_no_second_job(platform, times)
     platform.cloud.control()
     platform.cloud.fault("lost_response", "StartJobRun", times)  # 6: more often than boto3 asks in one try
     run = platform.airflow.trigger(WORK)
-    assert platform.airflow.wait(WORK, run, 240) == "success"
+    assert platform.airflow.wait(WORK, run, 420) == "success"
     assert len(platform.new_job_runs()) == len(platform.new_starts()) == 1
 
 
@@ -199,7 +199,7 @@ def test_a_failed_table_fails_the_task_at_once_and_the_message_names_it(platform
     }
     platform.cloud.control(exit_code=1, tables=[{"table": "silver.transactions", "status": "failed", "error": error}])
     run = platform.airflow.trigger(WORK)
-    assert platform.airflow.wait(WORK, run, 180) == "failed"
+    assert platform.airflow.wait(WORK, run, 300) == "failed"
     message = platform.failure(run)
     assert "silver.transactions [batch-refused] amounts are positive failed: 3 of 40 rows" in message
     job = platform.new_job_runs()[0]
@@ -213,7 +213,7 @@ def test_exit_code_75_is_retried_with_a_new_job_that_may_succeed(platform):
     platform.wait_for(platform.new_starts)
     time.sleep(1)  # the first job has read what to do
     platform.cloud.control()
-    assert platform.airflow.wait(WORK, run, 240) == "success"
+    assert platform.airflow.wait(WORK, run, 420) == "success"
     assert len(platform.new_job_runs()) == len(platform.new_starts()) == 2
 
 
@@ -221,7 +221,7 @@ def test_a_job_without_capacity_is_retried_and_the_message_says_so(platform):
     platform.cloud.control()
     platform.cloud.fault("no_capacity", "StartJobRun", 1)
     run = platform.airflow.trigger(WORK)
-    assert platform.airflow.wait(WORK, run, 240) == "success"
+    assert platform.airflow.wait(WORK, run, 420) == "success"
     assert [job["state"] for job in platform.new_job_runs()] == ["FAILED", "SUCCESS"]
 
 
@@ -231,7 +231,7 @@ def test_a_job_that_is_cancelled_by_the_api_fails_the_task_and_the_message_says_
     platform.wait_for(platform.new_starts)
     job = platform.new_job_runs()[0]
     platform.cloud.client("emr-serverless").cancel_job_run(applicationId=job["applicationId"], jobRunId=job["id"])
-    assert platform.airflow.wait(WORK, run, 120) == "failed"
+    assert platform.airflow.wait(WORK, run, 300) == "failed"
     assert f"job {job['id']} CANCELLED" in platform.failure(run)
     assert len(platform.new_job_runs()) == 1
 
@@ -247,7 +247,7 @@ def test_a_task_that_a_person_fails_cancels_its_job_and_a_clear_starts_a_new_one
     platform.airflow.wait(WORK, run, 60)
     platform.airflow.clear(WORK, run, "run", "notify")
     platform.wait_for(lambda: len(platform.new_job_runs()) == 2)
-    assert platform.airflow.wait(WORK, run, 120) == "success"
+    assert platform.airflow.wait(WORK, run, 300) == "success"
 
 
 # --- notifications
@@ -257,9 +257,9 @@ def test_a_failure_and_the_recovery_after_it_are_sent_once_each(platform):
     receive = platform.messages()
     platform.cloud.control(exit_code=2, error={"code": "environment", "what": "no lake"})
     for _ in range(2):
-        platform.airflow.wait(WORK, platform.airflow.trigger(WORK), 180)
+        platform.airflow.wait(WORK, platform.airflow.trigger(WORK), 300)
     platform.cloud.control()
-    platform.airflow.wait(WORK, platform.airflow.trigger(WORK), 180)
+    platform.airflow.wait(WORK, platform.airflow.trigger(WORK), 300)
     subjects = receive()
     assert [subject.partition(":")[0] for subject in subjects if "work" in subject] == ["failed", "recovered"]
 
