@@ -29,6 +29,7 @@ from orchestration.local_platform.processes import Processes, StartError, free_p
 ENVIRONMENT, PROJECT_PREFIX = "cloud", "retail"
 LAKE, ARTIFACTS = "lake", "artifacts"
 REGION = "eu-central-1"
+GENERATOR = "retail.generator"  # what the stores upload
 HEADGATE = Path(sys.executable).with_name("headgate")
 
 SCHEDULES = {
@@ -62,6 +63,7 @@ class Platform:
         own = {
             "HEADGATE_ENV": ENVIRONMENT,
             "HEADGATE_RECEIVER_STORE_KEYS": json.dumps({store: list(digests) for store, digests in keys.items()}),
+            "HEADGATE_GENERATOR": GENERATOR,
             "HEADGATE_AUTOMATION_SCHEDULES": json.dumps(schedules),
             "HEADGATE_AUTOMATION_TOPIC_ARN": self.cloud["topic"],
             "HEADGATE_AUTOMATION_QUEUE_URL": self.cloud["queue"],
@@ -120,10 +122,12 @@ class Platform:
         self.receiver = f"http://127.0.0.1:{port}"
         self.processes.wait_until("receiver", lambda: _answers(f"{self.receiver}/healthz"), 120)
 
-    def upload(self, seed: int, transactions: int) -> None:
+    def upload(self, seed: int, records: int) -> None:
         """Three stores upload a day's sales over HTTP."""
         self.headgate(
             "generate",
+            "--dataset",
+            "transactions",
             "--url",
             self.receiver,
             "--key-template",
@@ -134,8 +138,8 @@ class Platform:
             "1",
             "--uploads",
             "2",
-            "--transactions",
-            str(transactions),
+            "--records",
+            str(records),
             "--seed",
             str(seed),
         )
@@ -194,7 +198,7 @@ def _round(platform: Platform, airflow: Airflow) -> None:
     """Uploads, waits for the run that they start, and shows the rows."""
     dag = f"headgate_{ENVIRONMENT}_on_arrival"
     _say("5. Three stores upload; the landing bucket's events start a run")
-    platform.upload(seed=7, transactions=40)
+    platform.upload(seed=7, records=40)
     deadline = time.monotonic() + _RUN_SECONDS
     while not (runs := airflow.runs(dag)):
         if time.monotonic() > deadline:
@@ -225,7 +229,7 @@ def _serve(platform: Platform, airflow: Airflow) -> None:
     seed = 7
     while not stopped.is_set():
         _say("stores upload")
-        platform.upload(seed, transactions=20)
+        platform.upload(seed, records=20)
         seed += 1
         stopped.wait(300)
 
