@@ -53,7 +53,7 @@ def to_receiver(url: str, key_template: str, contracts: Mapping[str, Contract], 
 
 def to_lake(environment: Environment, contracts: Mapping[str, Contract], compress: bool) -> Deliver:
     """Returns a delivery into the environment's lake by the receiver's own code."""
-    from ingest_api.direct import land_bytes
+    from ingest_api.landing.direct import land_bytes
 
     def deliver(upload: GeneratedUpload) -> bool:
         contract = contracts[upload.dataset]
