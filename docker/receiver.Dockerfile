@@ -20,6 +20,7 @@ RUN groupadd --gid 10001 headgate \
 COPY --from=build /opt/venv /opt/venv
 WORKDIR /srv/headgate
 COPY conf conf
+COPY jobs jobs
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HEADGATE_ENV=local
 USER 10001:10001
 EXPOSE 8080
