@@ -6,7 +6,7 @@ import obstore
 import pytest
 from pyspark.sql import functions as F
 
-from headgate.engine.write import batch
+from headgate.engine.write import receipts
 from headgate.views.reports import log_path
 from tests.engine.world import World, sale
 
@@ -15,8 +15,8 @@ def planted_in_python(*_args, **_kwargs):
     raise KeyError("planted")
 
 
-def planted_in_an_expression(bronze, *_args, **_kwargs):
-    return bronze.select(F.col("no_such_column"))
+def planted_in_an_expression(_records, refused, *_args):
+    return refused.select(F.col("no_such_column"))
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_a_bug_in_the_engine_is_internal_and_its_traceback_is_in_the_runs_log(
 ):
     world = World(spark, sales_project, tmp_path / "lake")
     world.upload([sale(1)], key="sales")
-    monkeypatch.setattr(batch, "_receipts", bug)
+    monkeypatch.setattr(receipts, "receipts_of", bug)
     runner = world.runner()
     reports = {report.table: report for report in runner.run(["bronze.transactions", "silver.transactions"])}
     error = reports["silver.transactions"].error

@@ -40,10 +40,17 @@ def receiver(target: Target, host: str | None, port: int | None) -> None:
     contracts = load_contracts(target.project)  # a wrong contract is said here, not by each worker
     _announce(target, address, next(iter(sorted(contracts)), "DATASET"))
     arguments = _gunicorn(target, address)
-    metrics = os.environ.get("PROMETHEUS_MULTIPROC_DIR") or tempfile.mkdtemp(prefix="headgate-metrics-")
+    metrics = os.environ.get("PROMETHEUS_MULTIPROC_DIR") or tempfile.mkdtemp(
+        prefix="headgate-metrics-", dir=_memory_folder()
+    )
     variables = {**os.environ, "PYTHONPATH": _python_path(), "PROMETHEUS_MULTIPROC_DIR": metrics}
     # Replaces this process, so that signals reach gunicorn itself.
     os.execve(sys.executable, arguments, variables)
+
+
+def _memory_folder() -> str | None:
+    """A folder in memory for the metrics of workers: their memory-mapped files crash a worker on a full disk."""
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108  # mkdtemp makes a private folder in it
 
 
 @command.command()
@@ -68,7 +75,7 @@ def api(target: Target, host: str | None, port: int | None) -> None:
     variables = {
         # Cursors must be valid in every worker; set the variable to keep them valid over restarts and hosts.
         "HEADGATE_CURSOR_SECRET": os.environ.get("HEADGATE_CURSOR_SECRET") or secrets.token_hex(32),
-        "PROMETHEUS_MULTIPROC_DIR": tempfile.mkdtemp(prefix="headgate-metrics-"),
+        "PROMETHEUS_MULTIPROC_DIR": tempfile.mkdtemp(prefix="headgate-metrics-", dir=_memory_folder()),
         "PYTHONPATH": _python_path(),
     }
     command_line = [sys.executable, "-m", "gunicorn", *arguments, application]
