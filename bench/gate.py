@@ -41,19 +41,19 @@ def main() -> None:
     with scratch_folder() as folder:
         for size in SIZES:
             _make_project(folder / f"project-{size}", _mixed(size))
-        _make_project(folder / f"project-{ROWS_ONLY}", [one[:2] for one in BY_ROW[: SIZES[0]]])
+        _make_project(folder / f"project-{ROWS_ONLY}", [item[:2] for item in BY_ROW[: SIZES[0]]])
         _make_project(folder / f"project-{WARNING}", _mixed(SIZES[0]), severity="warning")
         for share in (FEW, ALL):
             _side(folder, "prepare", options.rows, SIZES[0], share)
         for suite in (SIZES[1], ROWS_ONLY, WARNING):
             _side(folder, "warm", options.rows, suite, FEW)
-        told: dict[str, list[dict[str, Any]]] = {}
+        details: dict[str, list[dict[str, Any]]] = {}
         for turn in range(options.repeat):
             for name, figures in _turn(folder, options.rows):
                 print(f"  turn {turn + 1}, {name}: {_seconds(figures):.1f} s", file=sys.stderr)
-                told.setdefault(name, []).append(figures)
-        _require_same([figures for name, all_ in told.items() if "all fail" not in name for figures in all_])
-    rows = [_row(name, options.rows, all_) for name, all_ in told.items()]
+                details.setdefault(name, []).append(figures)
+        _require_same([figures for name, all_ in details.items() if "all fail" not in name for figures in all_])
+    rows = [_row(name, options.rows, all_) for name, all_ in details.items()]
     _print(rows)
     write_results("gate", rows, _aims({row["side"]: row for row in rows}), facts)
 
@@ -81,7 +81,7 @@ def _side(folder: Path, side: str, rows: int, suite: int | str, share: int) -> d
 
 def _mixed(size: int) -> list[tuple[str, dict[str, Any]]]:
     """So many expectations: those of a batch, and of a row."""
-    return [*(one[:2] for one in BY_ROW[: size - len(BY_BATCH)]), *BY_BATCH]
+    return [*(item[:2] for item in BY_ROW[: size - len(BY_BATCH)]), *BY_BATCH]
 
 
 def _make_project(folder: Path, asked: list[tuple[str, dict[str, Any]]], severity: str = "critical") -> None:
@@ -107,17 +107,17 @@ def _seconds(figures: dict[str, Any], kind: int = 0) -> float:
 
 
 def _row(name: str, rows: int, told: list[dict[str, Any]]) -> dict[str, Any]:
-    parts = {part: median(one["parts"][part][0] for one in told) for part in told[0]["parts"]}
+    parts = {part: median(item["parts"][part][0] for item in told) for part in told[0]["parts"]}
     return {
         "side": name,
         "rows": rows,
-        "seconds": round(median(_seconds(one) for one in told), 2),
-        "cpu": round(median(_seconds(one, 1) for one in told), 2),
+        "seconds": round(median(_seconds(item) for item in told), 2),
+        "cpu": round(median(_seconds(item, 1) for item in told), 2),
         "parts": parts,
         "jobs": told[0]["jobs"],
         "scans": told[0]["scans"],
         "staged_mb": round(told[0]["staged_bytes"] / 1e6, 1),
-        "peak_mb": round(median(one["peak_mb"] for one in told), 1),
+        "peak_mb": round(median(item["peak_mb"] for item in told), 1),
         "written": told[0]["written"],
     }
 
@@ -137,10 +137,10 @@ def _print(rows: list[dict[str, Any]]) -> None:
 def _aims(rows: dict[str, dict[str, Any]]) -> list[Aim]:
     aims = []
     for size in SIZES:
-        one, gx = rows[f"gate {size}"], rows[f"GX {size}, then split"]
-        slower = one["seconds"] / rows["plain"]["seconds"]
+        item, gx = rows[f"gate {size}"], rows[f"GX {size}, then split"]
+        slower = item["seconds"] / rows["plain"]["seconds"]
         aims.append(at_most(f"gate / plain, {size} expectations", slower, MOST_OF_PLAIN))
-        faster = round(gx["seconds"] / one["seconds"], 3)
+        faster = round(gx["seconds"] / item["seconds"], 3)
         aims.append(Aim(f"GX then split / gate, {size}", faster, f">= {LEAST_OF_GX}", faster >= LEAST_OF_GX))
     memory = rows[f"gate {SIZES[0]}, all fail"]["peak_mb"] / rows[f"gate {SIZES[0]}"]["peak_mb"]
     return [*aims, at_most("peak memory, 100 % failing / 1 %", memory, MOST_MEMORY)]

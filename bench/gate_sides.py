@@ -126,13 +126,13 @@ def main(side: str, folder: str, rows: str, suite: str, share: str) -> None:
         gate.marks_of(_job(project, None), rows_of.limit(0))
         return
     source, target = Path(folder) / f"rows-{share}", Path(folder) / "out" / f"{side}-{suite}-{share}"
-    given = session.read.parquet(str(source))
-    _write(given.limit(1000), target.with_name("warm"))  # a JVM's first write costs every side the same seconds
+    values = session.read.parquet(str(source))
+    _write(values.limit(1000), target.with_name("warm"))  # a JVM's first write costs every side the same seconds
     jobs, scanned = _jobs(session), _rows_scanned(session)
     clock = Clock()
     work = {"plain": _plain, "gate": _gate, "replaced": _replaced, "gx": _gx}[side]
-    staged = work(session, given, target, project, clock)
-    told = {
+    staged = work(session, values, target, project, clock)
+    details = {
         "parts": clock.parts,
         "jobs": _jobs(session) - jobs,
         "scans": round((_rows_scanned(session) - scanned) / int(rows), 2),
@@ -140,7 +140,7 @@ def main(side: str, folder: str, rows: str, suite: str, share: str) -> None:
         "peak_mb": _peak_megabytes(),
         "written": _written(session, target),
     }
-    print(json.dumps(told), file=answer, flush=True)
+    print(json.dumps(details), file=answer, flush=True)
 
 
 def _prepare(session: SparkSession, folder: Path, rows: int, share: int) -> None:
@@ -219,17 +219,17 @@ def _gx(session: SparkSession, rows: DataFrame, target: Path, project: Project, 
     with clock.part("import"):
         import great_expectations as gx
         from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
-    asked, rules = _suite(project).expectations, _suite(project).rows
+    requested, rules = _suite(project).expectations, _suite(project).rows
     with clock.part("validate"):
         context = gx.get_context(mode="ephemeral")
         context.variables.progress_bars = {"globally": False}
         source = context.data_sources.add_spark("spark", persist=False)
         whole = source.add_dataframe_asset("rows").add_batch_definition_whole_dataframe("all")
-        found = gx.ExpectationSuite(TABLE)
-        for one in asked:
-            found.add_expectation(ExpectationConfiguration(one.type, dict(one.kwargs)).to_domain_obj())
-        result = whole.get_batch({"dataframe": rows}).validate(found, result_format="BOOLEAN_ONLY")
-        assert not result.success and len(result.results) == len(asked)
+        matches = gx.ExpectationSuite(TABLE)
+        for item in requested:
+            matches.add_expectation(ExpectationConfiguration(item.type, dict(item.kwargs)).to_domain_obj())
+        result = whole.get_batch({"dataframe": rows}).validate(matches, result_format="BOOLEAN_ONLY")
+        assert not result.success and len(result.results) == len(requested)
     with clock.part("write"):
         passes = F.expr(" AND ".join(by_hand for _, _, by_hand in BY_ROW[: len(rules)]))
         state = F.when(passes, F.lit("live")).otherwise("rejected")

@@ -63,13 +63,13 @@ def _options() -> argparse.Namespace:
 def _measure(project: Path, lake: Path, size: int, repeat: int, random_ids: bool) -> dict[str, Any]:
     recent = _land_base(lake, size, random_ids)
     _run(project, lake, FIRST_DAY + timedelta(days=DAYS))
-    told = []
+    details = []
     for number in range(repeat):
         day = FIRST_DAY + timedelta(days=DAYS + number)
         _land_increment(lake, day, list(recent), random_ids)
-        told.append(_run(project, lake, day + timedelta(days=1)))
-        print(f"  {size_text(size)}, increment {number + 1}: {sum(told[-1].values()):.1f} s", file=sys.stderr)
-    tables = {name: [one[name] for one in told] for name in told[0]}
+        details.append(_run(project, lake, day + timedelta(days=1)))
+        print(f"  {size_text(size)}, increment {number + 1}: {sum(details[-1].values()):.1f} s", file=sys.stderr)
+    tables = {name: [item[name] for item in details] for name in details[0]}
     return {"size": size, "ids": "random" if random_ids else "in order of time", "tables": tables}
 
 
@@ -123,7 +123,7 @@ def _print(rows: list[dict[str, Any]]) -> None:
     tables = list(rows[0]["tables"])
     lines = []
     for row in rows:
-        base = next(one for one in rows if one["ids"] == row["ids"])
+        base = next(item for item in rows if item["ids"] == row["ids"])
         cells: list[Any] = [row["ids"], size_text(row["size"])]
         for table in tables:
             seconds = median(row["tables"][table])

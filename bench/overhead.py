@@ -173,13 +173,13 @@ def _measure(project: Project, folder: Path, size: int, options: argparse.Namesp
 def _turn(project: Project, batch: Batch, lakes: dict[str, Path], number: int, model: str) -> list[dict[str, Any]]:
     """Both sides once; which one begins alternates."""
     order = SIDES if number % 2 == 0 else tuple(reversed(SIDES))
-    told = []
+    details = []
     for side in order:
         link_tree(batch.folder, lakes[side])
         os.sync()
-        told.append({"side": side, "batch": batch.name, **_run_side(side, project, lakes[side], batch, model)})
-        print(f"  {size_text(batch.bytes)} {batch.name}, {side}: build {told[-1]['build']:.1f} s", file=sys.stderr)
-    return told
+        details.append({"side": side, "batch": batch.name, **_run_side(side, project, lakes[side], batch, model)})
+        print(f"  {size_text(batch.bytes)} {batch.name}, {side}: build {details[-1]['build']:.1f} s", file=sys.stderr)
+    return details
 
 
 def _run_side(side: str, project: Project, lake: Path, batch: Batch, model: str) -> dict[str, Any]:
@@ -196,8 +196,8 @@ def _assert_equal(lakes: dict[str, Path], gold: list[str]) -> None:
     """Both sides hold the same gold rows, and as many items."""
     for name in gold:
         hand, headgate = _gold(lakes["hand"] / "gold_of" / name), _gold(lakes["headgate"] / "gold" / name)
-        told = f"the two sides' {name} differ: {len(hand)} and {len(headgate)} rows"
-        assert hand.cast(headgate.schema).equals(headgate), told
+        text = f"the two sides' {name} differ: {len(hand)} and {len(headgate)} rows"
+        assert hand.cast(headgate.schema).equals(headgate), text
         assert len(hand), f"{name} is empty"
     items = {side: _open(lakes[side] / ITEMS[side]).count() for side in SIDES}
     assert items["hand"] == items["headgate"], items
@@ -232,7 +232,7 @@ def _row(size: int, batch: Batch, runs: list[dict[str, Any]]) -> dict[str, Any]:
 def _parts(told: list[dict[str, Any]]) -> dict[str, dict[str, list[float]]]:
     """Table -> part -> the medians of wall and of processor seconds."""
     return {
-        table: {part: _middles(one[table].get(part, (0.0, 0.0)) for one in told) for part in parts}
+        table: {part: _middles(item[table].get(part, (0.0, 0.0)) for item in told) for part in parts}
         for table, parts in told[0].items()
     }
 

@@ -31,8 +31,8 @@ def main(side: str, project: str, lake: str, clock: str, jvm: str, model: str = 
     answer, sys.stdout = os.fdopen(os.dup(1), "w"), sys.stderr
     os.dup2(2, 1)
     build = {"hand": by_hand, "headgate": by_headgate}[side]
-    told = build(Project(Path(project)), Path(lake), datetime.fromisoformat(clock), jvm == "small", model)
-    print(json.dumps(told), file=answer, flush=True)
+    details = build(Project(Path(project)), Path(lake), datetime.fromisoformat(clock), jvm == "small", model)
+    print(json.dumps(details), file=answer, flush=True)
 
 
 def by_hand(project: Project, lake: Path, clock: datetime, small: bool, model: str) -> dict[str, Any]:

@@ -61,8 +61,8 @@ def _measure(project: Project, lake: Path, wanted: int) -> list[dict[str, Any]]:
     for count, hour in ((wanted, 0), (MORE, HOURS)):
         landed = _land(lake, records, count, FIRST + timedelta(hours=hour))
         clock = FIRST + timedelta(hours=hour + HOURS)
-        told = _run(session, project, environment, graph, clock)
-        rows.append({"uploads": count, "landed_in": round(landed, 2), **told})
+        run = _run(session, project, environment, graph, clock)
+        rows.append({"uploads": count, "landed_in": round(landed, 2), **run})
     session.stop()
     return rows
 
@@ -112,8 +112,8 @@ def _tasks(session: SparkSession) -> list[int]:
     none = session._jvm.java.util.ArrayList()
     quantiles = session.sparkContext._gateway.new_array(session._jvm.double, 0)
     stages = scala.statusStore().stageList(none, False, False, quantiles, none)
-    found = [stages.apply(n) for n in range(stages.size())]
-    return [tasks for _, tasks in sorted((stage.stageId(), stage.numTasks()) for stage in found)]
+    results = [stages.apply(n) for n in range(stages.size())]
+    return [tasks for _, tasks in sorted((stage.stageId(), stage.numTasks()) for stage in results)]
 
 
 def _print(rows: list[dict[str, Any]]) -> None:

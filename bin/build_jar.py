@@ -78,12 +78,12 @@ def sources() -> list[Path]:
 def compile_java(files: Sequence[Path], folder: Path) -> None:
     """Compiles sources that need Spark, Delta and S3A. Classes keep their line numbers and variables, for traces."""
     spark = Path(pyspark.__file__).parent / "jars"
-    found = [next(spark.glob(name)) for name in _SPARK]
-    found += [next(ensure_jars().glob(name)) for name in ("*_delta-spark_*", "*_delta-storage-*")]
-    found.append(next(ensure_s3_jars().glob("*_hadoop-aws-*")))
+    results = [next(spark.glob(name)) for name in _SPARK]
+    results += [next(ensure_jars().glob(name)) for name in ("*_delta-spark_*", "*_delta-storage-*")]
+    results.append(next(ensure_s3_jars().glob("*_hadoop-aws-*")))
     # Annotations of Spark's own classes are in jars that are not needed here.
     options = ["--release", RELEASE, "-Xlint:all,-path,-classfile", "-g", "-proc:none"]
-    path = os.pathsep.join(map(str, found))
+    path = os.pathsep.join(map(str, results))
     subprocess.run(["javac", *options, "-cp", path, "-d", str(folder), *map(str, files)], check=True)
 
 
@@ -99,8 +99,8 @@ def sources_digest() -> bytes:
 
 def javac() -> str:
     """The javac's version, such as 17.0.15."""
-    told = subprocess.run(["javac", "-version"], capture_output=True, text=True, check=True)
-    return re.sub(r"^javac ", "", (told.stdout + told.stderr).strip())
+    run = subprocess.run(["javac", "-version"], capture_output=True, text=True, check=True)
+    return re.sub(r"^javac ", "", (run.stdout + run.stderr).strip())
 
 
 if __name__ == "__main__":

@@ -40,15 +40,15 @@ def boxes(graph: Graph) -> list[Box]:
     columns = {layer: [n for n in graph.nodes.values() if n.layer == layer] for layer in ("bronze", "silver", "gold")}
     tallest = max(len(nodes) for nodes in columns.values())
     middle = (tallest - 1) / 2
-    found = [
+    results = [
         Box("stores", "POST an upload", "outside", 0, middle),
         Box("receiver", "exact bytes, receipt", "landing", 1, middle, ("stores",)),
     ]
     for column, (layer, nodes) in enumerate(columns.items(), start=2):
         first = (tallest - len(nodes)) / 2
-        found += [_table(node, layer, column, first + row) for row, node in enumerate(nodes)]
+        results += [_table(node, layer, column, first + row) for row, node in enumerate(nodes)]
     readers = tuple(node.name for node in columns["gold"])
-    return [*found, Box("analysts, programs", "headgate show, Athena", "outside", 5, middle, readers)]
+    return [*results, Box("analysts, programs", "headgate show, Athena", "outside", 5, middle, readers)]
 
 
 def _table(node: Node, layer: str, column: int, row: float) -> Box:
@@ -60,16 +60,16 @@ def _table(node: Node, layer: str, column: int, row: float) -> Box:
 
 def draw(graph: Graph) -> str:
     """The picture as SVG."""
-    found = {box.name: box for box in boxes(graph)}
-    width = max(box.x for box in found.values()) + _WIDTH + 16
-    height = max(box.y for box in found.values()) + _HEIGHT + 40
-    arrows = [_arrow(found[source], box) for box in found.values() for source in box.sources]
+    results = {box.name: box for box in boxes(graph)}
+    width = max(box.x for box in results.values()) + _WIDTH + 16
+    height = max(box.y for box in results.values()) + _HEIGHT + 40
+    arrows = [_arrow(results[source], box) for box in results.values() for source in box.sources]
     titles = [_title(text, column) for column, text in enumerate(("", "landing", "bronze", "silver", "gold", ""))]
     note = (
         f'<text x="16" y="{height - 14}" class="small">Each table is one Delta table, one module, one pure function; '
         "its log is the ledger: position, counts and provenance are in the commit of its rows.</text>"
     )
-    body = "\n".join([*titles, *arrows, *map(_drawn, found.values()), note])
+    body = "\n".join([*titles, *arrows, *map(_drawn, results.values()), note])
     return f"{_HEAD.format(width=width, height=height)}\n{body}\n</svg>\n"
 
 

@@ -106,10 +106,10 @@ def expectations() -> dict[str, dict[str, Any]]:
 
     classes = registry._registered_expectations
     named = {path.stem for path in Path(core.__file__).parent.glob("*expect*.py")} | set(classes)
-    found = {}
+    results = {}
     for name in sorted(named):
-        found[name] = _entry(name, classes[name]) if name in classes else _refused("GX names it, but cannot do it")
-    return {"great_expectations": gx.__version__, "expectations": found}
+        results[name] = _entry(name, classes[name]) if name in classes else _refused("GX names it, but cannot do it")
+    return {"great_expectations": gx.__version__, "expectations": results}
 
 
 def _no_engine(name: str, metric: str) -> str:
@@ -212,7 +212,7 @@ def _schema(kind: Any) -> dict[str, Any]:
     if origin is typing.Literal:
         return {"enum": list(inner)}
     if origin in (typing.Union, types.UnionType):
-        return _either([_schema(one) for one in inner if one is not dict])
+        return _either([_schema(item) for item in inner if item is not dict])
     if origin is not None and issubclass(origin, typing.Sequence):
         text = inner and (inner[0] is str or str(inner[0]).endswith("StrictStr'>"))
         return {"type": "array", **({"items": {"type": "string"}} if text else {})}
@@ -241,7 +241,7 @@ def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
 
 def _without(schema: dict[str, Any], kind: str) -> dict[str, Any]:
     kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-    kept = [one for one in kinds if one != kind]
+    kept = [item for item in kinds if item != kind]
     return {**schema, "type": kept[0] if len(kept) == 1 else kept}
 
 
@@ -281,9 +281,9 @@ def _remark(entry: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    found = expectations()
-    TABLE.write_text(written(found))
-    PAGE.write_text(page(PAGE.read_text(), found))
+    result = expectations()
+    TABLE.write_text(written(result))
+    PAGE.write_text(page(PAGE.read_text(), result))
 
 
 if __name__ == "__main__":

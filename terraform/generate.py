@@ -63,15 +63,15 @@ def _short(text: str) -> str:
 
 def readme_tables(folder: Path) -> str:
     """The tables of a module's README, between the markers."""
-    found = blocks(folder)
+    result = blocks(folder)
     lines = [START, "", "## Variables", "", "| name | description | type | default |", "|---|---|---|---|"]
     lines += [
         f"| `{b.name}` | {_cell(b.description)} | `{_cell(b.type)}` | {_code(b.default) or 'required'} |"
-        for b in found
+        for b in result
         if b.kind == "variable"
     ]
     lines += ["", "## Outputs", "", "| name | description |", "|---|---|"]
-    lines += [f"| `{b.name}` | {_cell(b.description)} |" for b in found if b.kind == "output"]
+    lines += [f"| `{b.name}` | {_cell(b.description)} |" for b in result if b.kind == "output"]
     return "\n".join([*lines, "", END, ""])
 
 
@@ -93,13 +93,13 @@ def readme(folder: Path) -> str:
 def environment_files() -> dict[str, str]:
     """The .tf files that every environment has, by name."""
     platform = ROOT / "modules" / "platform"
-    found = blocks(platform)
-    names = [b.name for b in found if b.kind == "variable"]
+    result = blocks(platform)
+    names = [b.name for b in result if b.kind == "variable"]
     width = max(map(len, names))
     passed = "\n".join(f"  {name.ljust(width)} = var.{name}" for name in names)
     outputs = "\n".join(
         f'output "{b.name}" {{\n  description = "{b.description}"\n  value       = module.platform.{b.name}\n}}\n'
-        for b in found
+        for b in result
         if b.kind == "output"
     )
     return {

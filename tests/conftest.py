@@ -38,7 +38,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         for name, value in report.user_properties:
             if name == "tried":
                 terminalreporter.write_line(f"{report.nodeid.rpartition('::')[2]}: {value}")
-    counts = (f"{len(terminalreporter.getreports(what))} {what}" for what in ("passed", "failed", "skipped"))
+    counts = (f"{len(terminalreporter.getreports(message))} {message}" for message in ("passed", "failed", "skipped"))
     if config.getoption("--lake") != "folder":
         terminalreporter.write_line(f"lake {config.getoption('--lake')}: {', '.join(counts)}")
 

@@ -19,4 +19,4 @@ customProperties:
 
 def json_lines(name: str, *properties: str) -> str:
     """The contract of a dataset of JSON lines; each property is what stands between its braces in YAML."""
-    return _CONTRACT.format(name=name, properties="\n".join(f"      - {{{one}}}" for one in properties))
+    return _CONTRACT.format(name=name, properties="\n".join(f"      - {{{item}}}" for item in properties))

@@ -25,10 +25,10 @@ def free_port() -> int:
 def children(pid: int) -> list[int]:
     """The processes that a process has started, in whichever of its threads; none where it has ended."""
     try:
-        told = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")]
+        details = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")]
     except OSError:
         return []
-    return [int(child) for text in told for child in text.split()]
+    return [int(child) for text in details for child in text.split()]
 
 
 def command_of(pid: int) -> str:

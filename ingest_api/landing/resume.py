@@ -106,10 +106,10 @@ class Resuming:
 
     def _landed(self, contract: Contract, upload_id: str, sha256: str | None, replayed: bool = True) -> Landing | None:
         upload = parse_upload_id(upload_id)
-        found = find_landed(self._storage, contract, upload, self._clock) if upload else None
-        if upload is None or found is None:
+        result = find_landed(self._storage, contract, upload, self._clock) if upload else None
+        if upload is None or result is None:
             return None
-        path, stored = found
+        path, stored = result
         actual = stored.sha256 or self._storage.sha256(path)
         if sha256 is not None and sha256 != actual:
             raise KeyReused(

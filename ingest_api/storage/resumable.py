@@ -100,9 +100,9 @@ class Resumables:
         if parts is None:
             whole = self._storage.find(_name(state.upload, "whole"))
             return whole.size if whole else 0
-        held = sum(part.size for part in parts)
-        tail = self._storage.find(_tail(state.upload, held))
-        return held + (tail.size if tail else 0)
+        existing = sum(part.size for part in parts)
+        tail = self._storage.find(_tail(state.upload, existing))
+        return existing + (tail.size if tail else 0)
 
     def append(self, state: State, offset: int) -> Appending:
         """Opens the end of the upload. Raises OffsetMoved where it is not at `offset`."""
@@ -233,10 +233,10 @@ class _S3Appending:
             raise OffsetMoved
         self._parts: list[UploadedPart] = parts
         self._buffer = Part(PART_BYTES, self._send)
-        held = sum(part.size for part in parts)
-        if offset > held:
-            self._buffer.add(self._read_tail(held))
-        if held + len(self._buffer.rest()) != offset:
+        existing = sum(part.size for part in parts)
+        if offset > existing:
+            self._buffer.add(self._read_tail(existing))
+        if existing + len(self._buffer.rest()) != offset:
             raise OffsetMoved
 
     def _read_tail(self, held: int) -> bytes:

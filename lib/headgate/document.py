@@ -71,12 +71,12 @@ class Invalid(Exception):
 
 def as_error(kind: type[Failure], problems: Iterable[Problem]) -> Failure:
     """One error of `kind` that tells every problem, in the order of the files and their lines."""
-    found = Invalid(problems).problems
-    if len(found) == 1:
-        error = kind(found[0].text, where=str(found[0].place), fix=found[0].fix)
+    result = Invalid(problems).problems
+    if len(result) == 1:
+        error = kind(result[0].text, where=str(result[0].place), fix=result[0].fix)
     else:
-        error = kind("\n".join([f"{len(found)} problems", *(listed(problem) for problem in found)]))
-    error.problems = found
+        error = kind("\n".join([f"{len(result)} problems", *(listed(problem) for problem in result)]))
+    error.problems = result
     return error
 
 
@@ -169,8 +169,8 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
 
 def _not_yaml(error: yaml.YAMLError, file: str) -> Problem:
     mark = getattr(error, "problem_mark", None)
-    what = getattr(error, "problem", None) or str(error).splitlines()[0]
-    return Problem(Place(file, mark.line + 1 if mark else 1), "", f"not YAML: {what}")
+    message = getattr(error, "problem", None) or str(error).splitlines()[0]
+    return Problem(Place(file, mark.line + 1 if mark else 1), "", f"not YAML: {message}")
 
 
 class _Reader:
@@ -205,17 +205,17 @@ class _Reader:
         return [self.value(item, (*trail, index)) for index, item in enumerate(node.value)]
 
     def _mapping(self, node: yaml.Node, trail: Trail) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+        results: dict[str, Any] = {}
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
                 self._refuse(key, trail, "a key that is not text")
-            elif key.value in found:
+            elif key.value in results:
                 first = self.places[(*trail, key.value)].line
                 self._refuse(key, (*trail, key.value), f"stands twice; first in line {first}", "keep one of the two")
             else:
                 self.places[(*trail, key.value)] = self._place(key)
-                found[key.value] = self.value(value, (*trail, key.value))
-        return found
+                results[key.value] = self.value(value, (*trail, key.value))
+        return results
 
     def _place(self, node: yaml.Node) -> Place:
         return Place(self._file, node.start_mark.line + 1)
@@ -260,8 +260,8 @@ def _tell_missing_key(document: Document, trail: Trail, error: Any, explain: Exp
 
 def _tell_not_one_of(document: Document, trail: Trail, error: Any, explain: Explain) -> Iterator[Problem]:
     allowed = error.validator_value if error.validator == "enum" else [error.validator_value]
-    what = _spelled(f"{_shown(error)} is not possible", str(error.instance), map(str, allowed))
-    yield document.problem(trail, what, f"give {_listing(allowed, 'or')}")
+    message = _spelled(f"{_shown(error)} is not possible", str(error.instance), map(str, allowed))
+    yield document.problem(trail, message, f"give {_listing(allowed, 'or')}")
 
 
 def _tell_wrong_kind(document: Document, trail: Trail, error: Any, explain: Explain) -> Iterator[Problem]:

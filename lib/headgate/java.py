@@ -15,13 +15,13 @@ _ADVICE = "install a JDK 17 (or 21) and put it on PATH, or set JAVA_HOME to it"
 def find_java() -> Path:
     """The `java` of JAVA_HOME, or else of PATH. Raises SetupError where it is missing or of a wrong version."""
     home = os.environ.get("JAVA_HOME")
-    found = shutil.which("java", path=str(Path(home) / "bin")) if home else shutil.which("java")
-    if found is None:
+    result = shutil.which("java", path=str(Path(home) / "bin")) if home else shutil.which("java")
+    if result is None:
         raise SetupError("no java in JAVA_HOME" if home else "no java on PATH", where=home or "", fix=_ADVICE)
-    version = java_version(found)
+    version = java_version(result)
     if version not in SUPPORTED:
-        raise SetupError(f"Spark runs on Java 17 or 21, this is Java {version or '?'}", where=found, fix=_ADVICE)
-    return Path(found)
+        raise SetupError(f"Spark runs on Java 17 or 21, this is Java {version or '?'}", where=result, fix=_ADVICE)
+    return Path(result)
 
 
 def java_version(java: str) -> int | None:

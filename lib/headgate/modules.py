@@ -14,8 +14,8 @@ from headgate.table import LAYERS, Table
 
 def module_paths(project: Project) -> list[Path]:
     """The table modules of a project, in a stable order."""
-    found = [p for layer in LAYERS for p in (project.jobs / layer).glob("*.py")]
-    return sorted(p for p in found if not p.name.startswith("_"))
+    results = [p for layer in LAYERS for p in (project.jobs / layer).glob("*.py")]
+    return sorted(p for p in results if not p.name.startswith("_"))
 
 
 def table_names(project: Project) -> list[str]:

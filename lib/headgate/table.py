@@ -269,8 +269,8 @@ def _check_affected(reads: list[Affected], writes: Write, refuse: Callable[[str,
             f"write with Replace(by={list(by)}) or History(keys={list(by)}, sequence_by=...)",
         )
     if any(set(read.by) != set(by) for read in reads):
-        told = ", ".join(f"{read.table} by {list(read.by)}" for read in reads)
-        refuse(f"the reads by Affected have different slices: {told}", "give each the same columns")
+        text = ", ".join(f"{read.table} by {list(read.by)}" for read in reads)
+        refuse(f"the reads by Affected have different slices: {text}", "give each the same columns")
     if set(slices_of(writes)) != set(by):
         owns = "keys" if isinstance(writes, History) else "by"
         refuse(

@@ -113,13 +113,13 @@ def start_cloud(processes: Processes, folder: Path, *options: str) -> Cloud:
 
 
 def _jars() -> Path:
-    found = subprocess.run(
+    run = subprocess.run(
         [str(PYTHON), "-c", "from headgate.engine.runtime.jars import jars_folder; print(jars_folder())"],
         capture_output=True,
         text=True,
         check=True,
     )
-    return Path(found.stdout.strip()) / "s3"
+    return Path(run.stdout.strip()) / "s3"
 
 
 def manifest_for(cloud: Cloud, schedules: tuple[Schedule, ...], steps: bool = False) -> Manifest:
@@ -136,14 +136,14 @@ def manifest_for(cloud: Cloud, schedules: tuple[Schedule, ...], steps: bool = Fa
         log_uri=f"s3://{LAKE}/logs",
         timeout_minutes=10,
     )
-    found = subprocess.run(
+    run = subprocess.run(
         [str(PYTHON), "-c", _GRAPH, str(ROOT / "tests" / "projects" / "sales")],
         capture_output=True,
         text=True,
         check=True,
         env={**os.environ, "PYTHONPATH": str(ROOT / "lib")},
     )
-    content = json.loads(found.stdout)
+    content = json.loads(run.stdout)
     manifest = Manifest(
         "sales",
         "steps" if steps else "test",

@@ -276,8 +276,8 @@ def test_a_burst_of_events_is_at_most_five_runs(platform, events):
 
     def is_empty():
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        found = queue.get_queue_attributes(QueueUrl=platform.cloud.resources["queue"], AttributeNames=names)
-        return not any(int(number) for number in found["Attributes"].values())
+        result = queue.get_queue_attributes(QueueUrl=platform.cloud.resources["queue"], AttributeNames=names)
+        return not any(int(number) for number in result["Attributes"].values())
 
     platform.wait_for(is_empty, 300)
     platform.wait_for(lambda: {r["state"] for r in platform.airflow.runs(ON_ARRIVAL)} == {"success"}, 300)

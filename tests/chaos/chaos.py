@@ -277,7 +277,7 @@ class Chaos:
         if unsent := self.options.uploads - len(self.told.acknowledged):
             wrong.append(f"{unsent} uploads were never acknowledged")
         wrong += self._compare_bronze(dirty) + self._compare_tables(dirty, clean)
-        missed = [kind for kind, asked in self.kinds.items() if asked and not self.told.kills[kind]]
+        missed = [kind for kind, requested in self.kinds.items() if requested and not self.told.kills[kind]]
         wrong += [f"no {kind} were killed: nothing is shown of them" for kind in missed]
         errors = self.processes.reconcile()
         return wrong + ([f"reconcile: {errors} errors"] if errors else [])
@@ -286,32 +286,34 @@ class Chaos:
         receipts = [row for row in world.raw_rows("bronze.transactions") if row["_state"] == "receipt"]
         times = Counter(row["upload"] for row in receipts)
         digests = {row["upload"]: row["receipt"]["sha256"] for row in receipts}
-        told = self.told.acknowledged
-        wrong = [f"acknowledged and {times[upload]} times in bronze: {upload}" for upload in told if times[upload] != 1]
+        details = self.told.acknowledged
+        wrong = [
+            f"acknowledged and {times[upload]} times in bronze: {upload}" for upload in details if times[upload] != 1
+        ]
         wrong += [f"{count} times in bronze: {upload}" for upload, count in times.items() if count != 1]
-        wrong += [f"other bytes in bronze: {u}" for u in told if u in digests and digests[u] != told[u]]
+        wrong += [f"other bytes in bronze: {u}" for u in details if u in digests and digests[u] != details[u]]
         return wrong
 
     def _compare_tables(self, dirty: World, clean: World) -> list[str]:
-        found, expected = dirty.contents(), clean.contents()
-        self.told.rows = {name: len(rows) for name, (rows, _) in found.items()}
+        result, expected = dirty.contents(), clean.contents()
+        self.told.rows = {name: len(rows) for name, (rows, _) in result.items()}
         empty = [f"{name} is empty" for name, (rows, _) in expected.items() if not rows]
-        return empty + [f"{name} differs from a clean run" for name in expected if found[name] != expected[name]]
+        return empty + [f"{name} differs from a clean run" for name in expected if result[name] != expected[name]]
 
     def _progress(self) -> None:
-        told = self.told
-        kills = ", ".join(f"{told.kills[kind]}/{self.kinds[kind]} {kind}" for kind in Kind)
-        sent = f"{len(told.acknowledged)}/{self.options.uploads} uploads acknowledged"
-        print(f"  {sent}; killed {kills}; runs {dict(told.runs)}", file=sys.stderr, flush=True)
+        details = self.told
+        kills = ", ".join(f"{details.kills[kind]}/{self.kinds[kind]} {kind}" for kind in Kind)
+        sent = f"{len(details.acknowledged)}/{self.options.uploads} uploads acknowledged"
+        print(f"  {sent}; killed {kills}; runs {dict(details.runs)}", file=sys.stderr, flush=True)
 
 
 def _kinds(kills: int, *, with_spark: bool) -> dict[Kind, int]:
     """How many kills of each kind; Spark has workers of its own on a cluster alone."""
-    found = {kind: round(kills * share) for kind, share in SHARES.items()}
+    results = {kind: round(kills * share) for kind, share in SHARES.items()}
     if not with_spark:
-        found[Kind.SPARK] = 0
-    found[Kind.GUNICORN] += kills - sum(found.values())
-    return found
+        results[Kind.SPARK] = 0
+    results[Kind.GUNICORN] += kills - sum(results.values())
+    return results
 
 
 def _sendings(count: int, seed: int) -> Iterator[Sending]:
@@ -349,14 +351,16 @@ def _digest(body: bytes) -> str:
 
 
 def _print(chaos: Chaos, wrong: list[str], seconds: float) -> None:
-    told, table = chaos.told, Table(show_header=False)
+    details, table = chaos.told, Table(show_header=False)
     faults = {fault: count for fault, count in chaos.met.items() if fault}
     facts: Mapping[str, object] = {
-        "kills": f"{sum(told.kills.values())}: "
-        + ", ".join(f"{told.kills[kind]} of {chaos.kinds[kind]} {kind}" for kind in Kind),
-        "runs": ", ".join(f"{count} {how}" for how, count in told.runs.items()),
-        "uploads acknowledged": f"{len(told.acknowledged)}, in {told.tries} tries; {told.replayed} answers replayed",
-        "rows compared": ", ".join(f"{count:,} {name}" for name, count in told.rows.items()),
+        "kills": f"{sum(details.kills.values())}: "
+        + ", ".join(f"{details.kills[kind]} of {chaos.kinds[kind]} {kind}" for kind in Kind),
+        "runs": ", ".join(f"{count} {how}" for how, count in details.runs.items()),
+        "uploads acknowledged": (
+            f"{len(details.acknowledged)}, in {details.tries} tries; {details.replayed} answers replayed"
+        ),
+        "rows compared": ", ".join(f"{count:,} {name}" for name, count in details.rows.items()),
         "S3 calls that met a fault": f"{sum(faults.values())} of {sum(chaos.met.values())}: {faults}" if faults else 0,
         "minutes": round(seconds / 60, 1),
         "wrong": len(wrong) or "nothing: every acknowledged upload once, tables as of a clean run, reconcile clean",

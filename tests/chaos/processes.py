@@ -96,17 +96,19 @@ class Processes:
 
     def _ask(self, *words: str) -> dict:
         command = [sys.executable, "-m", "headgate.cli", *words, "--project", str(self._project)]
-        asked = subprocess.run(command, env=environ(**self.variables), stdout=subprocess.PIPE, text=True, check=False)
-        return json.loads(asked.stdout or "{}")
+        requested = subprocess.run(
+            command, env=environ(**self.variables), stdout=subprocess.PIPE, text=True, check=False
+        )
+        return json.loads(requested.stdout or "{}")
 
     # --- kills
 
     def kill_one(self, kind: Kind, drawn: random.Random) -> bool:
         """Kills one process of a kind as by `kill -9`; whether there was one."""
-        found = self._gunicorn_workers() if kind is Kind.GUNICORN else self._spark_workers()
-        if found:
-            _kill(drawn.choice(found))
-        return bool(found)
+        result = self._gunicorn_workers() if kind is Kind.GUNICORN else self._spark_workers()
+        if result:
+            _kill(drawn.choice(result))
+        return bool(result)
 
     def _gunicorn_workers(self) -> list[int]:
         return [pid for receiver in self._receivers for pid in _below(receiver.pid, "gunicorn", leaves=True)]
@@ -121,8 +123,8 @@ class Processes:
         command = [sys.executable, "-m", "headgate.cli", *words, "--project", str(self._project)]
         environment = environ(**{**self.variables, **(variables or {})})
         # Files, because a server whose output nobody reads stops at a full pipe.
-        with (self._logs / f"{log}.log").open("ab") as told, self._said(log).open("ab") as said:
-            return subprocess.Popen(command, env=environment, stderr=told, stdout=said, start_new_session=True)
+        with (self._logs / f"{log}.log").open("ab") as details, self._said(log).open("ab") as said:
+            return subprocess.Popen(command, env=environment, stderr=details, stdout=said, start_new_session=True)
 
     def _said(self, log: str) -> Path:
         return self._logs / f"{log}.out"
@@ -139,11 +141,11 @@ class Processes:
 
 def _below(pid: int, word: str, *, leaves: bool = False) -> list[int]:
     """The processes started by `pid`, directly or not, whose command holds `word`; only those without children."""
-    found, new = list[int](), children(pid)
+    result, new = list[int](), children(pid)
     while new:
-        found += new
+        result += new
         new = [grandchild for child in new for grandchild in children(child)]
-    return [child for child in found if word in command_of(child) and not (leaves and children(child))]
+    return [child for child in result if word in command_of(child) and not (leaves and children(child))]
 
 
 def _kill(pid: int) -> None:

@@ -102,17 +102,17 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _serve
 
     def _pass_on(self, body: bytes, fault: str) -> None:
-        asked = http.client.HTTPConnection(self.upstream, timeout=60)
+        requested = http.client.HTTPConnection(self.upstream, timeout=60)
         try:
-            self._send_head(asked, len(body))
-            asked.send(body)
-            answer = asked.getresponse()
+            self._send_head(requested, len(body))
+            requested.send(body)
+            answer = requested.getresponse()
             content = answer.read()
         except OSError:  # the real endpoint is gone
             self._break()
             return
         finally:
-            asked.close()
+            requested.close()
         if fault == "reset after":
             self._break()
             return
@@ -120,9 +120,9 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in answer.getheaders():
             if name.lower() not in _HOP:
                 self.send_header(name, value)
-        told = answer.getheader("Content-Length") if self.command == "HEAD" else str(len(content))
+        details = answer.getheader("Content-Length") if self.command == "HEAD" else str(len(content))
         if answer.status not in (204, 304):
-            self.send_header("Content-Length", told or "0")
+            self.send_header("Content-Length", details or "0")
         self.end_headers()
         if fault == "torn body":
             self.wfile.write(content[: len(content) // 2])
@@ -140,12 +140,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _tear(self, length: int) -> None:
         """Passes on half of the body, and breaks both connections."""
-        asked = http.client.HTTPConnection(self.upstream, timeout=60)
+        requested = http.client.HTTPConnection(self.upstream, timeout=60)
         try:
-            self._send_head(asked, length)
-            asked.send(self.rfile.read(length // 2))
+            self._send_head(requested, length)
+            requested.send(self.rfile.read(length // 2))
         finally:
-            asked.close()
+            requested.close()
             self._break()
 
     def _refuse(self, status: int, code: str) -> None:

@@ -37,8 +37,8 @@ class Burst:
 
     def _queue(self, name: str, attributes: dict[str, str]) -> tuple[str, str]:
         url = self.sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
-        found = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
-        return url, found["Attributes"]["QueueArn"]
+        result = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+        return url, result["Attributes"]["QueueArn"]
 
     def _start_lambda(self) -> None:
         resources = self.cloud.resources
@@ -72,9 +72,9 @@ class Burst:
         self.sqs.send_message_batch(QueueUrl=self.landing, Entries=entries)
 
     def waiting(self) -> int:
-        found = self.sqs.get_queue_attributes(QueueUrl=self.landing, AttributeNames=["All"])["Attributes"]
+        result = self.sqs.get_queue_attributes(QueueUrl=self.landing, AttributeNames=["All"])["Attributes"]
         names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
-        return sum(int(found[name]) for name in names)
+        return sum(int(result[name]) for name in names)
 
     def jobs(self) -> list[dict]:
         runs = self.cloud.client("emr-serverless").list_job_runs(applicationId=self.cloud.resources["application"])

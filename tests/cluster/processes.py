@@ -82,9 +82,9 @@ def serve(project: Project, log: Path, *options: str) -> Iterator[Served]:
         assert process.stdout is not None
         line = process.stdout.readline()
         assert line, log.read_text()
-        told = json.loads(line)
-        assert "error" not in told, told
-        yield Served(process, port, told["ui"], Path(told["logs"]), log)
+        details = json.loads(line)
+        assert "error" not in details, details
+        yield Served(process, port, details["ui"], Path(details["logs"]), log)
     finally:
         stop(process, 30)
 
@@ -158,10 +158,10 @@ def ended_well(process: subprocess.Popen[str]) -> str:
 def eventually(is_so: Callable[[], Any], what: str) -> Any:
     """What `is_so` gives once it gives something; fails after two minutes."""
     end = time.monotonic() + SECONDS
-    while not (found := is_so()):
+    while not (result := is_so()):
         assert time.monotonic() < end, f"not within {SECONDS:.0f} s: {what}"
         time.sleep(0.1)
-    return found
+    return result
 
 
 def kill(pids: list[int]) -> None:

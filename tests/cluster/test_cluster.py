@@ -77,10 +77,10 @@ def test_a_run_all_of_whose_workers_are_killed_ends_right(cluster: Served, site:
 def test_a_killed_driver_leaves_nothing_at_work_and_the_next_run_resumes(cluster: Served, site: Site) -> None:
     site.hold()
     with site.running(cluster) as run:
-        held = eventually(site.waiting, "a task that is held")
+        existing = eventually(site.waiting, "a task that is held")
         kill([run.pid])
         run.wait()
-    eventually(lambda: not cluster.at_work() and not held & set(processes()), "the executors' end")
+    eventually(lambda: not cluster.at_work() and not existing & set(processes()), "the executors' end")
     eventually(lambda: not cluster.state()["activeapps"], "the end of the application")
     assert [worker["coresused"] for worker in cluster.state()["workers"] if worker["state"] == "ALIVE"] == [0, 0]
     assert len(site.staged()) == 1

@@ -57,14 +57,14 @@ def scan(name: str, *codes: str | None) -> dict:
 
 def tables(world: World) -> dict[str, Any]:
     """Every table of the club in the form of `club_model.tables`."""
-    held = {name: sorted(world.rows(name), key=ordered_by) for name in (*JUDGES, *FED, *GOLD)}
-    held[FROZEN] = sorted(({k: row[k] for k in ("day", "visits")} for row in held[FROZEN]), key=ordered_by)
+    existing = {name: sorted(world.rows(name), key=ordered_by) for name in (*JUDGES, *FED, *GOLD)}
+    existing[FROZEN] = sorted(({k: row[k] for k in ("day", "visits")} for row in existing[FROZEN]), key=ordered_by)
     raw = {name: world.raw_rows(name) for name in (*JUDGES, *FED)}
     assert not [row for name in FED for row in raw[name] if row["_state"] not in ("live", "deleted")]
     return {
-        **held,
+        **existing,
         "sources": {name: _sources(rows) for name, rows in raw.items()},
-        "rejected": sorted(found for name in JUDGES if raw[name] for found in world.rejected(name)),
+        "rejected": sorted(result for name in JUDGES if raw[name] for result in world.rejected(name)),
         "receipts": {upload: n for name in JUDGES for upload, n in world.receipts(name).items()},
     }
 

@@ -36,23 +36,23 @@ def tables(sent: Iterable[Sent]) -> dict[str, Any]:
     uploads: dict[str, list[Sent]] = defaultdict(list)
     for upload in sent:
         uploads[upload.id.partition(".")[0]].append(upload)
-    found: dict[str, Any] = {"rejected": [], "receipts": {}}
+    results: dict[str, Any] = {"rejected": [], "receipts": {}}
     for upload in (upload for some in uploads.values() for upload in some):
         reasons = [_reasons(upload.id.partition(".")[0], line) for line in upload.lines]
         unparsable, accepted = reasons.count(["unparsable"]), reasons.count([])
-        found["rejected"] += [(upload.id, number, why) for number, why in enumerate(reasons) if why]
-        found["receipts"][upload.id] = {
+        results["rejected"] += [(upload.id, number, why) for number, why in enumerate(reasons) if why]
+        results["receipts"][upload.id] = {
             "records": len(upload.lines),
             "unparsable": unparsable,
             "accepted": accepted,
             "no_row": 0,
             "rejected": len(upload.lines) - unparsable - accepted,
         }
-    found["rejected"].sort()
+    results["rejected"].sort()
     for upload, without in _scans_without_codes(uploads["scans"]):
-        found["receipts"][upload]["accepted"] -= without
-        found["receipts"][upload]["no_row"] += without
-    return {**found, **_silver(uploads), **_gold(uploads)}
+        results["receipts"][upload]["accepted"] -= without
+        results["receipts"][upload]["no_row"] += without
+    return {**results, **_silver(uploads), **_gold(uploads)}
 
 
 def _accepted(uploads: Iterable[Sent]) -> Iterator[Record]:
@@ -68,10 +68,10 @@ def _reasons(dataset: str, line: str) -> list[str]:
         record = json.loads(line)
     except ValueError:
         return ["unparsable"]
-    found = [f"{name} required" for name in _REQUIRED[dataset] if record.get(name) is None]
+    results = [f"{name} required" for name in _REQUIRED[dataset] if record.get(name) is None]
     if record.get("amount") is not None and -Decimal(str(record["amount"])).as_tuple().exponent > 2:
-        found.append("amount type: decimal(12,2)")
-    return found + [f"codes[{n}] required" for n, code in enumerate(record.get("codes") or []) if code is None]
+        results.append("amount type: decimal(12,2)")
+    return results + [f"codes[{n}] required" for n, code in enumerate(record.get("codes") or []) if code is None]
 
 
 def _scans_without_codes(uploads: Iterable[Sent]) -> Iterator[tuple[str, int]]:
@@ -199,7 +199,7 @@ def _gold(uploads: dict[str, list[Sent]]) -> dict[str, Any]:
 
 def _history(versions: list[Row]) -> list[Row]:
     """One row per member and time in one city: its level is the last one of that time."""
-    found: list[Row] = []
+    results: list[Row] = []
     for member in {row["member_id"] for row in versions}:
         open_row: Row | None = None
         for version in sorted((row for row in versions if row["member_id"] == member), key=lambda row: row["at"]):
@@ -218,8 +218,8 @@ def _history(versions: list[Row]) -> list[Row]:
                     "valid_to": None,
                     "is_current": True,
                 }
-                found.append(open_row)
-    return found
+                results.append(open_row)
+    return results
 
 
 def _grouped(rows: list[Row], name: str) -> dict[Any, list[Row]]:

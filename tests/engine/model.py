@@ -83,7 +83,7 @@ def _source(key: str, order: tuple, row: dict[str, Any]) -> tuple:
 
 
 def _items(live: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    found = [
+    results = [
         {
             **{name: row[name] for name in ("transaction_id", "store_id", "sale_date")},
             **item,
@@ -92,7 +92,7 @@ def _items(live: list[dict[str, Any]]) -> list[dict[str, Any]]:
         for row in live
         for item in row["items"]
     ]
-    return sorted(found, key=lambda row: (row["transaction_id"], row["line"]))
+    return sorted(results, key=lambda row: (row["transaction_id"], row["line"]))
 
 
 def _gold(live: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -37,7 +37,7 @@ def tables(uploads: Iterable[Given]) -> dict[str, list[Row]]:
     sales = [_sale(item) for item in items]
     customers = _history(silver["customers"], "customer_id", "deleted")
     products = _history([_product(row) for row in silver["products"]], "product_id")
-    found = {
+    results = {
         **{f"silver.{name}": rows for name, rows in silver.items()},
         "silver.transaction_items": items,
         "gold.dim_stores": silver["stores"],
@@ -57,7 +57,7 @@ def tables(uploads: Iterable[Given]) -> dict[str, list[Row]]:
             ("first_bought_on", "last_bought_on"),
         ),
     }
-    return {name: in_order(rows) for name, rows in found.items()}
+    return {name: in_order(rows) for name, rows in results.items()}
 
 
 def in_order(rows: Iterable[Row]) -> list[Row]:
@@ -266,7 +266,7 @@ def _silver(uploads: Sequence[Given]) -> dict[str, list[Row]]:
 
 def _newest(dataset: str, uploads: Sequence[Given]) -> list[Row]:
     """The live rows of a dataset's table: of each key the record that comes last, unless it is voided."""
-    found: dict[tuple, tuple[tuple, Row]] = {}
+    results: dict[tuple, tuple[tuple, Row]] = {}
     for upload in uploads:
         for number, record in enumerate(upload.records):
             row = typed(dataset, record)
@@ -275,9 +275,9 @@ def _newest(dataset: str, uploads: Sequence[Given]) -> list[Row]:
             order = (row[_SEQUENCES[dataset]] if dataset in _SEQUENCES else None, upload.received, upload.id, number)
             order = order[1:] if order[0] is None else order
             key = tuple(row[name] for name in _KEYS[dataset])
-            if key not in found or found[key][0] < order:
-                found[key] = (order, row)
-    return [_with_day(dataset, row) for _, row in found.values() if not row.get("voided")]
+            if key not in results or results[key][0] < order:
+                results[key] = (order, row)
+    return [_with_day(dataset, row) for _, row in results.values() if not row.get("voided")]
 
 
 def _with_day(dataset: str, row: Row) -> Row:
@@ -353,10 +353,10 @@ def _order(lines: Sequence[Row]) -> Row:
 
 def _daily(sales: Sequence[Row], returns: Sequence[Row]) -> list[Row]:
     def by_day(rows: Sequence[Row]) -> dict[tuple, list[Row]]:
-        found = defaultdict(list)
+        result = defaultdict(list)
         for row in rows:
-            found[row["sale_date"], row["store_id"], row["currency"]].append(row)
-        return found
+            result[row["sale_date"], row["store_id"], row["currency"]].append(row)
+        return result
 
     sold, taken_back = by_day(sales), by_day(returns)
     return [_store_day(day, sold.get(day, []), taken_back.get(day, [])) for day in sold.keys() | taken_back.keys()]
@@ -387,14 +387,14 @@ def _totals(
         groups[sale[key], sale["currency"]].append(sale)
     return [
         {
-            key: one,
+            key: item,
             "currency": currency,
-            **{name: current[one][name] if one in current else UNKNOWN for name in attributes},
+            **{name: current[item][name] if item in current else UNKNOWN for name in attributes},
             "transactions": len({sale["transaction_id"] for sale in rows}),
             "units": sum(sale["quantity"] for sale in rows),
             "revenue": sum(sale["amount"] for sale in rows),
             days[0]: min(sale["sale_date"] for sale in rows),
             days[1]: max(sale["sale_date"] for sale in rows),
         }
-        for (one, currency), rows in groups.items()
+        for (item, currency), rows in groups.items()
     ]

@@ -102,10 +102,10 @@ def test_a_second_run_commits_nothing(built: World) -> None:
 
 def test_the_counts_of_a_table_fed_by_an_append_table_are_records(built: World) -> None:
     """s1 and s3 have codes; the rows of s1 are x, y, x, and those of s3 are '' and x."""
-    told = {name: next(built.planner().ledger.history(name)).metadata.counts for name in FED}
+    details = {name: next(built.planner().ledger.history(name)).metadata.counts for name in FED}
     parts = ("records", "accepted", "no_row", "inserted")
-    assert [told[FIRST_SCANS][part] for part in parts] == [2, 2, 0, 2]
-    assert [told[SCAN_LOG][part] for part in parts] == [2, 2, 0, 4]
+    assert [details[FIRST_SCANS][part] for part in parts] == [2, 2, 0, 2]
+    assert [details[SCAN_LOG][part] for part in parts] == [2, 2, 0, 4]
 
 
 # --- sources that are not built yet

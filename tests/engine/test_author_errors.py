@@ -146,8 +146,8 @@ def ran(spark: SparkSession, sales_project: Project, tmp_path_factory: pytest.Te
 
 @pytest.mark.parametrize("table", SAID)
 def test_a_mistake_fails_its_table_and_says_what_and_what_to_do(ran, table):
-    _, what, fix = SAID[table]
-    assert what in ran.error(table)["what"]
+    _, message, fix = SAID[table]
+    assert message in ran.error(table)["what"]
     assert fix in ran.error(table)["fix"]
 
 

@@ -101,4 +101,4 @@ def tables_by_order(world: World, table: str, columns: Sequence[str]) -> dict[tu
     rows = live(world.spark.read.format("delta").load(world.path(table)))
     by_order = rows.groupBy("order").agg(F.sort_array(F.collect_list(F.struct(*columns))).alias("rows"))
     distinct = by_order.groupBy("rows").count().collect()
-    return {tuple(sorted(map(tuple, found["rows"]))): found["count"] for found in distinct}
+    return {tuple(sorted(map(tuple, result["rows"]))): result["count"] for result in distinct}

@@ -76,16 +76,16 @@ class Landed:
 
     def rejected(self, upload: str) -> list[dict[str, Any]]:
         """The rejected records of an upload, with raw, raw_encoding and reasons, by ordinal."""
-        found = [r for r in self.rows if r["_state"] == "rejected" and r["_source"]["upload"] == self.uploads[upload]]
-        return [row["_rejected"] for row in sorted(found, key=lambda row: row["_source"]["record"])]
+        results = [r for r in self.rows if r["_state"] == "rejected" and r["_source"]["upload"] == self.uploads[upload]]
+        return [row["_rejected"] for row in sorted(results, key=lambda row: row["_source"]["record"])]
 
     def receipt(self, upload: str) -> dict[str, int]:
         return self.world.receipts()[self.uploads[upload]]
 
     def stores(self, upload: str) -> list[dict[str, Any]]:
         """The bronze rows of an upload of stores, by ordinal."""
-        found = [r for r in self.bronze if r["upload"] == self.uploads[upload] and r["_state"] == "live"]
-        return sorted(found, key=lambda row: row["record"])
+        results = [r for r in self.bronze if r["upload"] == self.uploads[upload] and r["_state"] == "live"]
+        return sorted(results, key=lambda row: row["record"])
 
 
 @pytest.fixture(scope="module")
@@ -141,15 +141,15 @@ def test_money_is_exact(landed):
 @pytest.mark.parametrize("name", LINES)
 def test_a_bad_line_is_rejected_with_every_reason_and_its_text(landed, name):
     line, reasons = LINES[name]
-    found = landed.rejected("lines")[list(LINES).index(name)]
-    assert sorted(f"{r['column']} {r['rule']}".strip() for r in found["reasons"]) == reasons
-    raw = base64.b64decode(found["raw"]) if found["raw_encoding"] == "base64" else found["raw"].encode()
+    result = landed.rejected("lines")[list(LINES).index(name)]
+    assert sorted(f"{r['column']} {r['rule']}".strip() for r in result["reasons"]) == reasons
+    raw = base64.b64decode(result["raw"]) if result["raw_encoding"] == "base64" else result["raw"].encode()
     assert raw == (line if isinstance(line, bytes) else line.encode())
 
 
 def test_a_reason_shows_the_value_that_was_sent(landed):
-    found = landed.rejected("lines")[list(LINES).index("more decimals than the contract has")]
-    assert found["reasons"] == [{"column": "total", "rule": "type: decimal(12,2)", "value": "12.345"}]
+    result = landed.rejected("lines")[list(LINES).index("more decimals than the contract has")]
+    assert result["reasons"] == [{"column": "total", "rule": "type: decimal(12,2)", "value": "12.345"}]
 
 
 @pytest.mark.parametrize(("name", "encoding"), [("invalid UTF-8", "base64"), ("text that is not JSON", None)])
@@ -161,18 +161,18 @@ def test_only_raw_bytes_that_are_no_text_are_encoded(landed, name, encoding):
     ("upload", "encoding", "said"), [("not gzip", None, "not gzip"), ("cut gzip", "base64", "gzip, but cut")]
 )
 def test_an_upload_that_is_not_what_it_says_is_one_rejected_record_kept_whole(landed, upload, encoding, said):
-    [found] = landed.rejected(upload)
+    [result] = landed.rejected(upload)
     path = next(landed.world.lake.glob(f"landing/*/*/*/{landed.uploads[upload]}*"))
-    raw = base64.b64decode(found["raw"]) if encoding else found["raw"].encode()
-    assert (found["raw_encoding"], raw) == (encoding, path.read_bytes())
-    assert found["reasons"][0]["rule"] == "unparsable"
-    assert found["reasons"][0]["value"].startswith(said)
+    raw = base64.b64decode(result["raw"]) if encoding else result["raw"].encode()
+    assert (result["raw_encoding"], raw) == (encoding, path.read_bytes())
+    assert result["reasons"][0]["rule"] == "unparsable"
+    assert result["reasons"][0]["value"].startswith(said)
 
 
 def test_a_line_of_64_mb_is_rejected_and_kept(landed):
-    [found] = landed.rejected("64 MB")
-    assert found["raw"].encode() == LINE_OF_64_MB
-    said = found["reasons"][0]["value"]
+    [result] = landed.rejected("64 MB")
+    assert result["raw"].encode() == LINE_OF_64_MB
+    said = result["reasons"][0]["value"]
     assert said.startswith(f"a record of {len(LINE_OF_64_MB)} bytes; the contract takes 16777216")
 
 

@@ -171,30 +171,30 @@ def rows(standing: World) -> DataFrame:
 def proposal(standing: World, table: str, rows: DataFrame) -> dict[str, Any]:
     """(type, columns) -> the other kwargs, of what is proposed for a table."""
     suite = json.loads(proposed(standing.graph.node(table), rows))
-    assert {one["severity"] for one in suite["expectations"]} == {"warning"}
-    found = {}
-    for one in suite["expectations"]:
-        kwargs = dict(one["kwargs"])
+    assert {item["severity"] for item in suite["expectations"]} == {"warning"}
+    results = {}
+    for item in suite["expectations"]:
+        kwargs = dict(item["kwargs"])
         column = kwargs.pop("column", None) or ",".join(kwargs.pop("column_list", []))
-        found[one["type"], column] = kwargs
-    return found
+        results[item["type"], column] = kwargs
+    return results
 
 
 def test_a_proposal_tells_what_is_so_of_the_rows(standing, rows):
-    told = proposal(standing, GOLD, rows)
-    assert {column for kind, column in told if kind == NOT_NULL} == set(rows.columns) - {"note"}
-    assert {column: kwargs for (kind, column), kwargs in told.items() if kind == BETWEEN} == {
+    details = proposal(standing, GOLD, rows)
+    assert {column for kind, column in details if kind == NOT_NULL} == set(rows.columns) - {"note"}
+    assert {column: kwargs for (kind, column), kwargs in details.items() if kind == BETWEEN} == {
         "id": {"min_value": 0, "max_value": 39},
         "price": {"min_value": 0, "max_value": 9.75},
         "day": {"min_value": "2026-03-01", "max_value": "2026-04-09"},
         "at": {"min_value": "2026-03-01T09:00:00.123456Z", "max_value": "2026-03-03T00:00:00.123456Z"},
         "big": {"min_value": 2**53, "max_value": 2**53 + 39},
     }
-    assert {column: kwargs for (kind, column), kwargs in told.items() if kind == IN_SET} == {
+    assert {column: kwargs for (kind, column), kwargs in details.items() if kind == IN_SET} == {
         "shop": {"value_set": ["a", "b"]},
         "open": {"value_set": [False, True]},
     }
-    assert told[COUNT, ""] == {"min_value": 20, "max_value": 80}
+    assert details[COUNT, ""] == {"min_value": 20, "max_value": 80}
 
 
 def test_a_proposal_loads_and_is_met_by_the_rows_it_was_made_from(standing, rows):
@@ -203,7 +203,7 @@ def test_a_proposal_loads_and_is_met_by_the_rows_it_was_made_from(standing, rows
     path.write_text(proposed(standing.graph.node(GOLD), rows))
     suite = load_suites(standing.project)[GOLD]
     path.unlink()
-    whole = replace(suite, expectations=tuple(replace(one, scope="table") for one in suite.expectations))
+    whole = replace(suite, expectations=tuple(replace(item, scope="table") for item in suite.expectations))
     results = judge_batch(whole, rows, {}, table=True)
     assert len(results) == len(suite.expectations) > 15
     assert [result.said for result in results if not result.success] == []
@@ -214,7 +214,7 @@ def test_the_verb_proposes_a_suite_that_its_table_meets(standing, invoke):
     assert done.exit_code == 0, done.exception
     suite = json.loads(done.stdout)
     assert suite["name"] == SALES and done.stdout == normalised(done.stdout)
-    unique = [one["kwargs"] for one in suite["expectations"] if one["type"] == "expect_column_values_to_be_unique"]
+    unique = [item["kwargs"] for item in suite["expectations"] if item["type"] == "expect_column_values_to_be_unique"]
     assert unique == [{"column": "transaction_id"}]
     (standing.project.expectations / "silver").mkdir(parents=True, exist_ok=True)
     (standing.project.expectations / "silver/transactions.json").write_text(done.stdout)
@@ -242,8 +242,8 @@ def test_a_run_records_what_suites_found_and_a_refused_batch_too(new_world, tmp_
     world.upload([sale(3), sale(4, day=2)], key="second")
     assert world.run("+" + GOLD)[GOLD].status == "failed"
     keys = ("table", "version", "expectation", "success", "judged", "unexpected", "observed")
-    told = [tuple(row[key] for key in keys) for row in newest(world.planner().ledger, None).to_pylist()]
-    assert sorted(told, key=str) == [
+    details = [tuple(row[key] for key in keys) for row in newest(world.planner().ledger, None).to_pylist()]
+    assert sorted(details, key=str) == [
         (GOLD, 0, "days", True, None, None, "1"),
         (GOLD, None, "days", False, None, None, "2"),
         (SALES, 0, "totals", False, 2, 1, None),
@@ -275,13 +275,13 @@ def judged(tmp_path: Path) -> Lake:
     names = ("amounts", COUNT, QUERY)
     for failing, by in ((1, "another"), (2, None), (0, None)):
         amounts = ("amount",), "row", "warning", not failing, 10, failing, None, ("-17.5",)
-        found = [
+        results = [
             quality.Result(names[0], BETWEEN, *amounts),
             quality.Result(names[1], COUNT, (), "batch", "critical", True, observed="10"),
             quality.Result(names[2], QUERY, (), "batch", "info", True, unexpected=0, observed="0"),
         ]
         hash_ = by or load_suites(lake.project)["silver.sales"].hash
-        lake.sales([], quality=[result.as_dict() for result in found], suite=hash_)
+        lake.sales([], quality=[result.as_dict() for result in results], suite=hash_)
     return lake
 
 

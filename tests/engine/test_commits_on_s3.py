@@ -54,8 +54,8 @@ def planned(sales_project: Project, environment: Environment) -> Callable[[str],
 
 
 def versions(environment: Environment) -> list[int]:
-    found = obstore.list(environment.object_store(), "bronze/transactions/_delta_log/").collect()
-    return sorted(int(item["path"][-25:-5]) for item in found if item["path"].endswith(".json"))
+    result = obstore.list(environment.object_store(), "bronze/transactions/_delta_log/").collect()
+    return sorted(int(item["path"][-25:-5]) for item in result if item["path"].endswith(".json"))
 
 
 def test_a_table_is_made_once_though_the_answer_was_lost(planned, environment, faults) -> None:

@@ -22,9 +22,9 @@ def counts(world: Lake, reports: Mapping[str, Any], table: str) -> dict[str, int
     report = reports[table]
     commit = next(world.planner().ledger.history(table))
     shown = describe(commit)["counts"]
-    told = [{name: values[name] for name in ROWS if values.get(name)} for values in (report.counts, shown)]
-    assert (report.version, told[0]) == (commit.version, told[1])
-    return told[0]
+    details = [{name: values[name] for name in ROWS if values.get(name)} for values in (report.counts, shown)]
+    assert (report.version, details[0]) == (commit.version, details[1])
+    return details[0]
 
 
 def changed(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> tuple[int, int]:

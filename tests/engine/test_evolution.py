@@ -65,8 +65,8 @@ def test_the_plan_of_schemas_tells_what_the_next_run_would_find(edited) -> None:
     edited(MODULE, '"items",', '"items",\n        F.lit(1).alias("one"),')
     edited("jobs/gold/daily_store_sales.py", '.cast("decimal(18,2)")', '.cast("decimal(20,2)")')
     world = edited("jobs/silver/transaction_items.py", '"transaction_id",', '"transaction_id", "no_such",')
-    found = schema_changes(world.spark, world.project, world.environment, world.graph, (SILVER, ITEMS, GOLD))
-    silver, items, gold = found
+    result = schema_changes(world.spark, world.project, world.environment, world.graph, (SILVER, ITEMS, GOLD))
+    silver, items, gold = result
     assert (silver.changed, silver.added) == ((), ("one: integer",))
     assert "no_such" in items.error
     assert (gold.changed, gold.added) == (("revenue: decimal(18,2) -> decimal(20,2)",), ())

@@ -165,8 +165,8 @@ def test_a_quarantined_record_that_its_store_corrects_is_superseded(expecting) -
     world.upload([sale(1, revised=1, total="50.00")], key="b")
     world.run_well("+" + SILVER)
     assert numbers(world) == [1, 2]
-    found = quarantine.rejected(world.planner().ledger, world.graph.node(SILVER)).to_pylist()
-    assert [row["status"] for row in found] == ["superseded"]
+    result = quarantine.rejected(world.planner().ledger, world.graph.node(SILVER)).to_pylist()
+    assert [row["status"] for row in result] == ["superseded"]
 
 
 @pytest.mark.long
@@ -338,8 +338,8 @@ def test_the_counts_balance_for_any_data_and_any_suite(new_world, uploads, withi
         upload = world.upload(sent, key=str(key))
         expected[upload] = (len(sent), wrong, len(sent) - wrong)
         world.run_well("+" + SILVER)
-    found = [row for row in world.raw_rows(SILVER) if row["_state"] == "receipt"]
-    parts = {row["_key"][2:]: row["_receipt"] for row in found}
+    results = [row for row in world.raw_rows(SILVER) if row["_state"] == "receipt"]
+    parts = {row["_key"][2:]: row["_receipt"] for row in results}
     assert {name: (p["records"], p["rejected"], p["accepted"]) for name, p in parts.items()} == expected
     for receipt in parts.values():
         assert receipt["accepted"] == sum(receipt[verdict] for verdict in VERDICTS)

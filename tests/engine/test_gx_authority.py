@@ -219,8 +219,8 @@ def _batches() -> Iterator[Asked]:
     yield "expect_table_columns_to_match_ordered_list", {"column_list": ["id", "kind"]}
     yield "expect_table_row_count_to_equal", {"value": 10}
     yield "expect_table_row_count_to_be_between", {"min_value": 1, "max_value": 5, **some}
-    for found in ("WHERE quantity < 1", "GROUP BY kind HAVING COUNT(*) > 9"):
-        yield "unexpected_rows_expectation", {"unexpected_rows_query": f"SELECT FIRST(kind) FROM {{batch}} {found}"}
+    for result in ("WHERE quantity < 1", "GROUP BY kind HAVING COUNT(*) > 9"):
+        yield "unexpected_rows_expectation", {"unexpected_rows_query": f"SELECT FIRST(kind) FROM {{batch}} {result}"}
 
 
 ROW_CASES, BATCH_CASES = list(_rows()), list(_batches())
@@ -246,7 +246,7 @@ LISTED = {name for name in [*FIRST, *NAMES[::4]] if name.startswith("row")}
 
 
 def _asked(names: set[str]) -> list[dict[str, Any]]:
-    return [one for one in json.loads(json.dumps(FILE["expectations"])) if one["meta"]["headgate"]["name"] in names]
+    return [item for item in json.loads(json.dumps(FILE["expectations"])) if item["meta"]["headgate"]["name"] in names]
 
 
 @dataclass(frozen=True)
@@ -294,12 +294,12 @@ def _validated(name: str, frame: DataFrame) -> dict[str, Verdict | str]:
     listing = {"result_format": "COMPLETE", "unexpected_index_column_names": ["id"]}
     wanted = {case for frame_name, case in CASES if frame_name == name}
     listed = LISTED if name == "mixed" else set()
-    found = {}
+    results = {}
     for names, shown in ((listed, listing), (wanted - listed, "BASIC")):
-        asked = gx.ExpectationSuite(name=name, expectations=_asked(names))
-        for one in batch.validate(asked, result_format=shown).results:
-            found[one.expectation_config.meta["headgate"]["name"]] = _verdict(one)
-    return found
+        requested = gx.ExpectationSuite(name=name, expectations=_asked(names))
+        for result in batch.validate(requested, result_format=shown).results:
+            results[result.expectation_config.meta["headgate"]["name"]] = _verdict(result)
+    return results
 
 
 def _verdict(one: Any) -> Verdict | str:
@@ -332,7 +332,7 @@ def _text(observed: Any) -> str:
 def by_us(suite: Suite, frames: dict[str, DataFrame], by_gx: dict[str, dict[str, Verdict | str]]) -> dict[str, Any]:
     """What the gate says, by frame and name. What GX cannot judge is not asked here: it would refuse the suite."""
     rules = rules_of(suite, frames["mixed"].limit(0), None)
-    found = {}
+    result = {}
     for name, frame in frames.items():
         columns = [column.alias(f"j{i}") for i, column in enumerate(rule.judged for rule in rules)]
         columns += [column.alias(f"f{i}") for i, column in enumerate(rule.failing for rule in rules)]
@@ -340,8 +340,8 @@ def by_us(suite: Suite, frames: dict[str, DataFrame], by_gx: dict[str, dict[str,
         row_verdicts = {rule.name: _of_rows(suite, rule.name, i, marked) for i, rule in enumerate(rules)}
         judged = [e for e in suite.batches if isinstance(by_gx[name].get(e.name), Verdict)]
         results = judge_batch(replace(suite, expectations=tuple(judged)), frame, {})
-        found[name] = row_verdicts | {r.expectation: _of_result(r) for r in results}
-    return found
+        result[name] = row_verdicts | {r.expectation: _of_result(r) for r in results}
+    return result
 
 
 def _of_rows(suite: Suite, name: str, index: int, marked: list[Row]) -> Verdict:
@@ -374,7 +374,7 @@ def test_every_expectation_that_is_accepted_is_compared():
 
 def test_the_cases_pass_and_fail(by_gx):
     """A comparison of cases that all pass would say little."""
-    verdicts = [found for found in by_gx["mixed"].values() if isinstance(found, Verdict)]
-    assert sum(not found.success for found in verdicts) > len(verdicts) / 3
-    assert sum(found.success for found in verdicts) > len(verdicts) / 4
-    assert sum(found.rows is not None for found in verdicts) > len(LISTED) / 2
+    verdicts = [verdict for verdict in by_gx["mixed"].values() if isinstance(verdict, Verdict)]
+    assert sum(not verdict.success for verdict in verdicts) > len(verdicts) / 3
+    assert sum(verdict.success for verdict in verdicts) > len(verdicts) / 4
+    assert sum(verdict.rows is not None for verdict in verdicts) > len(LISTED) / 2

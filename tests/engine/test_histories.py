@@ -139,16 +139,16 @@ class Tried:
     steps: Counter[str] = field(default_factory=Counter)
 
     def __str__(self) -> str:
-        told = ", ".join(f"{count} {name}" for name, count in sorted(self.steps.items()))
-        return f"{self.histories} histories, {self.steps.total()} steps: {told}"
+        text = ", ".join(f"{count} {name}" for name, count in sorted(self.steps.items()))
+        return f"{self.histories} histories, {self.steps.total()} steps: {text}"
 
 
 @pytest.fixture
 def tried(record_property: Callable[[str, object], None]) -> Iterator[Tried]:
     """What a test tried, told when all tests have ended."""
-    found = Tried()
-    yield found
-    record_property("tried", str(found))
+    result = Tried()
+    yield result
+    record_property("tried", str(result))
 
 
 @pytest.fixture(scope="module")

@@ -64,23 +64,23 @@ def history(spark: SparkSession, rows: list[tuple], schema: str, writes: History
 
 def test_histories_are_those_worked_out_by_hand(spark: SparkSession) -> None:
     """Every case at once, each under a key of its own: a key's history is none of another key's business."""
-    given = [(case, *version) for case, (given, _) in BY_HAND.items() for version in given]
+    values = [(case, *version) for case, (values, _) in BY_HAND.items() for version in values]
     kept = [(case, *row, row[-1] is None) for case, (_, kept) in BY_HAND.items() for row in kept]
-    computed = history(spark, given, GIVEN, BY_CITY)
+    computed = history(spark, values, GIVEN, BY_CITY)
     assert_df_equality(computed, spark.createDataFrame(kept, KEPT), ignore_row_order=True, ignore_nullable=True)
 
 
 def test_without_track_every_column_opens_a_row(spark: SparkSession) -> None:
     every = History(["id"], sequence_by="at", delete_when="gone")
-    given = [("m", 1, "A", 1, False), ("m", 2, "A", 2, False), ("m", 3, "A", 2, None), ("m", 4, None, 2, False)]
+    values = [("m", 1, "A", 1, False), ("m", 2, "A", 2, False), ("m", 3, "A", 2, None), ("m", 4, None, 2, False)]
     kept = [("m", "A", 1, 1, 2, False), ("m", "A", 2, 2, 4, False), ("m", None, 2, 4, None, True)]
-    computed = history(spark, given, GIVEN, every)
+    computed = history(spark, values, GIVEN, every)
     assert_df_equality(computed, spark.createDataFrame(kept, KEPT), ignore_row_order=True, ignore_nullable=True)
 
 
 def test_keys_are_all_columns_together_and_null_is_a_key(spark: SparkSession) -> None:
     writes = History(["shop", "id"], sequence_by="at")
-    given = [("s", "1", 1, "A"), ("t", "1", 2, "B"), (None, "1", 3, "C"), (None, "1", 4, "D"), ("s", None, 5, "E")]
+    values = [("s", "1", 1, "A"), ("t", "1", 2, "B"), (None, "1", 3, "C"), (None, "1", 4, "D"), ("s", None, 5, "E")]
     kept = [
         ("s", "1", "A", 1, None, True),
         ("t", "1", "B", 2, None, True),
@@ -88,7 +88,7 @@ def test_keys_are_all_columns_together_and_null_is_a_key(spark: SparkSession) ->
         (None, "1", "D", 4, None, True),
         ("s", None, "E", 5, None, True),
     ]
-    computed = history(spark, given, "shop string, id string, at int, city string", writes)
+    computed = history(spark, values, "shop string, id string, at int, city string", writes)
     schema = "shop string, id string, city string, valid_from int, valid_to int, is_current boolean"
     assert_df_equality(computed, spark.createDataFrame(kept, schema), ignore_row_order=True, ignore_nullable=True)
 
@@ -104,9 +104,9 @@ def test_keys_are_all_columns_together_and_null_is_a_key(spark: SparkSession) ->
 def test_versions_are_in_the_order_of_the_sequences_type(spark: SparkSession, kind: str, instants: list[Any]) -> None:
     first, second, third = instants
     writes = History(["id"], sequence_by="at")
-    given = [("m", third, "C"), ("m", first, "A"), ("m", second, "B")]
+    values = [("m", third, "C"), ("m", first, "A"), ("m", second, "B")]
     kept = [("m", "A", first, second, False), ("m", "B", second, third, False), ("m", "C", third, None, True)]
-    computed = history(spark, given, f"id string, at {kind}, city string", writes)
+    computed = history(spark, values, f"id string, at {kind}, city string", writes)
     schema = f"id string, city string, valid_from {kind}, valid_to {kind}, is_current boolean"
     assert_df_equality(computed, spark.createDataFrame(kept, schema), ignore_row_order=True, ignore_nullable=True)
 
@@ -204,4 +204,6 @@ def test_autocdc_examples_come_out_as_published_in_every_order(
     row = F.struct("id", "name", "city", "valid_from", "valid_to")
     tables = computed.groupBy("order").agg(F.sort_array(F.collect_list(row)).alias("rows"))
     distinct = tables.groupBy("rows").count().collect()
-    assert [(sorted(map(tuple, found["rows"])), found["count"]) for found in distinct] == [(PUBLISHED[track], 40_320)]
+    assert [(sorted(map(tuple, result["rows"])), result["count"]) for result in distinct] == [
+        (PUBLISHED[track], 40_320)
+    ]

@@ -64,7 +64,7 @@ def test_runs_go_on_from_the_position_after_maintenance_that_removed_files_and_l
     crowded.upload([sale(1, revised=5, total="15.00"), "{broken too"], key="third")
     assert works(crowded.run_well()) == {"increment"}
     done = [maintained(crowded, table) for table in tables]
-    assert all(one.removed_files > 0 and one.removed_logs > 0 for one in done), done
+    assert all(item.removed_files > 0 and item.removed_logs > 0 for item in done), done
     assert crowded.logs(SILVER)[0] > 0
     crowded.upload([sale(1, revised=6, total="16.00")], key="fourth")
     assert works(crowded.run_well()) == {"increment"}

@@ -26,8 +26,8 @@ def headgate(two_runs: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     def run(*arguments: str) -> tuple[int, str]:
         with pytest.raises(SystemExit) as ended:
             run_command([*arguments, "--project", str(two_runs.project.root)])
-        told = capsys.readouterr()
-        return int(ended.value.code or 0), told.out + told.err
+        readouterr = capsys.readouterr()
+        return int(ended.value.code or 0), readouterr.out + readouterr.err
 
     return run
 
@@ -37,9 +37,9 @@ def json_of(text: str) -> dict[str, Any]:
 
 
 def test_a_dry_run_of_a_backfill_names_the_uploads_that_it_would_take(headgate, two_runs: World) -> None:
-    code, told = headgate("backfill", SILVER, "--store", "store-1", "--from", "2026-03-02", "--dry-run", "--json")
+    code, details = headgate("backfill", SILVER, "--store", "store-1", "--from", "2026-03-02", "--dry-run", "--json")
     assert code == 0
-    assert {one["upload"]: one["records"] for one in json_of(told)["uploads"]} == {
+    assert {upload["upload"]: upload["records"] for upload in json_of(details)["uploads"]} == {
         sent.id: len(sent.lines) for sent in two_runs.sent
     }
     assert json_of(headgate("backfill", SILVER, "--to", "2026-03-01", "--dry-run", "--json")[1])["uploads"] == []
@@ -47,9 +47,9 @@ def test_a_dry_run_of_a_backfill_names_the_uploads_that_it_would_take(headgate, 
 
 def test_a_dry_run_of_a_backfill_by_slices_says_its_condition(headgate) -> None:
     chosen = ("--by", "sale_date=2026-03-01..2026-03-03", "--by", "sale_date=")
-    code, told = headgate("backfill", GOLD, *chosen, "--dry-run")
+    code, details = headgate("backfill", GOLD, *chosen, "--dry-run")
     assert code == 0
-    assert "`sale_date` BETWEEN '2026-03-01' AND '2026-03-03' OR `sale_date` IS NULL" in told
+    assert "`sale_date` BETWEEN '2026-03-01' AND '2026-03-03' OR `sale_date` IS NULL" in details
 
 
 @pytest.mark.parametrize(
@@ -70,17 +70,17 @@ def test_a_dry_run_of_a_backfill_by_slices_says_its_condition(headgate) -> None:
     ],
 )
 def test_wrong_use_is_told_before_spark_is_started(headgate, arguments: list[str], what: str) -> None:
-    code, told = headgate(*arguments)
+    code, details = headgate(*arguments)
     assert code == 2
-    assert what in told
-    assert "to do: " in told
+    assert what in details
+    assert "to do: " in details
 
 
 def test_a_dry_run_of_a_rollback_names_what_it_takes_back_and_what_reads_it(headgate, two_runs: World) -> None:
     before = two_runs.versions()
-    code, told = headgate("rollback", SILVER, "--to", "0", "--dry-run", "--json")
+    code, details = headgate("rollback", SILVER, "--to", "0", "--dry-run", "--json")
     assert code == 0
-    assert json_of(told) == {
+    assert json_of(details) == {
         "table": SILVER,
         "to": 0,
         "taken_back": [1],
@@ -92,9 +92,9 @@ def test_a_dry_run_of_a_rollback_names_what_it_takes_back_and_what_reads_it(head
 
 def test_a_dry_run_of_maintenance_says_what_it_keeps_and_why(headgate, two_runs: World) -> None:
     before = two_runs.versions()
-    code, told = headgate("maintain", "--dry-run", "--json")
+    code, details = headgate("maintain", "--dry-run", "--json")
     assert code == 0
-    kept = {one["table"]: one["needed_by"] for one in json_of(told)["tables"]}
+    kept = {table["table"]: table["needed_by"] for table in json_of(details)["tables"]}
     assert kept == dict.fromkeys((SILVER, ITEMS, GOLD, "bronze.transactions"), "time travel")
     assert two_runs.versions() == before
 

@@ -72,9 +72,9 @@ def codes(spark: SparkSession, tmp_path: Path) -> World:
 
 
 def replayed(world: World, table: str, where: str = "") -> Replayed:
-    report, found = world.runner().replay(table, where=where)
-    assert found is not None, report.error
-    return found
+    report, result = world.runner().replay(table, where=where)
+    assert result is not None, report.error
+    return result
 
 
 def view(world: World, table: str) -> list[dict[str, Any]]:
@@ -95,7 +95,7 @@ def test_a_record_that_a_corrected_function_can_place_is_released(codes: World) 
 def test_the_rows_of_an_append_tables_released_record_come_once_to_it_and_to_what_reads_it(codes: World) -> None:
     codes.records("lines", [{"code": "ab", "label": "x"}, {"code": "cd"}, {"code": "ef"}], key="first")
     codes.run_well("+silver.letters")
-    assert [one["key"] for one in view(codes, "silver.lines")] == [None, None]
+    assert [item["key"] for item in view(codes, "silver.lines")] == [None, None]
     edit_project(codes, codes.project.root, "conf/datasets/lines.yaml", NEEDED, NEEDED.replace(", required: true", ""))
     assert replayed(codes, "silver.lines", "record = 1").counts.inserted == 2
     assert replayed(codes, "silver.lines").counts.inserted == 2
@@ -111,6 +111,6 @@ def test_the_rows_of_an_append_tables_released_record_come_once_to_it_and_to_wha
 def test_a_table_that_reads_no_upload_has_nothing_to_replay(codes: World) -> None:
     codes.records("lines", [{"code": "ab", "label": "x"}], key="first")
     codes.run_well("+silver.letters")
-    report, found = codes.runner().replay("silver.letters")
-    assert (report.status, found) == ("failed", None)
+    report, result = codes.runner().replay("silver.letters")
+    assert (report.status, result) == ("failed", None)
     assert "has no quarantine" in report.reason

@@ -17,7 +17,7 @@ TABLES = ("bronze.transactions", "silver.transactions", "gold.daily_store_sales"
 def test_the_loser_of_a_race_names_the_winner_and_finds_the_work_done(grown: World) -> None:
     """By each way of writing: an append, two kinds of MERGE, and a replaced partition. Delta skips each in silence."""
     grown.upload([sale(1, revised=2, total="12.00"), sale(3, day=5, revised=1), sale(6)], key="third")
-    told, expected = {}, {}
+    details, expected = {}, {}
     for table in TABLES:
         planner = grown.planner()
         stale, plan = [planner.plan_table(table)], planner.plan_table
@@ -25,9 +25,9 @@ def test_the_loser_of_a_race_names_the_winner_and_finds_the_work_done(grown: Wor
         version = winner.run([table])[0].version
         planner.plan_table = lambda name, stale=stale, plan=plan: stale.pop() if stale else plan(name)
         report = grown.runner(planner).run([table])[0]
-        told[table] = (report.status, report.reason, report.version, grown.version(table))
+        details[table] = (report.status, report.reason, report.version, grown.version(table))
         expected[table] = ("current", f"run {winner.run_id} committed version {version} first", version, version)
-    assert told == expected
+    assert details == expected
     assert grown.tables() == model.tables(grown.sent)
 
 

@@ -82,10 +82,10 @@ def pinned_rows(world: World, table: str, version: int) -> set[str]:
 
 def read_until(done: Event, read: Callable[[], Any]) -> list[Any]:
     """What each of many readings gave, until it is over."""
-    found = [read()]
+    results = [read()]
     while not done.is_set():
-        found.append(read())
-    return found
+        results.append(read())
+    return results
 
 
 def test_no_reader_fails_or_sees_half_while_runs_and_maintenance_go_on(old: World) -> None:

@@ -63,9 +63,9 @@ def corrected(waiting: World, tmp_path: Path) -> World:
 
 def replayed(world: World, where: str = "", **how: Any) -> Replayed:
     """What became of the records in a replay that went well."""
-    report, found = world.runner().replay(SILVER, where=where, **how)
-    assert found is not None, report.error
-    return found
+    report, result = world.runner().replay(SILVER, where=where, **how)
+    assert result is not None, report.error
+    return result
 
 
 def clean(world: World) -> World:
@@ -82,14 +82,14 @@ def view(world: World, where: str = "") -> list[dict[str, Any]]:
 
 def statuses(world: World) -> dict[tuple[str, int], str]:
     """(upload, record) -> open or superseded."""
-    return {(one["upload"], one["record"]): one["status"] for one in view(world)}
+    return {(item["upload"], item["record"]): item["status"] for item in view(world)}
 
 
 def test_what_passes_now_leaves_the_quarantine_and_the_table_is_that_of_a_clean_run(corrected: World) -> None:
     position = corrected.planner().ledger.head(SILVER).position
-    found = replayed(corrected)
-    assert (found.records, found.released, found.stay) == (5, 3, 2)
-    assert {name: getattr(found.counts, name) for name in ("inserted", "deleted", "superseded")} == {
+    result = replayed(corrected)
+    assert (result.records, result.released, result.stay) == (5, 3, 2)
+    assert {name: getattr(result.counts, name) for name in ("inserted", "deleted", "superseded")} == {
         "inserted": 1,
         "deleted": 1,
         "superseded": 1,
@@ -106,8 +106,8 @@ def test_what_passes_now_leaves_the_quarantine_and_the_table_is_that_of_a_clean_
 def test_a_replay_repeated_commits_nothing(corrected: World) -> None:
     replayed(corrected)
     version = corrected.version(SILVER)
-    report, found = corrected.runner().replay(SILVER)
-    assert (report.status, found and found.released, corrected.version(SILVER)) == ("current", 0, version)
+    report, result = corrected.runner().replay(SILVER)
+    assert (report.status, result and result.released, corrected.version(SILVER)) == ("current", 0, version)
 
 
 def test_a_replay_without_a_correction_commits_nothing(waiting: World) -> None:
@@ -117,12 +117,12 @@ def test_a_replay_without_a_correction_commits_nothing(waiting: World) -> None:
 
 
 def test_a_rejected_record_keeps_its_key_its_version_and_the_run_that_rejected_it(waiting: World) -> None:
-    [one] = view(waiting, "record = 1")
-    assert (one["key"], one["sequence"]) == (f'k:["{THIRD[1]["transaction_id"]}"]', NOON.replace(hour=9))
+    [item] = view(waiting, "record = 1")
+    assert (item["key"], item["sequence"]) == (f'k:["{THIRD[1]["transaction_id"]}"]', NOON.replace(hour=9))
     commit = waiting.planner().ledger.commit(SILVER, waiting.version(SILVER))
-    assert one["run"] == commit.run
-    assert f"{one['first_seen']:%Y%m%dT%H%M%S}" == one["run"].partition("-")[0]
-    assert one["first_seen"] <= commit.time
+    assert item["run"] == commit.run
+    assert f"{item['first_seen']:%Y%m%dT%H%M%S}" == item["run"].partition("-")[0]
+    assert item["first_seen"] <= commit.time
     [broken] = view(waiting, "why LIKE 'unparsable%'")
     assert (broken["key"], broken["sequence"]) == (None, None)
 
@@ -138,9 +138,9 @@ def test_what_fails_keeps_its_place_and_its_first_run_with_its_new_reasons(corre
 
 def test_a_dry_run_tells_what_would_pass_and_why_the_rest_would_stay_and_writes_nothing(corrected: World) -> None:
     version = corrected.version(SILVER)
-    found = replayed(corrected, dry_run=True)
-    assert (found.records, found.released, found.stay, found.outcome) == (5, 3, 2, None)
-    assert found.reasons == [
+    result = replayed(corrected, dry_run=True)
+    assert (result.records, result.released, result.stay, result.outcome) == (5, 3, 2, None)
+    assert result.reasons == [
         {"column": "", "rule": "unparsable", "records": 1},
         {"column": "total", "rule": "type: decimal(12,2)", "records": 1},
     ]
@@ -148,8 +148,8 @@ def test_a_dry_run_tells_what_would_pass_and_why_the_rest_would_stay_and_writes_
 
 
 def test_only_the_records_that_meet_a_condition_go_through(corrected: World) -> None:
-    found = replayed(corrected, "record = 0 AND why LIKE 'currency%'")
-    assert (found.records, found.released) == (1, 1)
+    result = replayed(corrected, "record = 0 AND why LIKE 'currency%'")
+    assert (result.records, result.released) == (1, 1)
     third = corrected.sent[-1].id
     assert [record for upload, record, _ in corrected.rejected() if upload == third] == [1, 2, 4]
     counts = corrected.receipts()[third]
@@ -159,11 +159,11 @@ def test_only_the_records_that_meet_a_condition_go_through(corrected: World) -> 
 
 def test_a_record_is_superseded_once_a_newer_row_of_its_key_stands(waiting: World) -> None:
     third = waiting.sent[-1].id
-    of_third = {record: told for (upload, record), told in statuses(waiting).items() if upload == third}
+    of_third = {record: details for (upload, record), details in statuses(waiting).items() if upload == third}
     assert of_third == {0: "open", 1: "open", 2: "superseded", 4: "open"}
     waiting.upload([sale(10, day=2, revised=1, total="2.00"), sale(9, day=2)], key="correction", at=waiting.now)
     waiting.run_well()
-    of_third = {record: told for (upload, record), told in statuses(waiting).items() if upload == third}
+    of_third = {record: details for (upload, record), details in statuses(waiting).items() if upload == third}
     assert of_third[1] == "superseded"
 
 
@@ -200,11 +200,11 @@ def test_history_says_which_replay_released_what(corrected: World) -> None:
     last_batch = status(corrected.environment, corrected.graph, corrected.planner())["quarantine"]
     where = "why LIKE 'currency%'"
     report, _ = corrected.runner().replay(SILVER, where=where)
-    told = describe(corrected.planner().ledger.commit(SILVER, report.version))
-    assert told["replay"] == {"where": where, "released": 3, "uploads": {corrected.sent[-1].id: 3}}
-    assert (told["counts"]["records"], told["counts"]["quarantined"]) == (4, 1)
+    details = describe(corrected.planner().ledger.commit(SILVER, report.version))
+    assert details["replay"] == {"where": where, "released": 3, "uploads": {corrected.sent[-1].id: 3}}
+    assert (details["counts"]["records"], details["counts"]["quarantined"]) == (4, 1)
     after = status(corrected.environment, corrected.graph, corrected.planner())["quarantine"]
-    assert [one.get("last") for one in after] == [one.get("last") for one in last_batch]
+    assert [item.get("last") for item in after] == [item.get("last") for item in last_batch]
 
 
 def test_a_contract_that_old_rows_do_not_follow_is_refused(waiting: World, tmp_path: Path) -> None:
@@ -237,17 +237,17 @@ def headgate(corrected: World, monkeypatch: pytest.MonkeyPatch) -> Callable[...,
 
 
 def test_the_command_replays_and_tells_what_it_released_and_why_the_rest_stays(headgate, corrected: World) -> None:
-    code, told = headgate("--dry-run")
+    code, details = headgate("--dry-run")
     assert code == 0
-    assert "5 records: 3 would leave the quarantine, 2 would stay" in told
-    assert "type: decimal(12,2)        1" in told
-    assert "nothing was written" in told
-    code, told = headgate("--json")
-    found = json.loads(told.splitlines()[-1])
-    assert (code, found["records"], found["released"], found["stay"]) == (0, 5, 3, 2)
-    assert found["tables"][0]["work"] == "replay"
-    assert found["tables"][0]["version"] == corrected.version(SILVER)
-    code, told = headgate()
-    assert (code, told.splitlines()[-1]) == (0, "nothing was written: nothing differs")
-    code, told = headgate("--where", "record = 77")
-    assert (code, told) == (0, f"nothing to do: {SILVER} holds no such record in quarantine\n")
+    assert "5 records: 3 would leave the quarantine, 2 would stay" in details
+    assert "type: decimal(12,2)        1" in details
+    assert "nothing was written" in details
+    code, details = headgate("--json")
+    result = json.loads(details.splitlines()[-1])
+    assert (code, result["records"], result["released"], result["stay"]) == (0, 5, 3, 2)
+    assert result["tables"][0]["work"] == "replay"
+    assert result["tables"][0]["version"] == corrected.version(SILVER)
+    code, details = headgate()
+    assert (code, details.splitlines()[-1]) == (0, "nothing was written: nothing differs")
+    code, details = headgate("--where", "record = 77")
+    assert (code, details) == (0, f"nothing to do: {SILVER} holds no such record in quarantine\n")

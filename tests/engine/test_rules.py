@@ -124,9 +124,9 @@ def opened(monkeypatch) -> list[DataFrame]:
 
 
 def test_gx_is_asked_again_where_the_suite_changed(sales, cached, suite_of, monkeypatch):
-    asked = opened(monkeypatch)
+    requested = opened(monkeypatch)
     rules_of(suite_of(one(BETWEEN, column="quantity", min_value=1)), sales, cached[1])
-    assert len(asked) == 1
+    assert len(requested) == 1
 
 
 def test_gx_is_imported_ahead_only_where_the_rules_of_a_suite_are_not_kept(cached, suite_of, monkeypatch):
@@ -140,18 +140,18 @@ def test_gx_is_imported_ahead_only_where_the_rules_of_a_suite_are_not_kept(cache
 
 
 def test_gx_is_asked_again_where_a_column_has_another_type(sales, cached, monkeypatch):
-    asked = opened(monkeypatch)
+    requested = opened(monkeypatch)
     rules_of(cached[0], sales.selectExpr("id", "CAST(quantity AS bigint) AS quantity", "store"), cached[1])
-    assert len(asked) == 1
+    assert len(requested) == 1
 
 
 def test_what_is_no_sql_is_asked_for_each_time(sales, suite_of, tmp_path, monkeypatch):
     suite = suite_of(one(JSON, column="store"), one(BETWEEN, column="quantity", min_value=0))
     rules_of(suite, sales, tmp_path)
-    asked = opened(monkeypatch)
-    found = rules_of(suite, sales, tmp_path)
-    assert len(asked) == 1
-    assert failing(found, sales) == {f"{JSON}(store)": [1, 2, 3, 4], f"{BETWEEN}(quantity)": [4]}
+    requested = opened(monkeypatch)
+    result = rules_of(suite, sales, tmp_path)
+    assert len(requested) == 1
+    assert failing(result, sales) == {f"{JSON}(store)": [1, 2, 3, 4], f"{BETWEEN}(quantity)": [4]}
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"key": 1}', '{"rules": {"a": 1}}'])
@@ -264,7 +264,7 @@ def test_two_expectations_on_one_column_have_their_own_quantiles(sales, suite_of
     quantiles = "expect_column_quantile_values_to_be_between"
     ranges = [{"quantiles": [at], "value_ranges": [[value, value]]} for at, value in ((0.0, -2), (1.0, 7))]
     suite = suite_of(*(one(quantiles, column="quantity", quantile_ranges=range_) for range_ in ranges))
-    assert [found.success for found in judge_batch(suite, sales, {})] == [True, True]
+    assert [result.success for result in judge_batch(suite, sales, {})] == [True, True]
 
 
 def test_a_suite_without_batch_expectations_opens_no_frame(sales, suite_of, monkeypatch):
@@ -280,23 +280,23 @@ def test_what_has_scope_table_is_judged_when_asked_for(sales, suite_of):
         one(BETWEEN, {"name": "rows of a batch"}, column="quantity", min_value=0),
     )
     assert [r.expectation for r in judge_batch(suite, sales, {})] == ["of a batch"]
-    found = {r.expectation: r.unexpected for r in judge_batch(suite, sales, {}, table=True)}
-    assert found == {"of a batch": 0, "of the table": 2, "rows of the table": 1}
+    results = {r.expectation: r.unexpected for r in judge_batch(suite, sales, {}, table=True)}
+    assert results == {"of a batch": 0, "of the table": 2, "rows of the table": 1}
 
 
 def test_headgate_s_own_columns_are_no_columns_of_the_batch(sales, suite_of):
     suite = suite_of(one("expect_table_column_count_to_equal", value=3))
-    (found,) = judge_batch(suite, sales.selectExpr("*", "1 AS _key"), {})
-    assert found.success
+    (result,) = judge_batch(suite, sales.selectExpr("*", "1 AS _key"), {})
+    assert result.success
 
 
 def test_a_query_reads_the_batch_and_other_tables_by_name(spark, sales, suite_of):
     query = "SELECT b.id FROM {batch} b LEFT ANTI JOIN `silver.stores` s ON b.store = s.store ORDER BY id"
     suite = suite_of(one("unexpected_rows_expectation", unexpected_rows_query=query))
     stores = spark.createDataFrame([("a",), ("c",)], "store string")
-    (found,) = judge_batch(suite, sales, {"silver.stores": stores})
-    assert (found.success, found.unexpected) == (False, 3)
-    assert found.examples == ('{"id": 2}', '{"id": 3}', '{"id": 5}')
+    (result,) = judge_batch(suite, sales, {"silver.stores": stores})
+    assert (result.success, result.unexpected) == (False, 3)
+    assert result.examples == ('{"id": 2}', '{"id": 3}', '{"id": 5}')
     assert spark.catalog.listTables() == []
 
 
@@ -305,9 +305,9 @@ def test_examples_are_few_whatever_fails(spark, suite_of):
     query = one("unexpected_rows_expectation", unexpected_rows_query="SELECT * FROM {batch}")
     pair = one("expect_compound_columns_to_be_unique", column_list=["store", "store"])
     suite = suite_of(one(UNIQUE, column="store"), query, pair)
-    found = judge_batch(suite, many, {})
-    assert [r.unexpected for r in found] == [3000, 3000, 3000]
-    assert all(len(r.examples) <= 5 for r in found)
+    result = judge_batch(suite, many, {})
+    assert [r.unexpected for r in result] == [3000, 3000, 3000]
+    assert all(len(r.examples) <= 5 for r in result)
 
 
 def test_aggregates_of_many_expectations_run_together(spark, sales, suite_of):

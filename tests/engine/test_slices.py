@@ -209,12 +209,12 @@ def tables_of_notes(world: World) -> dict[str, list[tuple]]:
 
 
 def test_a_partition_of_null_is_replaced_like_any_other(notes: Notes) -> None:
-    counts = [[row[1] for row in found["gold.days"] if row[0] is None] for found in (notes.before, notes.after)]
+    counts = [[row[1] for row in result["gold.days"] if row[0] is None] for result in (notes.before, notes.after)]
     assert counts == [[4], [4]]  # one note went, one came: it is one row still
 
 
 def test_a_partition_that_became_empty_is_emptied(notes: Notes) -> None:
-    days = [[row[0].day for row in found["gold.days"] if row[0]] for found in (notes.before, notes.after)]
+    days = [[row[0].day for row in result["gold.days"] if row[0]] for result in (notes.before, notes.after)]
     assert days == [[1, 2, 3], [2, 4, 5]]
 
 
@@ -232,8 +232,8 @@ def test_equal_rows_of_a_slice_are_kept_as_many_as_there_are(notes: Notes, label
 
 
 def test_a_slice_of_null_by_keys_loses_what_is_missing(notes: Notes) -> None:
-    found = [[row[1].day for row in rows["gold.labels"] if row[0] is None] for rows in (notes.before, notes.after)]
-    assert found == [[1], [5]]
+    results = [[row[1].day for row in rows["gold.labels"] if row[0] is None] for rows in (notes.before, notes.after)]
+    assert results == [[1], [5]]
 
 
 def test_a_row_outside_its_slice_is_refused_and_the_table_is_as_it_was(notes: Notes) -> None:

@@ -368,10 +368,10 @@ def test_no_reader_skips_a_row_that_it_asked_for(spark, sales_project, tmp_path_
     uri = committer.uri
     rows = [row for file in files for row in file]
     table, plain = read(spark, uri), spark.createDataFrame(rows, SCHEMA)
-    asked = list(conditions(plain, rows, random))
-    asked = random.sample(asked, min(len(asked), 8))
-    wanted = plain.agg(*(F.count_if(condition) for condition in asked)).collect()[0]
-    assert [table.filter(condition).count() for condition in asked] == list(wanted)
+    requested = list(conditions(plain, rows, random))
+    requested = random.sample(requested, min(len(requested), 8))
+    wanted = plain.agg(*(F.count_if(condition) for condition in requested)).collect()[0]
+    assert [table.filter(condition).count() for condition in requested] == list(wanted)
     assert sum(json.loads(add["stats"])["numRecords"] for add in added(uri)) == len(rows)
 
 
@@ -379,8 +379,8 @@ def conditions(plain: DataFrame, rows: list[tuple], random: Random) -> Iterator[
     """Of each column, that it is null, and how it compares with a value that it has somewhere."""
     for number, name in enumerate(COMPARED):
         yield F.col(name).isNull()
-        if held := [row[number] for row in rows if row[number] is not None]:
-            value = F.lit(random.choice(held)).cast(plain.schema[name].dataType)
+        if existing := [row[number] for row in rows if row[number] is not None]:
+            value = F.lit(random.choice(existing)).cast(plain.schema[name].dataType)
             yield from (F.col(name) == value, F.col(name) < value, F.col(name) > value, F.col(name) >= value)
     if uploads := [row[-1][0] for row in rows if row[-1] and row[-1][0] is not None]:
         yield F.col("_source.upload") == random.choice(uploads)

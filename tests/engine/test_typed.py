@@ -75,12 +75,12 @@ def frame(spark: SparkSession, raws: Iterable[str]) -> DataFrame:
 def judged(rows: DataFrame, by: Contract) -> list[dict[str, Any]]:
     """Each record's typed values, or its reasons, in the order of the records."""
     values = F.when(F.col("_rejected").isNull(), F.struct(*(field.name for field in by.fields))).alias("values")
-    found = {}
+    results = {}
     for row in rows.select("_source.record", "_rejected.reasons", values).collect():
         plain = row.asDict(recursive=True)
         reasons = [(r["column"], r["rule"], r["value"]) for r in plain["reasons"] or []]
-        found[row["record"]] = {"rejected": reasons} if reasons else {"values": comparable(plain["values"])}
-    return [found[record] for record in range(len(found))]
+        results[row["record"]] = {"rejected": reasons} if reasons else {"values": comparable(plain["values"])}
+    return [results[record] for record in range(len(results))]
 
 
 def comparable(value: Any) -> Any:
@@ -253,8 +253,8 @@ def test_a_record_with_several_faults_lists_each_with_its_path(spark, things):
         "extra": 1,
         "else": 2,
     }
-    [found] = judged(typed(frame(spark, [json.dumps(record)]), things), things)
-    assert sorted(found["rejected"], key=str) == sorted(
+    [result] = judged(typed(frame(spark, [json.dumps(record)]), things), things)
+    assert sorted(result["rejected"], key=str) == sorted(
         [
             ("text", "required", None),
             ("small", "type: int", "x"),
@@ -275,8 +275,8 @@ def test_a_record_with_several_faults_lists_each_with_its_path(spark, things):
 
 def test_an_unknown_field_passes_where_the_contract_takes_added_columns(spark, tmp_path):
     open_contract = contract(tmp_path, "jsonl", COLUMNS, "add_columns")
-    [found] = judged(typed(frame(spark, ['{"text":"x","extra":1}']), open_contract), open_contract)
-    assert found["values"]["text"] == "x"
+    [result] = judged(typed(frame(spark, ['{"text":"x","extra":1}']), open_contract), open_contract)
+    assert result["values"]["text"] == "x"
 
 
 def test_each_frame_is_read_by_its_own_contract(spark, tmp_path, things):
@@ -410,9 +410,9 @@ def record_of(good: dict[str, st.SearchStrategy], *needed: str) -> st.SearchStra
         odds["flag"] = wordlike | as_text | times  # a number with a fraction is none: the reference drops its zeros
     odd = names.flatmap(lambda name: st.tuples(st.just(name), odds[name]))
     again = st.one_of(odd, names.flatmap(lambda name: st.tuples(st.just(name), good[name])))
-    plain = fitting.map(lambda found: tuple(found.items()))
-    with_odd = st.builds(lambda found, pair: tuple((found | dict([pair])).items()), fitting, odd)
-    return plain | plain | with_odd | st.builds(lambda found, pair: (*found, pair), plain, again)
+    plain = fitting.map(lambda result: tuple(result.items()))
+    with_odd = st.builds(lambda result, pair: tuple((result | dict([pair])).items()), fitting, odd)
+    return plain | plain | with_odd | st.builds(lambda result, pair: (*result, pair), plain, again)
 
 
 fitting_times = moments.map(lambda moment: moment.strftime("%Y-%m-%dT%H:%M:%SZ"))
@@ -440,7 +440,7 @@ csv_values = st.fixed_dictionaries(
 
 def made(strategy: st.SearchStrategy, count: int) -> list[Any]:
     """`count` examples, so that one frame holds them all: a Spark job for each would take minutes."""
-    found: list[Any] = []
+    results: list[Any] = []
 
     @settings(
         max_examples=count,
@@ -452,10 +452,10 @@ def made(strategy: st.SearchStrategy, count: int) -> list[Any]:
     )
     @given(strategy)
     def keep(example: Any) -> None:
-        found.append(example)
+        results.append(example)
 
     keep()
-    return found
+    return results
 
 
 def without_values(records: list[dict[str, Any]]) -> list[dict[str, Any]]:

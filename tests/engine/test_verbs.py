@@ -39,39 +39,39 @@ def runs(world: World) -> list[str]:
 def uploads(world: World, *slices: str, table: str = GOLD) -> dict[str, tuple[int, str]]:
     """Upload -> its records in the slice, and the run that took it in."""
     arguments = [part for text in slices for part in ("--slice", text)]
-    found = told(world, lineage, table, *arguments)["uploads"]
-    return {one["upload"]: (one["records"], one["run"]) for one in found}
+    result = told(world, lineage, table, *arguments)["uploads"]
+    return {item["upload"]: (item["records"], item["run"]) for item in result}
 
 
 def test_a_gold_slice_is_traced_to_the_uploads_of_its_rows(two_runs: World) -> None:
     first, second = (sent.id for sent in two_runs.sent)
-    one, two = runs(two_runs)
+    item, two = runs(two_runs)
     assert uploads(two_runs, "sale_date=2026-03-01") == {second: (1, two)}  # sale 1 as corrected; sale 2 is voided
-    assert uploads(two_runs, "sale_date=2026-03-02") == {first: (1, one), second: (1, two)}
-    assert uploads(two_runs, "sale_date=2026-03-03") == {first: (1, one)}
+    assert uploads(two_runs, "sale_date=2026-03-02") == {first: (1, item), second: (1, two)}
+    assert uploads(two_runs, "sale_date=2026-03-03") == {first: (1, item)}
 
 
 def test_a_slice_of_a_tables_other_columns_is_traced_by_the_slices_of_its_rows(two_runs: World) -> None:
     first, second = (sent.id for sent in two_runs.sent)
-    one, two = runs(two_runs)
-    found = uploads(two_runs, "sale_date=2026-03-02", table="silver.transaction_items")
-    assert found == {first: (1, one), second: (1, two)}
+    item, two = runs(two_runs)
+    result = uploads(two_runs, "sale_date=2026-03-02", table="silver.transaction_items")
+    assert result == {first: (1, item), second: (1, two)}
 
 
 def test_the_trace_names_the_versions_and_the_runs_that_wrote_the_slice(two_runs: World) -> None:
-    one, two = runs(two_runs)
+    item, two = runs(two_runs)
     steps = told(two_runs, lineage, GOLD, "--slice", "sale_date=2026-03-03")["steps"]
     assert [(step["table"], step["version"], step["run"]) for step in steps] == [
         (GOLD, 1, two),
         ("silver.transactions", 1, two),
         ("bronze.transactions", 1, two),
     ]
-    assert [step["written_by"] for step in steps[:2]] == [{"0": one}, {"0": one}]
+    assert [step["written_by"] for step in steps[:2]] == [{"0": item}, {"0": item}]
 
 
 def test_the_objects_that_are_traced_hold_the_records(two_runs: World) -> None:
-    (found,) = told(two_runs, lineage, GOLD, "--slice", "sale_date=2026-03-03")["uploads"]
-    assert json.dumps(sale(5, day=3)) in (two_runs.lake / found["object"]).read_text().splitlines()
+    (result,) = told(two_runs, lineage, GOLD, "--slice", "sale_date=2026-03-03")["uploads"]
+    assert json.dumps(sale(5, day=3)) in (two_runs.lake / result["object"]).read_text().splitlines()
 
 
 def test_each_run_keeps_a_report_that_agrees_with_the_tables(two_runs: World) -> None:
@@ -84,10 +84,10 @@ def test_each_run_keeps_a_report_that_agrees_with_the_tables(two_runs: World) ->
 
 
 def test_status_tells_runs_and_quarantine_and_that_nothing_is_to_do(two_runs: World) -> None:
-    found = told(two_runs, status)
-    assert found["run"]["run"] == runs(two_runs)[-1]
-    assert [found[key] for key in ("failed", "stale", "undeclared")] == [[], [], []]
-    (quarantine,) = (one for one in found["quarantine"] if one["table"] == "silver.transactions")
+    result = told(two_runs, status)
+    assert result["run"]["run"] == runs(two_runs)[-1]
+    assert [result[key] for key in ("failed", "stale", "undeclared")] == [[], [], []]
+    (quarantine,) = (item for item in result["quarantine"] if item["table"] == "silver.transactions")
     assert quarantine["last"] == {"records": 3, "rejected": 0}
     assert quarantine["all"] == {"records": 10, "rejected": 1}
 
@@ -96,7 +96,7 @@ def test_a_table_that_fails_is_told_by_status_and_selected(grown: World, monkeyp
     grown.upload([sale(9, day=7)], key="third")
     monkeypatch.setitem(engine._BUILDERS, Replace, lambda job: 1 / 0)
     grown.run()
-    failed = {one["table"]: one["reason"] for one in told(grown, status)["failed"]}
+    failed = {item["table"]: item["reason"] for item in told(grown, status)["failed"]}
     assert {GOLD, "silver.transaction_items"} <= set(failed) and "division by zero" in failed[GOLD]
     chosen = {table["table"] for table in told(grown, plan, "-s", "result:error")["tables"]}
     assert chosen == set(failed)

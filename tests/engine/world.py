@@ -110,14 +110,14 @@ class World(Lake):
 
     def objects(self, table: str) -> set[str]:
         """Every data file in a table's folder, whether or not a version has it."""
-        found = obstore.list(self.environment.object_store(), f"{table_path(table)}/").collect()
-        paths = (item["path"] for item in found)
+        result = obstore.list(self.environment.object_store(), f"{table_path(table)}/").collect()
+        paths = (item["path"] for item in result)
         return {path for path in paths if path.endswith(".parquet") and "/_delta_log/" not in path}
 
     def logs(self, table: str) -> list[int]:
         """The versions whose commits the log of a table still holds."""
-        found = obstore.list(self.environment.object_store(), f"{table_path(table)}/_delta_log/").collect()
-        return sorted(int(Path(item["path"]).stem) for item in found if item["path"].endswith(".json"))
+        result = obstore.list(self.environment.object_store(), f"{table_path(table)}/_delta_log/").collect()
+        return sorted(int(Path(item["path"]).stem) for item in result if item["path"].endswith(".json"))
 
     def bronze_uploads(self, dataset: str = "transactions") -> list[str]:
         delta = self.planner().ledger.open(f"bronze.{dataset}")

@@ -49,11 +49,11 @@ def _options(words: list[str]) -> list[str]:
 def _headgate(words: list[str]) -> Iterator[str]:
     command: click.Command = headgate
     while isinstance(command, click.Group) and words and not words[0].startswith("-"):
-        found = command.get_command(click.Context(command), words[0])
-        if found is None:
+        result = command.get_command(click.Context(command), words[0])
+        if result is None:
             yield f"there is no verb '{words[0]}'"
             return
-        command, words = found, words[1:]
+        command, words = result, words[1:]
     known = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
     yield from (f"no option {option}" for option in _options(words) if option not in known)
     if not isinstance(command, click.Group):

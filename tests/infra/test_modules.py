@@ -26,7 +26,7 @@ ANY_VALUE = {
 
 def blocks(module: Path, kind: str) -> dict[str, str]:
     text = "\n".join(path.read_text() for path in sorted(module.glob("*.tf")))
-    return {name: body for found, name, body in BLOCK.findall(text) if found == kind}
+    return {name: body for result, name, body in BLOCK.findall(text) if result == kind}
 
 
 @EACH

@@ -19,12 +19,12 @@ class Network:
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
-        found = self.script.pop(0) if self.script else 201
-        if isinstance(found, Exception):
-            raise found
-        if isinstance(found, httpx.Response):
-            return found
-        return receipt_for(request) if found == 201 else httpx.Response(found, json={"detail": f"it was {found}"})
+        result = self.script.pop(0) if self.script else 201
+        if isinstance(result, Exception):
+            raise result
+        if isinstance(result, httpx.Response):
+            return result
+        return receipt_for(request) if result == 201 else httpx.Response(result, json={"detail": f"it was {result}"})
 
     def send(self, body: bytes = b"abc", **how):
         http = httpx.Client(transport=httpx.MockTransport(self.answer))

@@ -17,7 +17,7 @@ def listed(lake):
     """The uploads that a run sees whose predecessor started listing at `start`."""
 
     def look(start: datetime) -> set[str]:
-        return {found.upload for found in list_landed(LocalStore(lake), "transactions", start - LEAST_LOOKBACK)}
+        return {result.upload for result in list_landed(LocalStore(lake), "transactions", start - LEAST_LOOKBACK)}
 
     return look
 

@@ -31,7 +31,7 @@ def test_one_of_many_at_the_same_moment_creates(s3, contract_of):
         landings = list(pool.map(post, range(16)))
     assert sum(not landing.replayed for landing in landings) == 1
     assert len({landing.receipt for landing in landings}) == 1
-    (only,) = [found for batch in obstore.list(s3, "landing/") for found in batch]
+    (only,) = [result for batch in obstore.list(s3, "landing/") for result in batch]
     assert (only["path"], only["size"]) == (landings[0].path, 1000)
 
 
@@ -55,9 +55,9 @@ def test_the_receiver_does_not_start_on_a_store_that_overwrites_on_create(reposi
 
 
 def test_a_conflict_is_not_taken_for_an_object_that_exists():
-    with answering(409, 409, 200) as (store, asked):
+    with answering(409, 409, 200) as (store, requested):
         assert S3Storage(store).create("landing/x", b"abc", FACTS) is not None
-    assert asked == ["PUT", "HEAD", "PUT", "HEAD", "PUT"]
+    assert requested == ["PUT", "HEAD", "PUT", "HEAD", "PUT"]
 
 
 def test_conflicts_without_end_are_an_error(monkeypatch):

@@ -56,8 +56,8 @@ def test_one_bad_file_does_not_stop_the_others(run, file, tmp_path, landed):
     result = run(tmp_path / "missing", tmp_path, file, "--direct", "--store", "store-1", "--json")
     shown = json.loads(result.stdout)
     assert result.exit_code == 1
-    assert [one["file"] for one in shown["uploads"]] == [str(file)]
-    assert [one["where"] for one in shown["failed"]] == [str(tmp_path / "missing"), str(tmp_path)]
+    assert [item["file"] for item in shown["uploads"]] == [str(file)]
+    assert [item["where"] for item in shown["failed"]] == [str(tmp_path / "missing"), str(tmp_path)]
     assert len(landed()) == 1
 
 

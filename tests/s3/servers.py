@@ -133,7 +133,7 @@ def moto_in_turn() -> Callable:
 @contextmanager
 def answering(*statuses: int) -> Iterator[tuple[S3Store, list[str]]]:
     """An S3 that answers PUT with these statuses, then 200, holds no object, and lists nothing."""
-    script, asked = list(statuses), []
+    script, requested = list(statuses), []
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -149,7 +149,7 @@ def answering(*statuses: int) -> Iterator[tuple[S3Store, list[str]]]:
             self.answer(200, b"<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>")
 
         def answer(self, status: int, body: bytes = b"") -> None:
-            asked.append(self.command)
+            requested.append(self.command)
             self.send_response(status)
             self.send_header("ETag", '"e"')
             self.send_header("Content-Length", str(len(body)))
@@ -164,7 +164,7 @@ def answering(*statuses: int) -> Iterator[tuple[S3Store, list[str]]]:
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:
-        yield store_at(endpoint, "bucket", retry_config={"max_retries": 0}), asked
+        yield store_at(endpoint, "bucket", retry_config={"max_retries": 0}), requested
     finally:
         server.shutdown()
         thread.join()
@@ -231,14 +231,14 @@ def _beside_s3(what: str, asked: Mapping[str, str]) -> None:
     from moto.s3.models import s3_backends
 
     backend = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
-    held = backend.buckets[BUCKET].keys
+    existing = backend.buckets[BUCKET].keys
     if what == _TOUCH:
-        held[asked["key"]].last_modified = datetime.fromisoformat(asked["at"]).replace(tzinfo=None)
+        existing[asked["key"]].last_modified = datetime.fromisoformat(asked["at"]).replace(tzinfo=None)
         return
-    for name in [name for name in list(held) if name.startswith(asked["source"] + "/")]:
+    for name in [name for name in list(existing) if name.startswith(asked["source"] + "/")]:
         copy = asked["target"] + name.removeprefix(asked["source"])
-        backend.copy_object(held[name], BUCKET, copy)
-        held[copy].last_modified = held[name].last_modified
+        backend.copy_object(existing[name], BUCKET, copy)
+        existing[copy].last_modified = existing[name].last_modified
 
 
 # --- processes

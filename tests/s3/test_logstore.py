@@ -48,8 +48,8 @@ class Log:
         return list(iter(lambda: lines.next() if lines.hasNext() else None, None))
 
     def list_from(self, name: str) -> list[str]:
-        found = self._store.listFrom(self.path(name), self._conf)
-        return list(iter(lambda: found.next().getPath().getName() if found.hasNext() else None, None))
+        result = self._store.listFrom(self.path(name), self._conf)
+        return list(iter(lambda: result.next().getPath().getName() if result.hasNext() else None, None))
 
     def shows_partial_writes(self) -> bool:
         return self._store.isPartialWriteVisible(self.path("1"), self._conf)

@@ -64,10 +64,10 @@ def raced(racing: Path, environment: Environment, store: str, log: str) -> Race:
         rounds = [_round(racers) for _ in range(VERSIONS)]
         for racer in racers.values():
             racer.stdin.close()
-    told = {writer: [one[writer] for one in rounds] for writer in WRITERS}
+    details = {writer: [item[writer] for item in rounds] for writer in WRITERS}
     files = [f"{log}/{version:020d}.json" for version in range(VERSIONS)]
-    held = [json.loads(bytes(obstore.get(environment.object_store(), file).bytes()))["writer"] for file in files]
-    return Race(told, held)
+    existing = [json.loads(bytes(obstore.get(environment.object_store(), file).bytes()))["writer"] for file in files]
+    return Race(details, existing)
 
 
 def _round(racers: Mapping[str, subprocess.Popen[str]]) -> dict[str, Commit]:
@@ -85,8 +85,8 @@ def _racer(racing: Path, environment: Environment, store: str, log: str, writer:
     spark = Path(pyspark.__file__).parent / "jars" / "*"
     hadoop = {name.removeprefix("spark.hadoop."): value for name, value in s3_settings().items()}
     settings = [f"{name}={value}" for name, value in hadoop.items() if name.startswith("fs.")]
-    found = os.pathsep.join([str(racing), str(spark), class_path(environment)])
-    program = [str(find_java()), "-cp", found, "Race"]
+    text = os.pathsep.join([str(racing), str(spark), class_path(environment)])
+    program = [str(find_java()), "-cp", text, "Race"]
     return subprocess.Popen(
         [*program, store, f"{environment.lake}/{log}", writer, *settings],
         stdin=subprocess.PIPE,
@@ -124,7 +124,7 @@ def test_of_two_that_commit_a_version_at_the_same_moment_one_wins(
         print(f"\n{len(race.overlapping)} overlapping commits by {LOG_STORE}: {race.won_twice} won twice")
     assert len(race.overlapping) >= AT_LEAST
     winners = [[w for w in WRITERS if race.told[w][version].won] for version in range(VERSIONS)]
-    assert winners == [[held] for held in race.held]
+    assert winners == [[existing] for existing in race.held]
 
 
 def test_by_deltas_own_log_store_both_win(

@@ -62,9 +62,9 @@ def workers(process: subprocess.Popen) -> list[int]:
 def landed(lake: Path) -> dict[str, bytes]:
     """Bytes of each landed object by upload id; fails where an upload has two objects."""
     files = [path for path in (lake / "landing").rglob("*") if path.is_file()]
-    found = {parse_path(str(path.relative_to(lake)))[0].id: path.read_bytes() for path in files}
-    assert len(found) == len(files)
-    return found
+    results = {parse_path(str(path.relative_to(lake)))[0].id: path.read_bytes() for path in files}
+    assert len(results) == len(files)
+    return results
 
 
 @pytest.fixture(scope="module")
@@ -86,9 +86,9 @@ def test_workers_killed_in_the_middle_lose_and_double_nothing(repository, tmp_pa
         finally:
             done.set()
         acknowledged = [pair for future in senders for pair in future.result()]
-    found = {upload: hashlib.sha256(content).hexdigest() for upload, content in landed(lake).items()}
+    results = {upload: hashlib.sha256(content).hexdigest() for upload, content in landed(lake).items()}
     assert len(acknowledged) >= 8 * AT_LEAST
-    assert found == dict(acknowledged)
+    assert results == dict(acknowledged)
 
 
 def send_until(done: Event, url: str, number: int) -> list[tuple[str, str]]:
@@ -244,15 +244,15 @@ def head(lines: bytes, key: str, authorization: bytes = b"Bearer demo-store-1") 
 def read_all(connection: socket.socket) -> bytes:
     """What comes until the other side closes, or one answer where it keeps the connection."""
     connection.settimeout(10)
-    found = b""
+    result = b""
     try:
         while piece := connection.recv(65536):
-            found += piece
-            if b"keep-alive" in found and found.endswith(b"}"):
+            result += piece
+            if b"keep-alive" in result and result.endswith(b"}"):
                 break
     except ConnectionResetError:
         pass
-    return found
+    return result
 
 
 def post(url: str, body, key: str, http: httpx.Client | None = None, authorization: str = "Bearer demo-store-1"):  # type: ignore[no-untyped-def]

@@ -27,11 +27,11 @@ def test_each_tables_work_is_done_once_and_the_other_run_says_by_whom(world: Wor
     runs = [begin(world, "--json") for _ in range(2)]
     ended = [(*run.communicate(timeout=180), run.returncode) for run in runs]
     assert [status for *_, status in ended] == [0, 0], ended
-    (did, _, _), (found, waited, _) = sorted(ended, key=lambda one: '"run"' not in one[0])
+    (did, _, _), (result, waited, _) = sorted(ended, key=lambda item: '"run"' not in item[0])
     winner = json.loads(did)
     assert {t["table"] for t in winner["tables"] if t["status"] == "done"} == set(TABLES)
-    told = {t["table"]: (t["status"], t["reason"]) for t in json.loads(found)["tables"]}
-    assert {t: told[t] for t in TABLES} == dict.fromkeys(
+    details = {t["table"]: (t["status"], t["reason"]) for t in json.loads(result)["tables"]}
+    assert {t: details[t] for t in TABLES} == dict.fromkeys(
         TABLES, ("current", f"run {winner['run']} committed version 0 first")
     )
     assert waited.endswith("is writing to the lake: waiting for it\n") and waited.count("\n") == 1

@@ -105,36 +105,36 @@ def message_of(broken: Callable[[Lake, str], None], lake: Lake) -> str:
 
 
 def test_a_table_that_counts_its_calls_is_other_after_a_rerun(marks):
-    told = message_of(assert_rerun_is_noop, marks(COUNTS_ITS_CALLS))
-    assert told.startswith("silver.marks: a rerun gives other rows\n")
-    assert "differing: call\n" in told
+    details = message_of(assert_rerun_is_noop, marks(COUNTS_ITS_CALLS))
+    assert details.startswith("silver.marks: a rerun gives other rows\n")
+    assert "differing: call\n" in details
 
 
 def test_a_table_that_numbers_the_rows_of_a_batch_depends_on_order(marks):
-    told = message_of(assert_order_insensitive, marks(NUMBERS_THE_BATCH))
-    assert told.startswith("silver.marks: depends on the order or the batches of uploads\n")
-    assert "differing: place\n" in told
-    assert "place=2" in told
-    assert "id=a" not in told, "the row that is the same is not shown"
+    details = message_of(assert_order_insensitive, marks(NUMBERS_THE_BATCH))
+    assert details.startswith("silver.marks: depends on the order or the batches of uploads\n")
+    assert "differing: place\n" in details
+    assert "place=2" in details
+    assert "id=a" not in details, "the row that is the same is not shown"
 
 
 def test_a_table_that_drops_late_rows_does_not_converge(marks):
-    told = message_of(assert_late_data_converges, marks(DROPS_LATE_ROWS))
-    assert told.startswith("silver.marks: late uploads do not end up as those in time\n")
-    assert "id='a'" in told, "the one row that is missing is shown"
+    details = message_of(assert_late_data_converges, marks(DROPS_LATE_ROWS))
+    assert details.startswith("silver.marks: late uploads do not end up as those in time\n")
+    assert "id='a'" in details, "the one row that is missing is shown"
 
 
 def test_a_table_that_uses_its_source_up_is_not_crash_safe(marks):
-    told = message_of(assert_crash_safe, marks(USES_ITS_SOURCE_UP))
-    assert told.startswith("silver.marks: a killed run is not made good by the next\n")
-    assert "id='a'" in told
-    assert "id='b'" in told
+    details = message_of(assert_crash_safe, marks(USES_ITS_SOURCE_UP))
+    assert details.startswith("silver.marks: a killed run is not made good by the next\n")
+    assert "id='a'" in details
+    assert "id='b'" in details
 
 
 def test_a_table_with_another_type_than_published_does_not_hold_its_contract(marks):
-    told = message_of(assert_contract_holds, marks(AT_IS_TEXT, **{"conf/tables/silver/marks.yaml": CONTRACT}))
-    assert told.startswith("silver.marks: does not hold its contract\n")
-    assert "'at' is string; the contract says timestamp" in told
+    details = message_of(assert_contract_holds, marks(AT_IS_TEXT, **{"conf/tables/silver/marks.yaml": CONTRACT}))
+    assert details.startswith("silver.marks: does not hold its contract\n")
+    assert "'at' is string; the contract says timestamp" in details
 
 
 def test_rows_other_than_expected_are_shown(marks):

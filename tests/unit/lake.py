@@ -186,8 +186,8 @@ class Lake:
         ]
         counts = {"records": len(rows) + rejected, "unparsable": 0, "rejected": rejected, "accepted": len(rows)}
         upload = rows[0][3] if rows else "none"
-        beside = [{"_key": f"u:{upload}", "_state": "receipt", "_receipt": counts, "_source": {"upload": upload}}]
-        beside += [
+        others = [{"_key": f"u:{upload}", "_state": "receipt", "_receipt": counts, "_source": {"upload": upload}}]
+        others += [
             {
                 "_key": f"r:{number}",
                 "_state": "rejected",
@@ -197,15 +197,15 @@ class Lake:
             for number in range(rejected)
         ]
         columns = [("id", pa.string()), ("shop", pa.string()), ("day", pa.date32()), ("amount", pa.int64()), *MERGED]
-        table = pa.Table.from_pylist(live + beside, schema=pa.schema(columns))
+        table = pa.Table.from_pylist(live + others, schema=pa.schema(columns))
         own = {"counts": {**counts, "quarantined": rejected}, **own}
         return self.commit("silver.sales", table, partition_by=["_state", "day"], **own)
 
     def daily(self, rows: Iterable[tuple[int, str]], **own: Any) -> int:
         """Commits rows (day of March, shop) as all of gold.daily."""
-        found = [{"day": date(2026, 3, day), "shop": shop, "amount": 10} for day, shop in rows]
+        results = [{"day": date(2026, 3, day), "shop": shop, "amount": 10} for day, shop in rows]
         schema = pa.schema([("day", pa.date32()), ("shop", pa.string()), ("amount", pa.int64())])
-        table = pa.Table.from_pylist(found, schema=schema)
+        table = pa.Table.from_pylist(results, schema=schema)
         return self.commit("gold.daily", table, mode="overwrite", partition_by=["day"], **own)
 
     def lines(self, rows: Iterable[tuple[str, str]], **own: Any) -> int:

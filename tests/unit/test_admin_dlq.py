@@ -24,8 +24,8 @@ class Queues:
 
     def count(self, url):
         name = "ApproximateNumberOfMessages"
-        found = self.client.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-        return int(found[name]) + int(found["ApproximateNumberOfMessagesNotVisible"])
+        result = self.client.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        return int(result[name]) + int(result["ApproximateNumberOfMessagesNotVisible"])
 
     def run(self, *arguments):
         variables = {

@@ -39,8 +39,8 @@ def test_what_athena_reads_passes():
     ],
 )
 def test_a_column_is_refused_with_the_reason(columns, said):
-    ((name, what),) = unreadable_columns(columns)
-    assert f"{name} {what}".startswith(said)
+    ((name, message),) = unreadable_columns(columns)
+    assert f"{name} {message}".startswith(said)
 
 
 def test_names_that_differ_by_case_are_one_to_athena():
@@ -50,14 +50,14 @@ def test_names_that_differ_by_case_are_one_to_athena():
 
 
 def test_fields_of_structs_are_named_by_their_path():
-    found = unreadable_columns({"sale": STRUCT})
-    assert [name for name, _ in found] == ["sale.Total", "sale.total", "sale.Total"]
+    result = unreadable_columns({"sale": STRUCT})
+    assert [name for name, _ in result] == ["sale.Total", "sale.total", "sale.Total"]
 
 
 @pytest.mark.parametrize("kind", ["binary", STRUCT])
 def test_glue_holds_no_partitions_of_some_types(kind):
-    found = unreadable_columns({"part": kind}, ["part"])
-    assert any("partition column" in what for name, what in found if name == "part")
+    result = unreadable_columns({"part": kind}, ["part"])
+    assert any("partition column" in message for name, message in result if name == "part")
 
 
 @pytest.mark.parametrize(
@@ -71,5 +71,5 @@ def test_glue_holds_no_partitions_of_some_types(kind):
     ],
 )
 def test_a_table_that_needs_a_newer_reader_is_refused(reader, properties, said):
-    (what,) = unreadable_protocol(reader, ["deletionVectors"] if reader > 1 else [], properties)
-    assert what.startswith(said)
+    (message,) = unreadable_protocol(reader, ["deletionVectors"] if reader > 1 else [], properties)
+    assert message.startswith(said)

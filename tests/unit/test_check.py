@@ -43,8 +43,8 @@ def invoke(lake: Lake, *arguments: str, code: int = 0, env: dict[str, str] | Non
 
 def problems(lake: Lake, *arguments: str, **kwargs: Any) -> list[tuple[str, str, str]]:
     """(where, path, the first words of what is wrong) of each problem."""
-    told = json.loads(invoke(lake, "--json", *arguments, code=2, **kwargs))["problems"]
-    return [(one["where"], one["path"], " ".join(one["what"].split()[:4])) for one in told]
+    details = json.loads(invoke(lake, "--json", *arguments, code=2, **kwargs))["problems"]
+    return [(item["where"], item["path"], " ".join(item["what"].split()[:4])) for item in details]
 
 
 def suite(lake: Lake, table: str, *expectations: dict, **beside: Any) -> None:
@@ -72,8 +72,8 @@ def test_the_problems_of_all_files_are_told_together_in_the_order_of_the_files(l
     lake.write("jobs/gold/daily.py", DAILY.replace("Replace(", "Replac("))
     suite(lake, "silver.sales", {"type": "expect_nothing", "kwargs": {}})
     suite(lake, "silver.lines", {"type": "expect_column_values_to_be_unique", "kwargs": {}})
-    told = problems(lake)
-    assert sorted({where.partition(":")[0] for where, _, _ in told}) == [
+    details = problems(lake)
+    assert sorted({where.partition(":")[0] for where, _, _ in details}) == [
         "conf/datasets/more.yaml",
         "conf/datasets/sales.yaml",
         "conf/environments/local.yaml",
@@ -84,15 +84,15 @@ def test_the_problems_of_all_files_are_told_together_in_the_order_of_the_files(l
         "jobs/gold/broken.py",
         "jobs/gold/daily.py",
     ]
-    assert [where for where, _, _ in told] == sorted(where for where, _, _ in told)
-    assert [path for where, path, _ in told if where.startswith("conf/environments/local")] == ["spark", "lok"]
+    assert [where for where, _, _ in details] == sorted(where for where, _, _ in details)
+    assert [path for where, path, _ in details if where.startswith("conf/environments/local")] == ["spark", "lok"]
 
 
 def test_problems_are_printed_with_what_to_do_and_counted(lake: Lake) -> None:
     lake.write("conf/environments/prod.yaml", "lake: lake\nengin: local\n")
-    told = invoke(lake, code=2)
-    assert told.startswith("conf/environments/prod.yaml:2: engin: unknown key. Did you mean 'engine'?\n    to do: ")
-    assert told.endswith("\n1 problem\n")
+    details = invoke(lake, code=2)
+    assert details.startswith("conf/environments/prod.yaml:2: engin: unknown key. Did you mean 'engine'?\n    to do: ")
+    assert details.endswith("\n1 problem\n")
 
 
 def test_tables_that_read_each_other_are_told(lake: Lake) -> None:
@@ -102,17 +102,17 @@ def test_tables_that_read_each_other_are_told(lake: Lake) -> None:
         '"silver.lines", reads={"daily": Affected("gold.dayly", by=["day"])}, writes=Replace(by=["day"]),\n)\n'
         'def lines(daily):\n    """One row per line."""\n    return daily\n',
     )
-    assert [what for _, _, what in problems(lake)] == ["silver.lines reads 'gold.dayly', which"]
+    assert [message for _, _, message in problems(lake)] == ["silver.lines reads 'gold.dayly', which"]
 
 
 def test_variables_belong_to_the_environment_that_is_asked_for(lake: Lake) -> None:
     lake.write("conf/environments/prod.yaml", "lake: lake\n")
-    told = problems(lake, env={"HEADGATE_ENGIN": "local"})
-    assert [where for where, _, _ in told] == ["HEADGATE_ENGIN"]
+    details = problems(lake, env={"HEADGATE_ENGIN": "local"})
+    assert [where for where, _, _ in details] == ["HEADGATE_ENGIN"]
 
 
 def test_an_environment_that_is_not_there_is_told(lake: Lake) -> None:
-    assert [what for _, _, what in problems(lake, "--env", "prd")] == ["no environment 'prd'."]
+    assert [message for _, _, message in problems(lake, "--env", "prd")] == ["no environment 'prd'."]
 
 
 def test_a_suite_is_held_against_its_table_s_contract(lake: Lake) -> None:
@@ -149,10 +149,10 @@ def test_gold_is_linted_by_its_contract(lake: Lake) -> None:
 def test_gold_is_linted_as_it_stands_once(lake: Lake) -> None:
     rows = pa.table({"day": pa.array([None], pa.date32()), "SHOP": ["a"], "at": pa.array([None], pa.timestamp("us"))})
     lake.commit("gold.daily", rows, {})
-    told = problems(lake)
-    assert ("gold.daily", "SHOP", "Athena: has upper case,") in told
-    assert ("gold.daily", "at", "Athena: is timestamp_ntz, which") in told
-    assert any(what == "Athena: needs a reader" for _, _, what in told)
+    details = problems(lake)
+    assert ("gold.daily", "SHOP", "Athena: has upper case,") in details
+    assert ("gold.daily", "at", "Athena: is timestamp_ntz, which") in details
+    assert any(message == "Athena: needs a reader" for _, _, message in details)
     lake.write("conf/tables/gold/daily.yaml", TABLE_CONTRACT)
     assert [where for where, path, _ in problems(lake) if path == "SHOP"] == ["conf/tables/gold/daily.yaml"]
 

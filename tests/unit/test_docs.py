@@ -43,10 +43,10 @@ def sections(text: str) -> dict[str, str]:
 
 def error_classes() -> list[type[errors.HeadgateError]]:
     """The root of the errors, and all below it."""
-    found: list[type[errors.HeadgateError]] = [errors.HeadgateError]
-    for kind in found:
-        found.extend(kind.__subclasses__())
-    return [kind for kind in found if kind.__module__ == errors.__name__]
+    results: list[type[errors.HeadgateError]] = [errors.HeadgateError]
+    for kind in results:
+        results.extend(kind.__subclasses__())
+    return [kind for kind in results if kind.__module__ == errors.__name__]
 
 
 ERRORS = pytest.mark.parametrize("kind", error_classes(), ids=lambda kind: kind.code)

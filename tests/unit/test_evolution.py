@@ -58,13 +58,13 @@ def test_what_old_rows_do_not_follow_is_refused(new, what):
 
 
 def test_a_renamed_field_is_told_as_one():
-    told = differences(note=None, notes=("string", False))
-    assert told[0] == ("the field note was removed (renamed to notes?)", True)
+    details = differences(note=None, notes=("string", False))
+    assert details[0] == ("the field note was removed (renamed to notes?)", True)
 
 
 def test_what_is_inside_a_new_object_is_new_with_it():
-    told = differences(**{"address": ("struct", False), "address.city": ("string", True)})
-    assert told == [("the optional field address struct was added", False)]
+    details = differences(**{"address": ("struct", False), "address.city": ("string", True)})
+    assert details == [("the optional field address struct was added", False)]
 
 
 def test_refused_changes_come_first():

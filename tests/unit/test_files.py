@@ -34,12 +34,12 @@ def written(lake: Path, *batches: tuple[str, pa.RecordBatch]) -> list[NewFile]:
 
 def test_the_batches_of_a_partition_are_one_file_that_holds_their_rows_in_order(tmp_path: Path) -> None:
     first, second = batch(("b", NOON, 1)), batch(("a", NOON, 2))
-    told = written(tmp_path, ("2026-03-02", first), ("2026-03-03", first), ("2026-03-02", second))
-    days = [(dict(file.partition), file.rows) for file in told]
+    details = written(tmp_path, ("2026-03-02", first), ("2026-03-03", first), ("2026-03-02", second))
+    days = [(dict(file.partition), file.rows) for file in details]
     assert days == [({"dt": "2026-03-02"}, 2), ({"dt": "2026-03-03"}, 1)]
-    path = tmp_path / "a" / "table" / told[0].path
+    path = tmp_path / "a" / "table" / details[0].path
     assert path.parent.name == "dt=2026-03-02"
-    assert path.stat().st_size == told[0].size
+    assert path.stat().st_size == details[0].size
     assert pq.ParquetFile(path).read().to_pylist() == [*first.to_pylist(), *second.to_pylist()]
 
 
@@ -47,9 +47,11 @@ def test_a_file_tells_the_bounds_and_nulls_of_all_its_row_groups(tmp_path: Path)
     """A time is told in UTC and cut to milliseconds, as Delta has it; a column of nulls has no bounds."""
     east = NOON.astimezone(timezone(timedelta(hours=9)))
     row_group = batch(*[("b" * 1000, NOON, None)] * 10_000)
-    told = written(tmp_path, ("2026-03-02", row_group), ("2026-03-02", batch(("a", None, None), ("c", east, None))))[0]
-    assert pq.ParquetFile(tmp_path / "a" / "table" / told.path).num_row_groups == 2
-    assert json.loads(told.statistics) == {
+    details = written(tmp_path, ("2026-03-02", row_group), ("2026-03-02", batch(("a", None, None), ("c", east, None))))[
+        0
+    ]
+    assert pq.ParquetFile(tmp_path / "a" / "table" / details.path).num_row_groups == 2
+    assert json.loads(details.statistics) == {
         "numRecords": 10_002,
         "minValues": {"name": "a", "at": "2026-03-02T12:00:00.005Z"},
         "maxValues": {"name": "c", "at": "2026-03-02T12:00:00.005Z"},
@@ -59,8 +61,8 @@ def test_a_file_tells_the_bounds_and_nulls_of_all_its_row_groups(tmp_path: Path)
 
 def test_a_column_with_a_value_too_long_for_statistics_has_no_bounds(tmp_path: Path) -> None:
     row_group = batch(*[("b" * 10_000, NOON, 1)] * 1000)
-    told = written(tmp_path, ("2026-03-02", row_group), ("2026-03-02", batch(("a", NOON, 2))))[0]
-    statistics = json.loads(told.statistics)
+    details = written(tmp_path, ("2026-03-02", row_group), ("2026-03-02", batch(("a", NOON, 2))))[0]
+    statistics = json.loads(details.statistics)
     assert (statistics["minValues"].keys(), statistics["maxValues"]["number"]) == ({"at", "number"}, 2)
 
 
@@ -72,14 +74,14 @@ def told_of(tmp_path: Path, **columns: pa.Array) -> dict[str, Any]:
 
 def test_the_bounds_of_a_long_text_are_cut_and_still_hold(tmp_path: Path) -> None:
     longest = "é" * PREFIX
-    told = told_of(tmp_path, short=[longest], long=[longest + "z"], beyond=[longest + "\U0010ffffz"])
-    assert told["minValues"] == {"short": longest, "long": longest}
-    assert told["maxValues"] == {"short": longest, "long": longest + "\U0010ffff"}
-    assert told["nullCount"] == {"short": 0, "long": 0, "beyond": 0}
+    details = told_of(tmp_path, short=[longest], long=[longest + "z"], beyond=[longest + "\U0010ffffz"])
+    assert details["minValues"] == {"short": longest, "long": longest}
+    assert details["maxValues"] == {"short": longest, "long": longest + "\U0010ffff"}
+    assert details["nullCount"] == {"short": 0, "long": 0, "beyond": 0}
 
 
 def test_what_has_no_certain_order_has_no_bounds(tmp_path: Path) -> None:
-    told = told_of(
+    details = told_of(
         tmp_path,
         rate=[1.0, float("nan")],
         flag=[True, False],
@@ -88,11 +90,11 @@ def test_what_has_no_certain_order_has_no_bounds(tmp_path: Path) -> None:
         local=pa.array([NOON.replace(tzinfo=None)] * 2, pa.timestamp("us")),
         number=[1, 2],
     )
-    assert (told["minValues"], told["maxValues"]) == ({"number": 1}, {"number": 2})
+    assert (details["minValues"], details["maxValues"]) == ({"number": 1}, {"number": 2})
 
 
 def test_a_decimal_is_told_to_its_last_digit(tmp_path: Path) -> None:
     exact = Decimal("12345678901234567890.123456789012345678")
     pq.write_table(pa.table({"amount": pa.array([exact, -exact])}), tmp_path / "file.parquet")
-    told = json.loads(statistics(pq.read_metadata(tmp_path / "file.parquet")), parse_float=Decimal)
-    assert (told["minValues"]["amount"], told["maxValues"]["amount"]) == (-exact, exact)
+    details = json.loads(statistics(pq.read_metadata(tmp_path / "file.parquet")), parse_float=Decimal)
+    assert (details["minValues"]["amount"], details["maxValues"]["amount"]) == (-exact, exact)

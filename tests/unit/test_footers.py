@@ -39,8 +39,8 @@ def described(folder: Path, column: pa.Array, statistics: bool = True) -> NewFil
     path = folder / "t" / "batch-1" / "part.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.table({"p": column, "n": list(range(len(column)))}), path, write_statistics=statistics)
-    found = Found("t/batch-1/part.parquet", path.stat().st_size, 1)
-    return describe_files(LocalStore(folder), Layout("t", ("p",), None), [found])[0]
+    result = Found("t/batch-1/part.parquet", path.stat().st_size, 1)
+    return describe_files(LocalStore(folder), Layout("t", ("p",), None), [result])[0]
 
 
 @pytest.mark.parametrize("statistics", [True, False], ids=["with statistics", "without"])
@@ -48,8 +48,8 @@ def described(folder: Path, column: pa.Array, statistics: bool = True) -> NewFil
 def test_the_only_value_of_a_file_is_its_partition_value(tmp_path, kind, value, text, statistics):
     file = described(tmp_path, pa.array([value] * 3, kind), statistics)
     assert (file.path, file.rows, file.partition) == ("batch-1/part.parquet", 3, {"p": text})
-    told: dict[str, Any] = json.loads(file.statistics)
-    assert all("p" not in told[name] for name in ("minValues", "maxValues", "nullCount"))
+    details: dict[str, Any] = json.loads(file.statistics)
+    assert all("p" not in details[name] for name in ("minValues", "maxValues", "nullCount"))
 
 
 def test_a_file_of_two_values_is_an_error(tmp_path):

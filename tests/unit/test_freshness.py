@@ -109,8 +109,8 @@ def test_where_the_news_is_older_than_what_is_looked_through_that_is_said(
 
 
 def test_it_is_told_by_plan_and_status(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = status_of(lake.environment, lake.graph, Planner(lake.environment, lake.graph, lambda: late_clock()))
-    assert [(one["table"], one["reason"]) for one in told["overdue"]] == [
+    details = status_of(lake.environment, lake.graph, Planner(lake.environment, lake.graph, lambda: late_clock()))
+    assert [(table["table"], table["reason"]) for table in details["overdue"]] == [
         ("silver.sales", "nothing new for 31 h, 26h is promised")
     ]
     monkeypatch.setattr(Planner, "now", lambda _: late_clock())
@@ -119,7 +119,7 @@ def test_it_is_told_by_plan_and_status(lake: Lake, monkeypatch: pytest.MonkeyPat
     assert line in CliRunner().invoke(plan.command, arguments).output.splitlines()
     assert "overdue       " + line.replace("overdue: ", "") in CliRunner().invoke(status.command, arguments).output
     tables = json.loads(CliRunner().invoke(plan.command, [*arguments, "--json"]).output)["tables"]
-    assert {one["table"]: one["overdue"] for one in tables if one["overdue"]} == {
+    assert {table["table"]: table["overdue"] for table in tables if table["overdue"]} == {
         "silver.sales": "nothing new for 31 h, 26h is promised"
     }
 

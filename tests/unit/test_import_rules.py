@@ -86,11 +86,11 @@ def _sources() -> dict[str, Path]:
     """Returns the modules by dotted name: headgate, the servers, orchestration, retail, jobs, and the templates."""
     package = ROOT / "lib" / "headgate"
     paths = [path for path in package.rglob("*.py") if not path.is_relative_to(TEMPLATES)]
-    found = {_dotted(path, package.parent): path for path in paths}
+    results = {_dotted(path, package.parent): path for path in paths}
     folders = [(name, ROOT) for name in ("ingest_api", "read_api", "orchestration", "retail", "jobs")]
     for folder, base in [*folders, ("templates", package)]:
-        found |= {_dotted(path, base): path for path in (base / folder).rglob("*.py")}
-    return dict(sorted(found.items()))
+        results |= {_dotted(path, base): path for path in (base / folder).rglob("*.py")}
+    return dict(sorted(results.items()))
 
 
 def _dotted(path: Path, base: Path) -> str:
@@ -295,8 +295,8 @@ def test_a_breach_is_seen(breaks, importer, source):
     ],
 )
 def test_what_is_allowed_breaks_no_rule(importer, source):
-    found = imports_of(source, importer, SOURCES)
-    assert [rule.__name__ for rule in RULES for statement in found if rule(statement)] == []
+    result = imports_of(source, importer, SOURCES)
+    assert [rule.__name__ for rule in RULES for statement in result if rule(statement)] == []
 
 
 def test_a_circle_is_seen_unless_an_import_of_it_is_lazy():

@@ -153,7 +153,7 @@ def put(store, path: str, content: bytes = b"x") -> str:
 
 
 def listed(store, since: datetime | None, dataset: str = "sales") -> list[str]:
-    return sorted(found.path for found in list_landed(store, dataset, since))
+    return sorted(result.path for result in list_landed(store, dataset, since))
 
 
 def test_nothing_landed_is_nothing_listed(store):
@@ -181,9 +181,9 @@ def test_a_marker_lists_an_upload_under_a_later_hour(store):
 def test_what_a_listing_says_of_an_object(store):
     upload = upload_of("Köln 1", "sales", "k")
     put(store, upload.path(".jsonl"), b"12345")
-    (found,) = list_landed(store, "sales", HOUR)
-    assert (found.upload, found.store, found.size, found.day) == (upload.id, "Köln 1", 5, "2026-11-21")
-    assert found.received.microsecond == 0 and found.received.tzinfo is not None
+    (result,) = list_landed(store, "sales", HOUR)
+    assert (result.upload, result.store, result.size, result.day) == (upload.id, "Köln 1", 5, "2026-11-21")
+    assert result.received.microsecond == 0 and result.received.tzinfo is not None
 
 
 def test_other_datasets_and_foreign_objects_are_left_out(store):

@@ -53,8 +53,8 @@ class Lake:
 
     @property
     def position(self) -> int | None:
-        found = self.head.position
-        return found["bronze.things"].version if found else None
+        result = self.head.position
+        return result["bronze.things"].version if result else None
 
 
 @pytest.fixture
@@ -176,8 +176,8 @@ def test_commits_that_were_cleaned_up_are_told_as_none(lake: Lake) -> None:
     for position in (3, 7, 9):
         lake.write(position)
     lake.clean_up_log()
-    found = list(lake.ledger.commits(TABLE, 0, 2))
-    assert [commit and commit.version for commit in found] == [None, 2]
+    commits = list(lake.ledger.commits(TABLE, 0, 2))
+    assert [commit and commit.version for commit in commits] == [None, 2]
 
 
 def test_history_goes_from_the_newest_commit_as_far_back_as_was_asked(lake: Lake) -> None:

@@ -84,7 +84,7 @@ def traced(lake: Lake, table: str, *slices: str) -> dict[str, int]:
     """Upload key -> how many of its records the slice came from."""
     arguments = [part for text in slices for part in ("--slice", text)]
     keys = {lake.land("a"): "a", lake.land("b", NOON + timedelta(days=1)): "b"}
-    return {keys[found["upload"]]: found["records"] for found in told(lake, table, *arguments)["uploads"]}
+    return {keys[upload["upload"]]: upload["records"] for upload in told(lake, table, *arguments)["uploads"]}
 
 
 # --- the trees
@@ -225,9 +225,9 @@ def test_each_table_is_named_with_its_version_run_rows_and_the_commits_that_wrot
 
 
 def test_each_upload_is_named_with_its_object_and_the_run_that_took_it_in(lake: Lake) -> None:
-    found = told(lake, "gold.daily", "--slice", "day=2026-03-01")["uploads"]
-    assert [(one["version"], one["run"]) for one in found] == [(0, "in-a"), (1, "in-b")]
-    assert all((lake.environment.folder / one["object"]).exists() for one in found)
+    result = told(lake, "gold.daily", "--slice", "day=2026-03-01")["uploads"]
+    assert [(item["version"], item["run"]) for item in result] == [(0, "in-a"), (1, "in-b")]
+    assert all((lake.environment.folder / item["object"]).exists() for item in result)
 
 
 def test_the_source_is_read_as_it_was_when_the_table_was_built(lake: Lake) -> None:
@@ -246,8 +246,8 @@ def test_a_null_is_a_slice(lake: Lake) -> None:
 def test_several_driving_reads_are_all_followed_and_a_record_counts_once(lake: Lake) -> None:
     lake.write("jobs/gold/joined.py", JOINED)
     lake.commit("gold.joined", lake.ledger.open("gold.daily").to_pyarrow_dataset().to_table())
-    found = told(lake, "gold.joined", "--slice", "day=2026-03-01")
-    assert [step["table"] for step in found["steps"]] == [
+    result = told(lake, "gold.joined", "--slice", "day=2026-03-01")
+    assert [step["table"] for step in result["steps"]] == [
         "gold.joined",
         "gold.daily",
         "silver.sales",
@@ -256,7 +256,7 @@ def test_several_driving_reads_are_all_followed_and_a_record_counts_once(lake: L
         "bronze.sales",
         "silver.lines",
     ]
-    assert found["steps"][-1]["note"] == "read whole: any of its rows may be in the slice"
+    assert result["steps"][-1]["note"] == "read whole: any of its rows may be in the slice"
     assert traced(lake, "gold.joined", "day=2026-03-01") == {"a": 2, "b": 1}
 
 

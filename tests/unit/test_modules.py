@@ -118,7 +118,7 @@ def test_a_table_is_named_like_its_file(refusal):
 
 
 def test_two_projects_in_one_process_have_helpers_of_their_own(tmp_path):
-    found = []
+    results = []
     for name in ("one", "two"):
         project = Project(tmp_path / name)
         for folder in ("common", "silver"):
@@ -127,8 +127,8 @@ def test_two_projects_in_one_process_have_helpers_of_their_own(tmp_path):
         (project.jobs / "common" / "tags.py").write_text(f"TAGS = ['{name}']\n")
         path = project.jobs / "silver" / "things.py"
         path.write_text("from jobs.common.tags import TAGS\n" + GOOD.replace('["id"]))', '["id"]), tags=TAGS)'))
-        found.append(load_table(project, path).tags)
-    assert found == [("one",), ("two",)]
+        results.append(load_table(project, path).tags)
+    assert results == [("one",), ("two",)]
 
 
 def test_modules_are_the_files_of_the_layers_whose_names_do_not_begin_with_an_underscore(project):

@@ -29,9 +29,9 @@ def read(body: bytes, layout: Layout = LAYOUT) -> list[Record]:
 
 def written(values: list, kind: pa.DataType, **options) -> list[str]:
     """How the values of a column of that type are written in JSON."""
-    found = read(parquet({"x": pa.array(values, kind)}, **options))
-    assert [record.problem for record in found if record.problem] == []
-    return [record.raw.decode().removeprefix('{"x":').removesuffix("}") for record in found]
+    result = read(parquet({"x": pa.array(values, kind)}, **options))
+    assert [record.problem for record in result if record.problem] == []
+    return [record.raw.decode().removeprefix('{"x":').removesuffix("}") for record in result]
 
 
 def problem(body: bytes) -> str:
@@ -177,10 +177,10 @@ SCHEMA = pa.schema(
 @given(st.lists(rows, min_size=1), st.integers(1, 3))
 def test_any_rows_come_back_the_same(given_rows, group):
     body = parquet(pa.Table.from_pylist(given_rows, SCHEMA), row_group_size=group)
-    found = [json.loads(record.raw, parse_float=Decimal, parse_int=Decimal) for record in read(body)]
-    for row in found:
+    results = [json.loads(record.raw, parse_float=Decimal, parse_int=Decimal) for record in read(body)]
+    for row in results:
         row["at"] = row["at"] and datetime.fromisoformat(row["at"].removesuffix("Z"))
-    assert found == given_rows
+    assert results == given_rows
 
 
 @given(st.integers(0), st.integers(1, 255))

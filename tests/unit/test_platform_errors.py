@@ -32,9 +32,9 @@ TOLD = {
 
 @pytest.mark.parametrize("text", TOLD)
 def test_the_systems_words_are_found_wherever_they_stand(text):
-    found = platform_error(RuntimeError(text), LOCAL)
-    assert found is not None
-    assert (found.code, found.where, found.what.rpartition(": ")[2]) == ("storage", *TOLD[text])
+    result = platform_error(RuntimeError(text), LOCAL)
+    assert result is not None
+    assert (result.code, result.where, result.what.rpartition(": ")[2]) == ("storage", *TOLD[text])
 
 
 def test_they_are_found_in_the_cause():
@@ -57,7 +57,7 @@ def test_every_other_error_stays_what_it_is(error):
 
 def test_an_application_that_was_ended_lost_its_cluster_where_it_had_one():
     error = RuntimeError("Job 7 cancelled because SparkContext was shut down")
-    found = platform_error(error, ENVIRONMENTS["cluster"])
-    assert found is not None
-    assert (found.code, found.where) == ("cluster", "spark://127.0.0.1:7077")
+    result = platform_error(error, ENVIRONMENTS["cluster"])
+    assert result is not None
+    assert (result.code, result.where) == ("cluster", "spark://127.0.0.1:7077")
     assert platform_error(error, LOCAL) is None

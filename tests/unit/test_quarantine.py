@@ -30,8 +30,8 @@ def source(upload: str = "u-2", record: int = 5, sequence: datetime | None = NOO
 
 def rejected(*reasons: tuple, key: str | None = "s-1", seen: datetime = NOON, raw: str = "{}", **where: Any) -> dict:
     """A record in quarantine, whose key is told or not."""
-    told = [dict(zip(("column", "rule", "value"), reason, strict=True)) for reason in reasons or [MISSING]]
-    record = {"raw": raw, "reasons": told, "key": key and f'k:["{key}"]', "run": "r-1", "first_seen": seen}
+    details = [dict(zip(("column", "rule", "value"), reason, strict=True)) for reason in reasons or [MISSING]]
+    record = {"raw": raw, "reasons": details, "key": key and f'k:["{key}"]', "run": "r-1", "first_seen": seen}
     at = source(**where)
     return {"_key": f'r:["{at["upload"]}","{at["record"]}"]', "_source": at, "_state": "rejected", "_rejected": record}
 
@@ -42,8 +42,8 @@ def row(state: str = "live", **where: Any) -> dict:
 
 
 def receipt(upload: str) -> dict:
-    told = {"store": "shop-1", "object": f"landing/{upload}"}
-    return {"_key": f"u:{upload}", "_source": {"upload": upload}, "_state": "receipt", "_receipt": told}
+    details = {"store": "shop-1", "object": f"landing/{upload}"}
+    return {"_key": f"u:{upload}", "_source": {"upload": upload}, "_state": "receipt", "_receipt": details}
 
 
 @pytest.fixture
@@ -78,28 +78,28 @@ OLDER = {
 @pytest.mark.parametrize("by", NEWER)
 def test_a_record_is_superseded_where_a_row_of_its_key_is_newer(lake: Lake, by: str, state: str) -> None:
     commit(lake, rejected(), row(state, **NEWER[by]))
-    assert [one["status"] for one in found(lake)] == ["superseded"]
+    assert [item["status"] for item in found(lake)] == ["superseded"]
 
 
 @pytest.mark.parametrize("by", OLDER)
 def test_a_record_is_open_where_the_row_of_its_key_is_older(lake: Lake, by: str) -> None:
     commit(lake, rejected(), row(**OLDER[by]))
-    assert [one["status"] for one in found(lake)] == ["open"]
+    assert [item["status"] for item in found(lake)] == ["open"]
 
 
 @pytest.mark.parametrize("where", [{"key": "s-2"}, {"key": None}, {"sequence": None}])
 def test_a_record_is_open_where_its_place_is_another_or_cannot_be_told(lake: Lake, where: dict[str, Any]) -> None:
     commit(lake, rejected(**where), row(sequence=NOON + HOUR))
-    assert [one["status"] for one in found(lake)] == ["open"]
+    assert [item["status"] for item in found(lake)] == ["open"]
 
 
 def test_a_record_is_shown_with_all_that_is_known_of_it(lake: Lake) -> None:
     reasons = [MISSING, ("items[3].price", "type: int", "x")]
     commit(lake, rejected(*reasons, raw='{"a": 1}'), receipt("u-2"), receipt("u-3"))
-    [one] = found(lake)
-    assert tuple(one) == quarantine.COLUMNS
-    assert one.pop("reasons") == [dict(zip(("column", "rule", "value"), reason, strict=True)) for reason in reasons]
-    assert one == {
+    [item] = found(lake)
+    assert tuple(item) == quarantine.COLUMNS
+    assert item.pop("reasons") == [dict(zip(("column", "rule", "value"), reason, strict=True)) for reason in reasons]
+    assert item == {
         "status": "open",
         "upload": "u-2",
         "record": 5,
@@ -118,8 +118,8 @@ def test_a_record_is_shown_with_all_that_is_known_of_it(lake: Lake) -> None:
 
 def test_what_was_rejected_last_comes_first(lake: Lake) -> None:
     commit(lake, rejected(record=1), rejected(record=3, seen=NOON + HOUR), rejected(record=0))
-    assert [one["record"] for one in found(lake)] == [3, 0, 1]
-    assert [one["record"] for one in found(lake, limit=2)] == [3, 0]
+    assert [item["record"] for item in found(lake)] == [3, 0, 1]
+    assert [item["record"] for item in found(lake, limit=2)] == [3, 0]
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_a_condition_chooses_records(lake: Lake, where: str, records: list[int])
         rejected(record=3, seen=NOON + HOUR),
         row(record=0),
     )
-    assert sorted(one["record"] for one in found(lake, where=where)) == records
+    assert sorted(item["record"] for item in found(lake, where=where)) == records
 
 
 @pytest.mark.parametrize("where", ["nobody = 1", "status =", "record < 'x'", "status"])
@@ -175,8 +175,8 @@ def listed(lake: Lake, *arguments: str) -> str:
 def test_list_counts_open_and_superseded_records_in_all_and_by_reason(lake: Lake) -> None:
     twice = [("items[0].n", "type: int", "x"), ("items[1].n", "type: int", "y"), MISSING]
     commit(lake, rejected(*twice, record=1, sequence=NOON - HOUR), rejected(record=2), row(record=0))
-    [told] = json.loads(listed(lake, "--json"))["tables"]
-    assert told == {
+    [details] = json.loads(listed(lake, "--json"))["tables"]
+    assert details == {
         "table": TABLE,
         "open": 1,
         "superseded": 1,

@@ -160,9 +160,13 @@ def node(name: str, reads: dict[str, Read], writes: Write | None) -> Node:
 
 def in_bronze(upload: Upload, count: int) -> list[dict[str, Any]]:
     base = {"upload": upload.id, "object": upload.path(".jsonl"), "dt": upload.hour.date()}
-    told = {"bytes": 5, "sha256": "5994471abb01112afcc18159f6cc74b4f511b99806da59b3caf5a9c173cacfc5", "records": count}
+    details = {
+        "bytes": 5,
+        "sha256": "5994471abb01112afcc18159f6cc74b4f511b99806da59b3caf5a9c173cacfc5",
+        "records": count,
+    }
     rows = [{**base, "record": number, "_state": "live"} for number in range(count)]
-    return [*rows, {**base, "receipt": told, "_state": "receipt"}]
+    return [*rows, {**base, "receipt": details, "_state": "receipt"}]
 
 
 def row(key: str, upload: Upload, record: int, day: datetime | None) -> dict[str, Any]:
@@ -171,9 +175,9 @@ def row(key: str, upload: Upload, record: int, day: datetime | None) -> dict[str
 
 
 def receipt(upload: Upload, **counts: int) -> dict[str, Any]:
-    told = {name: counts.get(name, 0) for name in COUNTS}
+    details = {name: counts.get(name, 0) for name in COUNTS}
     source = {"upload": upload.id, "record": None}
-    return {"_key": f"u:{upload.id}", "_source": source, "_state": "receipt", "_receipt": told}
+    return {"_key": f"u:{upload.id}", "_source": source, "_state": "receipt", "_receipt": details}
 
 
 @pytest.fixture
@@ -202,8 +206,8 @@ def test_an_upload_that_the_next_run_lists_waits(lake: Lake) -> None:
     lake.write()
     new = identity("new", NOW.replace(minute=0))
     lake.land(new.path(".jsonl"), NOW - timedelta(minutes=2))
-    found = lake.found()
-    assert {what: finding.names for what, finding in found.items()} == {landing.WAITING.what: (new.id,)}
+    result = lake.found()
+    assert {message: finding.names for message, finding in result.items()} == {landing.WAITING.what: (new.id,)}
 
 
 def test_an_upload_that_no_run_lists_is_missed_until_it_is_marked_late(lake: Lake) -> None:
@@ -261,9 +265,9 @@ def drop(lake: Lake, table: str, wanted: Callable[[dict[str, Any]], bool]) -> No
 
 
 def change_receipt(lake: Lake, upload: Upload, **counts: int) -> None:
-    for found in lake.rows[SILVER]:
-        if found["_key"] == f"u:{upload.id}":
-            found["_receipt"].update(counts)
+    for result in lake.rows[SILVER]:
+        if result["_key"] == f"u:{upload.id}":
+            result["_receipt"].update(counts)
 
 
 def double(lake: Lake, table: str, wanted: Callable[[dict[str, Any]], bool]) -> None:
@@ -281,9 +285,9 @@ def is_record(upload: Upload, record: int) -> Callable[[dict[str, Any]], bool]:
 
 def shift(lake: Lake, by: int) -> None:
     """A's records in bronze have other ordinals."""
-    for found in lake.rows[BRONZE]:
-        if found["upload"] == A.id and found["_state"] == "live":
-            found["record"] += by
+    for result in lake.rows[BRONZE]:
+        if result["upload"] == A.id and result["_state"] == "live":
+            result["record"] += by
 
 
 def is_key(key: str) -> Callable[[dict[str, Any]], bool]:
@@ -291,9 +295,9 @@ def is_key(key: str) -> Callable[[dict[str, Any]], bool]:
 
 
 def set_record(lake: Lake, key: str, record: int | None) -> None:
-    for found in lake.rows[SILVER]:
-        if found["_key"] == key:
-            found["_source"] = {**found["_source"], "record": record}
+    for result in lake.rows[SILVER]:
+        if result["_key"] == key:
+            result["_source"] = {**result["_source"], "record": record}
 
 
 DAMAGE: list[tuple[str, Callable[[Lake], Any], Kind, str]] = [
@@ -460,9 +464,9 @@ def test_what_bronze_took_in_since_a_tables_last_run_is_no_finding_but_work(lake
     late = identity("late", DAYS[2])
     lake.land(late.path(".jsonl"), DAYS[2])
     lake._write(BRONZE, pa.Table.from_pylist(in_bronze(late, 1), SCHEMAS[BRONZE]))
-    found = lake.found()
-    assert list(found) == [BEHIND.what]
-    assert found[BEHIND.what].names == ("increment bronze.sales 0 -> 1",)
+    result = lake.found()
+    assert list(result) == [BEHIND.what]
+    assert result[BEHIND.what].names == ("increment bronze.sales 0 -> 1",)
 
 
 def test_a_data_file_that_is_gone_is_named(lake: Lake) -> None:
@@ -535,17 +539,17 @@ def test_a_slice_may_have_its_rows_in_any_of_several_sources(lake: Lake) -> None
 def test_what_is_not_checked_is_said(lake: Lake, reads: dict[str, Read], writes: Write, why: str) -> None:
     lake.nodes[GOLD] = node(GOLD, reads, writes)
     lake.write()
-    told = {check.table: check.not_checked for check in lake.checks() if check.not_checked}
-    assert list(told) == [GOLD]
-    assert why in told[GOLD]
+    details = {check.table: check.not_checked for check in lake.checks() if check.not_checked}
+    assert list(details) == [GOLD]
+    assert why in details[GOLD]
 
 
 def test_a_table_whose_source_was_made_anew_is_not_checked(lake: Lake) -> None:
     lake.write()
     Path(lake.uri(SILVER)).rename(lake.folder / "away")
     lake._write(SILVER, pa.Table.from_pylist(lake.rows[SILVER], SCHEMAS[SILVER]))
-    told = {check.table: check.not_checked for check in lake.checks() if check.not_checked}
-    assert "is another table than it was built from" in told[GOLD]
+    details = {check.table: check.not_checked for check in lake.checks() if check.not_checked}
+    assert "is another table than it was built from" in details[GOLD]
 
 
 def test_values_in_several_passes_are_each_in_one(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -607,12 +611,12 @@ def test_the_verb_ends_with_1_and_names_what_was_found(run: Any) -> None:
 
 
 def test_the_verb_prints_json(run: Any) -> None:
-    found = json.loads(run("--json", "--limit", "1").stdout)
-    (finding,) = found["checks"][0]["findings"]
-    assert (found["errors"], finding["count"], len(finding["names"])) == (3, 3, 1)
+    result = json.loads(run("--json", "--limit", "1").stdout)
+    (finding,) = result["checks"][0]["findings"]
+    assert (result["errors"], finding["count"], len(finding["names"])) == (3, 3, 1)
     assert finding["days"] == {"2026-03-08": 1, "2026-03-09": 1, "2026-03-10": 1}
 
 
 def test_only_selected_tables_are_checked(run: Any) -> None:
-    found = json.loads(run("--json", "-s", "bronze.transactions").stdout)
-    assert {check["table"] for check in found["checks"]} == {"landing", "bronze.transactions", "incoming"}
+    result = json.loads(run("--json", "-s", "bronze.transactions").stdout)
+    assert {check["table"] for check in result["checks"]} == {"landing", "bronze.transactions", "incoming"}

@@ -115,12 +115,12 @@ def _is_text(node: ast.Module | ast.ClassDef | ast.FunctionDef) -> bool:
 
 def raw_names(source: str) -> list[str]:
     """Returns the states and metadata keys that a module writes as text."""
-    found = []
+    results = []
     for literal in literals(ast.parse(source)):
         text = literal.value
         if text in KEYS or text == State.LIVE or STATES_IN_SQL.search(text):
-            found.append(f"line {literal.lineno}: {text.strip()[:60]}")
-    return found
+            results.append(f"line {literal.lineno}: {text.strip()[:60]}")
+    return results
 
 
 def test_no_other_module_names_a_state_or_a_metadata_key() -> None:

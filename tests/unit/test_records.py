@@ -167,9 +167,9 @@ def test_a_record_beyond_the_contracts_size_is_rejected_and_kept(format_):
     body = f"[{record}]" if format_ == "json_array" else record
     size = len(record)
     assert raws(read(body, layout(format_, max_record_bytes=size))) == [record]
-    [found] = read(body, layout(format_, max_record_bytes=size - 1))
-    assert found.raw.decode() == record
-    assert found.problem == f"a record of {size} bytes; the contract takes {size - 1} (headgate.maxRecordBytes)"
+    [result] = read(body, layout(format_, max_record_bytes=size - 1))
+    assert result.raw.decode() == record
+    assert result.problem == f"a record of {size} bytes; the contract takes {size - 1} (headgate.maxRecordBytes)"
 
 
 @pytest.mark.parametrize("body", ['{"id":"a", "n"', '{"id":"a"}\n{"id":"b"}', '{"id":"a"} x'])

@@ -43,7 +43,7 @@ def test_a_report_stands_under_the_day_on_which_its_run_ended(store) -> None:
 def test_the_newest_come_first_across_days_and_no_more_than_asked_for(store) -> None:
     for run, ended in (("20260301T1", DAY), ("20260301T2", DAY), ("20260302T1", DAY + timedelta(days=1))):
         reports.write(store, report(run, ended))
-    assert [found.run for found in reports.newest(store, 2)] == ["20260302T1", "20260301T2"]
+    assert [result.run for result in reports.newest(store, 2)] == ["20260302T1", "20260301T2"]
 
 
 def test_a_lake_without_runs_has_no_reports(store) -> None:
@@ -54,12 +54,12 @@ def test_a_lake_without_runs_has_no_reports(store) -> None:
 def test_a_report_that_cannot_be_read_is_passed_over(store, content: bytes) -> None:
     reports.write(store, report("r-1"))
     obstore.put(store, "runs/dt=2026-03-01/r-2.json", content)
-    assert [found.run for found in reports.newest(store, 5)] == ["r-1"]
+    assert [result.run for result in reports.newest(store, 5)] == ["r-1"]
 
 
 def test_a_tables_outcome_is_that_of_the_newest_run_it_took_part_in() -> None:
-    found = reports.last_outcomes([report("r-2", sales="done"), report("r-1", sales="failed", stock="failed")])
-    assert {table: (one["status"], one["run"]) for table, one in found.items()} == {
+    last_outcomes = reports.last_outcomes([report("r-2", sales="done"), report("r-1", sales="failed", stock="failed")])
+    assert {table: (item["status"], item["run"]) for table, item in last_outcomes.items()} == {
         "silver.sales": ("done", "r-2"),
         "silver.stock": ("failed", "r-1"),
     }
@@ -93,8 +93,8 @@ def test_a_run_keeps_what_it_did_to_each_table_also_where_one_failed(repository,
 def test_a_report_that_cannot_be_written_is_a_warning_and_no_failure(repository, environment, caplog) -> None:
     environment.folder.mkdir()
     (environment.folder / "runs").write_text("a file stands where the folder would be")
-    found = Told(repository, environment, load_graph(repository), None).run(["silver.a", "silver.b"])
-    assert [one.status for one in found] == ["failed", "done"]
+    run = Told(repository, environment, load_graph(repository), None).run(["silver.a", "silver.b"])
+    assert [item.status for item in run] == ["failed", "done"]
     assert "the run's report was not kept: runs/dt=" in caplog.text
 
 

@@ -173,8 +173,8 @@ def test_where_it_is_not_told_how_far_it_is_recorded_nothing_is_doubled(lake: La
 def test_a_failed_batch_has_no_version(lake: Lake) -> None:
     failed = Failed("gold.daily", "r-9", NOON, found("a", "b", fails="b"))
     record(lake.environment, TABLES, [failed])
-    told = [(row["run"], row["version"], row["at"], row["expectation"], row["success"]) for row in rows(lake)]
-    assert told == [("r-9", None, NOON, "a", True), ("r-9", None, NOON, "b", False)]
+    details = [(row["run"], row["version"], row["at"], row["expectation"], row["success"]) for row in rows(lake)]
+    assert details == [("r-9", None, NOON, "a", True), ("r-9", None, NOON, "b", False)]
 
 
 def test_of_two_that_record_at_once_one_fails(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:

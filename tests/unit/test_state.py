@@ -115,11 +115,11 @@ def expect_rows(lake: Lake, count: int) -> str:
 
 def test_rows_that_another_suite_judged_or_none_are_told(lake: Lake) -> None:
     suite = expect_rows(lake, 1)
-    told = {"gold.daily": "its suite changed: old rows not judged by it (headgate check --table gold.daily)"}
-    assert notes(lake) == told
+    details = {"gold.daily": "its suite changed: old rows not judged by it (headgate check --table gold.daily)"}
+    assert notes(lake) == details
     work = Work("gold.daily", Kind.INCREMENT, "", lake.ledger.head("gold.daily"), {"silver.sales": Source("s", 1, 0)})
     lake.daily([(1, "north")], suites=suites_after(work, suite))
-    assert notes(lake) == told
+    assert notes(lake) == details
     rebuilt = Work("gold.daily", Kind.REBUILD, "", lake.ledger.head("gold.daily"))
     lake.daily([(1, "north")], suites=suites_after(rebuilt, suite))
     assert notes(lake) == {}
@@ -158,8 +158,8 @@ def test_state_modified_selects_with_what_reads_it(lake: Lake) -> None:
 
 def test_result_error_selects_what_failed_when_it_last_ran(lake: Lake) -> None:
     def ran(run: str, **statuses: str) -> None:
-        found = [{"table": name.replace("__", "."), "status": status} for name, status in statuses.items()]
-        reports.write(lake.environment.object_store(), reports.RunReport(run, NOON, NOON, found))
+        results = [{"table": name.replace("__", "."), "status": status} for name, status in statuses.items()]
+        reports.write(lake.environment.object_store(), reports.RunReport(run, NOON, NOON, results))
 
     assert names(lake, "result:error") == set()
     ran("20260302T1", silver__sales="failed", silver__lines="failed", gold__daily="skipped", gold__gone="failed")

@@ -44,28 +44,32 @@ def ran(lake: Lake, run: str, ended: datetime = NOON, **statuses: str) -> None:
 
 
 def test_where_all_is_well_there_is_nothing_to_do(lake: Lake) -> None:
-    told = found(lake)
-    assert [told[key] for key in ("failed", "behind", "stale", "undeclared", "next")] == [[], [], [], [], None]
+    details = found(lake)
+    assert [details[key] for key in ("failed", "behind", "stale", "undeclared", "next")] == [[], [], [], [], None]
     assert invoke(lake).endswith("\nnothing to do\n")
 
 
 def test_an_empty_lake_asks_for_an_upload(tmp_path: Path) -> None:
-    told = found(Lake(tmp_path))
-    assert (told["run"], told["quarantine"], told["next"]) == (None, [], "headgate upload FILE --dataset sales")
+    details = found(Lake(tmp_path))
+    assert (details["run"], details["quarantine"], details["next"]) == (
+        None,
+        [],
+        "headgate upload FILE --dataset sales",
+    )
 
 
 def test_uploads_that_wait_put_bronze_and_what_reads_it_behind(lake: Lake) -> None:
     for key in ("second", "third"):
         lake.land(key, datetime.now(UTC))
-    told = found(lake)
-    assert [(one["table"], one["work"], one["uploads"]) for one in told["behind"]] == [
+    details = found(lake)
+    assert [(item["table"], item["work"], item["uploads"]) for item in details["behind"]] == [
         ("bronze.sales", "increment", 2),
         ("silver.sales", "after", 0),
         ("gold.daily", "after", 0),
         ("silver.lines", "after", 0),
     ]
-    assert told["landing"][0]["waiting"] == 2
-    assert told["next"] == "headgate run"
+    assert details["landing"][0]["waiting"] == 2
+    assert details["next"] == "headgate run"
 
 
 def test_the_newest_run_is_told_with_what_became_of_its_tables(lake: Lake) -> None:
@@ -81,7 +85,7 @@ def test_the_newest_run_is_told_with_what_became_of_its_tables(lake: Lake) -> No
 def test_a_table_that_failed_is_told_with_its_reason_until_it_runs_well(lake: Lake) -> None:
     ran(lake, "20260301T1", silver__sales="failed", silver__lines="failed")
     ran(lake, "20260302T1", silver__lines="done")
-    assert [(one["table"], one["reason"], one["run"]) for one in found(lake)["failed"]] == [
+    assert [(item["table"], item["reason"], item["run"]) for item in found(lake)["failed"]] == [
         ("silver.sales", "no such column", "20260301T1")
     ]
     assert "failed        silver.sales: no such column (run 20260301T1)" in invoke(lake)
@@ -89,21 +93,21 @@ def test_a_table_that_failed_is_told_with_its_reason_until_it_runs_well(lake: La
 
 def test_a_table_by_older_code_is_stale_and_next_is_its_rebuild(lake: Lake) -> None:
     lake.write("jobs/gold/daily.py", DAILY + "\n# changed\n")
-    told = found(lake)
-    assert [one["table"] for one in told["stale"]] == ["gold.daily"]
-    assert told["next"] == "headgate run --rebuild -s gold.daily"
+    details = found(lake)
+    assert [item["table"] for item in details["stale"]] == ["gold.daily"]
+    assert details["next"] == "headgate run --rebuild -s gold.daily"
 
 
 def test_a_changed_declaration_is_behind_as_a_rebuild(lake: Lake) -> None:
     lake.write("jobs/gold/daily.py", DAILY.replace('by=["day"], partition_by=["day"]', 'by=["day"]'))
-    (one,) = found(lake)["behind"]
-    assert (one["table"], one["work"]) == ("gold.daily", "rebuild") and "declaration changed" in one["reason"]
+    (item,) = found(lake)["behind"]
+    assert (item["table"], item["work"]) == ("gold.daily", "rebuild") and "declaration changed" in item["reason"]
 
 
 def test_the_quarantined_share_is_told_of_the_last_batch_and_of_all(lake: Lake) -> None:
     lake.sales([(f"s-{number}", "north", 1, "u") for number in range(6)], rejected=2)
-    (one,) = found(lake)["quarantine"]
-    assert one == {
+    (item,) = found(lake)["quarantine"]
+    assert item == {
         "table": "silver.sales",
         "last": {"records": 8, "rejected": 2},
         "all": {"records": 9, "rejected": 2},

@@ -20,9 +20,9 @@ UNIQUE = "expect_column_values_to_be_unique"
 
 def one(kind: str = BETWEEN, headgate: dict | None = None, severity: str | None = None, **kwargs) -> dict:
     """An expectation as a file has it; of `quantity`, 0 or more, where nothing else is said."""
-    given = kwargs or {"column": "quantity", "min_value": 0}
-    beside = {"severity": severity} if severity else {}
-    return {"type": kind, "kwargs": given, **beside, **({"meta": {"headgate": headgate}} if headgate else {})}
+    values = kwargs or {"column": "quantity", "min_value": 0}
+    others = {"severity": severity} if severity else {}
+    return {"type": kind, "kwargs": values, **others, **({"meta": {"headgate": headgate}} if headgate else {})}
 
 
 def written(project: Project, *expectations: dict, file: str = "silver/sales.json", **suite) -> Path:
@@ -52,11 +52,11 @@ def test_a_project_without_suites_has_none(project):
 
 
 def test_an_expectation_has_what_its_file_says_and_defaults_for_the_rest(project):
-    (found,) = loaded(project, one(column="quantity", min_value=0, mostly=0.9)).expectations
-    assert (found.type, dict(found.kwargs)) == (BETWEEN, {"column": "quantity", "min_value": 0, "mostly": 0.9})
-    assert (found.kind, found.severity, found.scope, found.on_failure) == ("row", "critical", "batch", "quarantine")
-    assert (found.columns, found.mostly) == (("quantity",), 0.9)
-    assert str(found.place) == "conf/expectations/silver/sales.json:4"
+    (result,) = loaded(project, one(column="quantity", min_value=0, mostly=0.9)).expectations
+    assert (result.type, dict(result.kwargs)) == (BETWEEN, {"column": "quantity", "min_value": 0, "mostly": 0.9})
+    assert (result.kind, result.severity, result.scope, result.on_failure) == ("row", "critical", "batch", "quarantine")
+    assert (result.columns, result.mostly) == (("quantity",), 0.9)
+    assert str(result.place) == "conf/expectations/silver/sales.json:4"
 
 
 def test_an_expectation_is_called_by_its_type_and_columns(project):
@@ -92,8 +92,8 @@ def test_rows_and_batches_are_those_that_judge_a_batch(project):
 
 
 def test_how_gx_reports_is_no_part_of_what_is_expected(project):
-    (found,) = loaded(project, one(column="a", min_value=0, result_format="COMPLETE", catch_exceptions=False)).rows
-    assert dict(found.kwargs) == {"column": "a", "min_value": 0}
+    (result,) = loaded(project, one(column="a", min_value=0, result_format="COMPLETE", catch_exceptions=False)).rows
+    assert dict(result.kwargs) == {"column": "a", "min_value": 0}
 
 
 def test_the_hash_is_of_what_is_judged_alone(project):
@@ -123,9 +123,9 @@ def test_json_that_is_no_yaml_is_read_as_json(project):
         '{\t"name": "silver.sales", "expectations": [\n\t{"type": "expect_column_values_to_match_regex",'
         ' "kwargs": {"column": "a", "regex": "\\ud83d\\ude00\\/\\"\\\\d"}}]}'
     )
-    (found,) = load_suites(project)["silver.sales"].rows
-    assert found.kwargs["regex"] == '😀/"\\d'
-    assert str(found.place).endswith(":2")
+    (result,) = load_suites(project)["silver.sales"].rows
+    assert result.kwargs["regex"] == '😀/"\\d'
+    assert str(result.place).endswith(":2")
 
 
 # --- what is refused
@@ -232,8 +232,8 @@ def test_two_expectations_of_one_name_are_refused(project):
 
 
 def test_a_generated_name_that_another_was_given_is_refused(project):
-    given = one(NOT_NULL, column="a", headgate={"name": f"{BETWEEN}(quantity)"})
-    assert "another is called so" in refusal(project, one(), given)
+    values = one(NOT_NULL, column="a", headgate={"name": f"{BETWEEN}(quantity)"})
+    assert "another is called so" in refusal(project, one(), values)
 
 
 def test_a_suite_of_no_table_is_refused_with_a_suggestion(project):

@@ -73,11 +73,11 @@ def test_a_row_that_is_there_once_more_differs():
 
 
 def test_only_what_differs_is_shown_and_named():
-    told = difference([{"id": "x", "n": 1}, {"id": "y", "n": 2}], [{"id": "x", "n": 1}, {"id": "y", "n": 3}])
-    assert told.startswith("differing: n\n")
-    assert "n=2" in told
-    assert "n=3" in told
-    assert "id=x" not in told
+    details = difference([{"id": "x", "n": 1}, {"id": "y", "n": 2}], [{"id": "x", "n": 1}, {"id": "y", "n": 3}])
+    assert details.startswith("differing: n\n")
+    assert "n=2" in details
+    assert "n=3" in details
+    assert "id=x" not in details
 
 
 def test_a_column_that_one_side_has_differs_even_where_its_value_is_none():

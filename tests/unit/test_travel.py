@@ -97,13 +97,13 @@ def test_the_quarantine_travels_too(lake: Lake) -> None:
 
 @pytest.mark.parametrize("version", ["-1", "3"])
 def test_a_version_that_there_is_not_is_refused_with_those_that_there_are(lake: Lake, version: str) -> None:
-    told = refusal(lake, "gold.daily", "--version", version)
-    assert f"there is no version {version}: the versions are 0 to 2" in told
+    details = refusal(lake, "gold.daily", "--version", version)
+    assert f"there is no version {version}: the versions are 0 to 2" in details
 
 
 def test_a_time_before_the_first_version_is_refused_with_its_time(lake: Lake) -> None:
-    told = refusal(lake, "gold.daily", "--as-of", "2026-03-01T11:59")
-    assert "no version yet at 2026-03-01 11:59:00 UTC: the first is of 2026-03-01 12:00:00 UTC" in told
+    details = refusal(lake, "gold.daily", "--as-of", "2026-03-01T11:59")
+    assert "no version yet at 2026-03-01 11:59:00 UTC: the first is of 2026-03-01 12:00:00 UTC" in details
 
 
 def test_a_time_to_come_is_refused(lake: Lake) -> None:

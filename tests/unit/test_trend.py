@@ -88,8 +88,8 @@ def test_status_shows_the_last_batch_and_those_before_in_a_row(lake: Lake) -> No
         "quality       silver.sales: 0 of 2 expectations ok, 1 critical failed, 1 warning failed, 1 accepted; "
         "rows failing 25.0%, before 1.0% -"
     )
-    (told,) = json.loads(invoke(status.command, lake, "--json"))["quality"]
-    assert (told["table"], len(told["batches"])) == ("silver.sales", 3)
+    (details,) = json.loads(invoke(status.command, lake, "--json"))["quality"]
+    assert (details["table"], len(details["batches"])) == ("silver.sales", 3)
 
 
 def test_a_table_whose_suite_was_removed_has_no_trend(lake: Lake) -> None:
@@ -105,9 +105,9 @@ def test_history_tells_what_failed_and_who_let_it_pass(lake: Lake) -> None:
     newest, older, oldest = invoke(history.command, lake, "silver.sales").splitlines()[2:]
     assert newest.endswith("a failed; b failed (accepted by ann: known since May)")
     assert older.endswith("2 ok") and oldest.endswith("accepted=1")
-    told = json.loads(invoke(history.command, lake, "silver.sales", "--json"))["commits"]
-    assert [[one["success"] for one in commit["quality"]] for commit in told] == [[False, False], [True, True], []]
-    assert told[0]["accepted"] == accepted
+    details = json.loads(invoke(history.command, lake, "silver.sales", "--json"))["commits"]
+    assert [[item["success"] for item in commit["quality"]] for commit in details] == [[False, False], [True, True], []]
+    assert details[0]["accepted"] == accepted
 
 
 def test_history_of_a_table_that_was_never_judged_has_no_such_column(lake: Lake) -> None:

@@ -55,9 +55,9 @@ def redrive(target: Target, unreadable: bool, dry_run: bool) -> None:
     """Move messages back to the landing queue, so that they start a run."""
     letters = _dead_letters(target)
     if dry_run:
-        found = letters.list(1000)
-        kept = 0 if unreadable else sum(bool(letter.problem) for letter in found)
-        moved, said = len(found) - kept, "would be moved"
+        matches = letters.list(1000)
+        kept = 0 if unreadable else sum(bool(letter.problem) for letter in matches)
+        moved, said = len(matches) - kept, "would be moved"
     else:
         result = letters.redrive(unreadable=unreadable)
         moved, kept, said = result.moved, result.kept, "moved"

@@ -56,19 +56,19 @@ def command(
     planner = Planner(target.environment, graph)
     node = graph.node(table)
     work = planner.backfilled(node.name)
-    asked = _condition(node, slices)
+    requested = _condition(node, slices)
     chosen = _chosen(planner, node, work, uploads, stores, first and first.date(), last and last.date())
-    _require_a_choice(node, asked, chosen)
+    _require_a_choice(node, requested, chosen)
     if dry_run:
-        _show(target, node, asked, chosen)
+        _show(target, node, requested, chosen)
         return
-    if not asked and not chosen:
+    if not requested and not chosen:
         raise UsageError("no upload is chosen", fix="headgate backfill --dry-run shows what a choice would take")
     from headgate.engine.verbs.run import Runner
 
     with spark_at_work(target, wait=not no_wait) as session:
         runner = Runner(target.project, target.environment, graph, session, progress)
-        report = runner.backfill(node.name, uploads=[one["upload"] for one in chosen or []], condition=asked)
+        report = runner.backfill(node.name, uploads=[item["upload"] for item in chosen or []], condition=requested)
     if target.as_json:
         print_json({"run": runner.run_id, "tables": [asdict(report)]})
     else:
@@ -127,15 +127,15 @@ def _chosen(
             f"{node.name} does not read uploads itself", fix=f"headgate run --rebuild -s {node.name} computes all of it"
         )
     known = planner.ledger.receipts(bronze, work.sources[bronze].version)
-    if missing := set(uploads) - {one["upload"] for one in known}:
+    if missing := set(uploads) - {item["upload"] for item in known}:
         raise UsageError(f"{node.name} has read no upload {min(missing)}", fix="headgate receipt tells where it is")
     return [
-        one
-        for one in known
-        if (not uploads or one["upload"] in uploads)
-        and (not stores or one["store"] in stores)
-        and (first is None or one["dt"] >= first)
-        and (last is None or one["dt"] <= last)
+        item
+        for item in known
+        if (not uploads or item["upload"] in uploads)
+        and (not stores or item["store"] in stores)
+        and (first is None or item["dt"] >= first)
+        and (last is None or item["dt"] <= last)
     ]
 
 
@@ -156,7 +156,7 @@ def _show(target: Target, node: Node, asked: str, chosen: list[dict[str, Any]] |
     if asked:
         click.echo(f"{node.name}: the slices where {asked}")
     else:
-        found = chosen or []
-        print_table(["upload", "store", "landed on", "records"], [list(one.values()) for one in found], ["records"])
-        click.echo(f"\n{node.name}: {len(found)} uploads, {sum(one['records'] for one in found):,} records")
+        result = chosen or []
+        print_table(["upload", "store", "landed on", "records"], [list(item.values()) for item in result], ["records"])
+        click.echo(f"\n{node.name}: {len(result)} uploads, {sum(item['records'] for item in result):,} records")
     click.echo("nothing was written: leave out --dry-run to do it")

@@ -118,17 +118,17 @@ def _check_tables(target: Target, selectors: Sequence[str]) -> None:
     suites = _suites(target, graph, selectors)
     from headgate.engine.verbs.table_check import check_table
 
-    found = []
+    results = []
     with spark_that_looks(target) as session:
         for suite in suites:
             progress(f"judging {suite.table}")
-            found.append(check_table(session, target.project, target.environment, graph, suite))
+            results.append(check_table(session, target.project, target.environment, graph, suite))
     if target.as_json:
-        print_json({"tables": [_table(one) for one in found]})
+        print_json({"tables": [_table(item) for item in results]})
     else:
-        for one in found:
-            _print_table(one)
-    if any(one.fails for one in found):
+        for item in results:
+            _print_table(item)
+    if any(item.fails for item in results):
         sys.exit(1)
 
 
@@ -158,10 +158,10 @@ def _print_table(one: TableCheck) -> None:
 
 
 def _row(result: Result) -> tuple[Any, ...]:
-    told = "ok" if result.success else "fails"
+    details = "ok" if result.success else "fails"
     examples = "; ".join(result.examples)
     shown = examples if len(examples) <= _WIDTH else f"{examples[: _WIDTH - 1]}…"
-    return (result.expectation, result.severity, told, result.judged, result.unexpected, result.observed, shown)
+    return (result.expectation, result.severity, details, result.judged, result.unexpected, result.observed, shown)
 
 
 # --- a proposal

@@ -70,10 +70,10 @@ def _counts(commit: dict[str, Any]) -> str:
 
 def _expectations(commit: dict[str, Any]) -> str:
     """Which expectations of the batch failed, and who let them pass."""
-    accepted = {one["expectation"]: f" (accepted by {one['by']}: {one['reason']})" for one in commit["accepted"]}
+    accepted = {item["expectation"]: f" (accepted by {item['by']}: {item['reason']})" for item in commit["accepted"]}
     failed = [result["expectation"] for result in commit["quality"] if not result["success"]]
-    told = [f"{name} failed{accepted.get(name, '')}" for name in failed]
-    return "; ".join(told) or (f"{len(commit['quality'])} ok" if commit["quality"] else "")
+    details = [f"{name} failed{accepted.get(name, '')}" for name in failed]
+    return "; ".join(details) or (f"{len(commit['quality'])} ok" if commit["quality"] else "")
 
 
 def _short(code: str | None) -> str:

@@ -41,13 +41,13 @@ def command(target: Target, table: str, up: bool, down: bool, slices: tuple[str,
     if slices:
         _trace(target, graph, node, _parsed(slices))
         return
-    found = describe(target.project, graph, node, Ledger(target.environment))
+    results = describe(target.project, graph, node, Ledger(target.environment))
     if up or down:
-        found = {key: value for key, value in found.items() if key not in _left_out(up, down)}
+        results = {key: value for key, value in results.items() if key not in _left_out(up, down)}
     if target.as_json:
-        print_json({k: [x.as_dict() for x in v] if k in ("up", "down") else v for k, v in found.items()})
+        print_json({k: [x.as_dict() for x in v] if k in ("up", "down") else v for k, v in results.items()})
     else:
-        _print(found)
+        _print(results)
 
 
 def _left_out(up: bool, down: bool) -> set[str]:
@@ -71,10 +71,10 @@ def _columns(project: Project, graph: Graph, node: Node, ledger: Ledger) -> list
     """Each column with the columns that it is, unchanged; None where that is not told."""
     if node.layer == "bronze":
         return [{"column": field.name, "is": None} for field in graph.contract_of(node.name).fields]
-    told = lineage.columns(node, (project.root / node.module).read_text())
+    columns = lineage.columns(node, (project.root / node.module).read_text())
     head = ledger.head(node.name)
-    names = ledger.schema(node.name, head.version) if head.exists else sorted(told)
-    return [{"column": name, "is": told.get(name)} for name in names if not name.startswith("_")]
+    names = ledger.schema(node.name, head.version) if head.exists else sorted(columns)
+    return [{"column": name, "is": columns.get(name)} for name in names if not name.startswith("_")]
 
 
 def _print(found: dict[str, Any]) -> None:
@@ -110,17 +110,17 @@ def _trace(target: Target, graph: Graph, node: Node, slices: dict[str, str]) -> 
     def groups(one: Node) -> tuple[str, ...]:
         return lineage.groups(one, (target.project.root / one.module).read_text())
 
-    found = Tracer(Ledger(target.environment), graph, groups).trace(node.name, slices)
+    trace = Tracer(Ledger(target.environment), graph, groups).trace(node.name, slices)
     if target.as_json:
-        print_json({"table": node.name, "slice": slices, **asdict(found)})
+        print_json({"table": node.name, "slice": slices, **asdict(trace)})
         return
-    steps = [(s.table, s.version, s.run, s.rows, _how(s), _written(s.written_by)) for s in found.steps]
+    steps = [(s.table, s.version, s.run, s.rows, _how(s), _written(s.written_by)) for s in trace.steps]
     print_table(["table", "version", "run", "rows", "found by", "written by"], steps, numeric=["version", "rows"])
     click.echo()
-    if not found.uploads:
-        click.echo(_untraced(found.steps))
+    if not trace.uploads:
+        click.echo(_untraced(trace.steps))
         return
-    uploads = [(u.upload, u.records, u.version, u.run, u.object) for u in found.uploads]
+    uploads = [(u.upload, u.records, u.version, u.run, u.object) for u in trace.uploads]
     print_table(["upload", "records", "bronze", "run", "object"], uploads, numeric=["records", "bronze"])
 
 
@@ -137,5 +137,7 @@ def _how(step: Step) -> str:
 
 
 def _written(versions: Mapping[int, str | None]) -> str:
-    told = [f"{version} ({run or 'not told'})" for version, run in versions.items()]
-    return ", ".join(told[:_SHOWN_COMMITS]) + (f", {len(told) - _SHOWN_COMMITS} more" * (len(told) > _SHOWN_COMMITS))
+    details = [f"{version} ({run or 'not told'})" for version, run in versions.items()]
+    return ", ".join(details[:_SHOWN_COMMITS]) + (
+        f", {len(details) - _SHOWN_COMMITS} more" * (len(details) > _SHOWN_COMMITS)
+    )

@@ -48,11 +48,11 @@ def command(
             upkeep = upkeep_of(ledger, graph, target.environment, name, now)
             done.append(maintain(session, ledger, graph, target.environment, upkeep, now, cluster=cluster))
     if target.as_json:
-        print_json({"tables": [asdict(one) for one in done]})
+        print_json({"tables": [asdict(item) for item in done]})
         return
     numeric = ["files before", "files after", "removed files", "removed logs"]
     columns = ["table", *numeric, "kept for", "version", "skipped"]
-    print_table(columns, [list(asdict(one).values()) for one in done], numeric=[*numeric, "version"])
+    print_table(columns, [list(asdict(item).values()) for item in done], numeric=[*numeric, "version"])
 
 
 def _show_plan(target: Target, ledger: Ledger, graph: Graph, names: list[str], now: datetime) -> None:

@@ -34,24 +34,24 @@ def _show_schemas(target: Target, graph: Graph, names: list[str]) -> None:
     from headgate.engine.verbs.schema_changes import schema_changes
 
     with spark_that_looks(target) as session:
-        found = schema_changes(session, target.project, target.environment, graph, names)
+        result = schema_changes(session, target.project, target.environment, graph, names)
     if target.as_json:
-        print_json({"tables": [vars(one) for one in found]})
+        print_json({"tables": [vars(item) for item in result]})
         return
-    for one in found:
-        added = [f"{column} is added, null in old rows" for column in one.added]
-        for text in filter(None, (*one.changed, *one.unlike_contract, *added, one.error)):
-            click.echo(f"{one.table}: {text}")
-        if one.changed:
-            click.echo(f"  to do: headgate run --rebuild -s {one.table}")
-    if not any(one.changed or one.unlike_contract or one.added or one.error for one in found):
+    for item in result:
+        added = [f"{column} is added, null in old rows" for column in item.added]
+        for text in filter(None, (*item.changed, *item.unlike_contract, *added, item.error)):
+            click.echo(f"{item.table}: {text}")
+        if item.changed:
+            click.echo(f"  to do: headgate run --rebuild -s {item.table}")
+    if not any(item.changed or item.unlike_contract or item.added or item.error for item in result):
         click.echo("no output changes")
 
 
 def show(target: Target, graph: Graph, planner: Planner, works: list[Work]) -> None:
     """Prints a plan, with what is to be known beside it: of older code, overdue, not declared."""
     late = {work.table: overdue(planner.ledger, graph.node(work.table), planner.now()) for work in works}
-    silent = {table: one.said if one else None for table, one in late.items()}
+    silent = {table: item.said if item else None for table, item in late.items()}
     notes = {work.table: note(graph, graph.node(work.table), work) for work in works}
     left = undeclared(target.environment.object_store(), graph)
     if target.as_json:
@@ -59,11 +59,11 @@ def show(target: Target, graph: Graph, planner: Planner, works: list[Work]) -> N
         print_json({"tables": tables, "undeclared": left})
         return
     print_table(["table", "work", "why"], [(work.table, work.kind.value, work.reason) for work in works])
-    told = [f"{table}: {text}" for table, text in notes.items() if text]
-    told += [f"{table}: overdue: {text}" for table, text in silent.items() if text]
-    told += [f"{table}: {NOT_DECLARED}" for table in left]
-    if told:
-        click.echo("\n" + "\n".join(told))
+    details = [f"{table}: {text}" for table, text in notes.items() if text]
+    details += [f"{table}: overdue: {text}" for table, text in silent.items() if text]
+    details += [f"{table}: {NOT_DECLARED}" for table in left]
+    if details:
+        click.echo("\n" + "\n".join(details))
     click.echo(_next(works))
 
 

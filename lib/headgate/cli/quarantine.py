@@ -39,14 +39,14 @@ def list_(target: Target) -> None:
     superseded: a newer row of the record's key stands in the table. open: none does, or it cannot be told.
     """
     graph, ledger = load_graph(target.project), Ledger(target.environment)
-    found = [quarantine.totals(ledger, graph.node(name)) for name in quarantine.tables(graph, ledger)]
+    results = [quarantine.totals(ledger, graph.node(name)) for name in quarantine.tables(graph, ledger)]
     if target.as_json:
-        print_json({"tables": found})
+        print_json({"tables": results})
         return
     columns = ["table", *_NUMBERS]
-    print_table(columns, [[one[name] for name in columns] for one in found], _NUMBERS)
-    for one in found:
-        _print_reasons(f"{one['table']}: why", one["reasons"], _NUMBERS)
+    print_table(columns, [[item[name] for name in columns] for item in results], _NUMBERS)
+    for item in results:
+        _print_reasons(f"{item['table']}: why", item["reasons"], _NUMBERS)
 
 
 @command.command()
@@ -60,8 +60,8 @@ def show(target: Target, table: str, where: str, limit: int, shape: str | None) 
     table shows the columns that fit a screen; json prints one object a line, csv nested values as JSON.
     """
     node = _node(load_graph(target.project), table)
-    found = quarantine.rejected(Ledger(target.environment), node, where=where, limit=limit or None)
-    print_rows(target, found, shape, quarantine.SHORT)
+    rejected = quarantine.rejected(Ledger(target.environment), node, where=where, limit=limit or None)
+    print_rows(target, rejected, shape, quarantine.SHORT)
 
 
 @command.command()
@@ -89,8 +89,8 @@ def replay(target: Target, table: str, where: str, dry_run: bool, no_wait: bool)
     session_for = spark_that_looks(target) if dry_run else spark_at_work(target, wait=not no_wait)
     with session_for as session:
         runner = Runner(target.project, target.environment, graph, session, progress)
-        report, found = runner.replay(node.name, where=where, dry_run=dry_run)
-    _print_replay(target, runner.run_id, report, found, dry_run=dry_run)
+        report, result = runner.replay(node.name, where=where, dry_run=dry_run)
+    _print_replay(target, runner.run_id, report, result, dry_run=dry_run)
     exit_if_failed([report])
 
 
@@ -132,6 +132,6 @@ def _what_next(report: Report, found: Replayed, *, dry_run: bool) -> str:
 def _print_reasons(title: str, reasons: Iterable[Mapping[str, Any]], numbers: tuple[str, ...]) -> None:
     """A line a reason; a record with several counts in each."""
     columns = ["column", "rule", *numbers]
-    if rows := [[told[name] for name in columns] for told in reasons]:
+    if rows := [[reason[name] for name in columns] for reason in reasons]:
         click.echo(f"\n{title}")
         print_table(columns, rows, numbers)

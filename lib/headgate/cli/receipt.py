@@ -27,12 +27,12 @@ def command(target: Target, upload: str) -> None:
     Ends with 1 where the upload has not landed.
     """
     graph = load_graph(target.project)
-    found = follow(target.environment, graph, _parsed(upload, graph))
+    result = follow(target.environment, graph, _parsed(upload, graph))
     if target.as_json:
-        print_json(found)
+        print_json(result)
     else:
-        _print(found)
-    if found["landed"] is None:
+        _print(result)
+    if result["landed"] is None:
         sys.exit(1)
 
 
@@ -87,8 +87,8 @@ def _print(found: dict[str, Any]) -> None:
     click.echo(f"bronze  {in_bronze or 'not yet: headgate run'}")
     for table in found["tables"]:
         counts = {k: v for k, v in (table["counts"] or {}).items() if isinstance(v, int) and v}
-        told = " ".join(f"{name}={value}" for name, value in counts.items()) or "no records"
-        click.echo(f"{table['table']}  {told if table['counts'] else 'not yet: headgate run'}")
+        join = " ".join(f"{name}={value}" for name, value in counts.items()) or "no records"
+        click.echo(f"{table['table']}  {join if table['counts'] else 'not yet: headgate run'}")
         for record in table["rejected"]:
             click.echo(f"  record {record['record']} rejected: {'; '.join(map(_reason, record['reasons']))}")
 

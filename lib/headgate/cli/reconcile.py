@@ -72,9 +72,9 @@ def _print(checks: list[Check], errors: int) -> None:
 
 
 def _summary(checks: list[Check], errors: int) -> str:
-    told = f"{errors:,} error{'s' * (errors != 1)}" if errors else "nothing is missing, nothing is there twice"
+    details = f"{errors:,} error{'s' * (errors != 1)}" if errors else "nothing is missing, nothing is there twice"
     left = sum(bool(check.not_checked) for check in checks)
-    return f"{told}; {left} table{'s' * (left != 1)} not checked" if left else told
+    return f"{details}; {left} table{'s' * (left != 1)} not checked" if left else details
 
 
 def _compared(check: Check) -> tuple[int | None, str]:

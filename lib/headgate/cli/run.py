@@ -139,12 +139,12 @@ def _acceptances(
 
 def _lost(planned: Sequence[Work], works: Sequence[Work]) -> dict[str, str]:
     """Of the tables that another run has committed to since they were planned: which run, and its commit."""
-    found = {}
+    results = {}
     for before, now in zip(planned, works, strict=True):
         run = now.head.commit.run if now.head.commit else None
         if run and now.head.version != before.head.version:
-            found[now.table] = f"run {run} committed version {now.head.version} first"
-    return found
+            results[now.table] = f"run {run} committed version {now.head.version} first"
+    return results
 
 
 def _runner(
@@ -176,9 +176,9 @@ def _reproduce(
     with spark_at_work(other, wait=True, small=False) as session:
         copy_bronze(session, graph, target.environment, other.environment, versions)
         runner = _runner(other, graph, session)
-        found = runner.run([name for name in names if not name.startswith("bronze.")])
-    _print(other, runner.run_id, found)
-    exit_if_failed(found)
+        run = runner.run([name for name in names if not name.startswith("bronze.")])
+    _print(other, runner.run_id, run)
+    exit_if_failed(run)
 
 
 def _print_nothing(target: Target, works: Sequence[Work], lost: Mapping[str, str] | None = None) -> None:
@@ -187,8 +187,8 @@ def _print_nothing(target: Target, works: Sequence[Work], lost: Mapping[str, str
         tables = [{"table": w.table, "status": "current", "reason": lost.get(w.table, w.reason)} for w in works]
         print_json({"tables": tables})
         return
-    for table, told in lost.items():
-        click.echo(f"{table}: {told}")
+    for table, details in lost.items():
+        click.echo(f"{table}: {details}")
     click.echo(f"nothing to do: {'every table is current' if works else 'no table is selected'}")
 
 
@@ -201,15 +201,15 @@ def _print(target: Target, run: str, reports: Sequence[Report]) -> None:
 
 def print_reports(run: str, reports: Sequence[Report]) -> None:
     """A table of what was done, the run's name, and each failure whole."""
-    told = [report for report in reports if report.status != "current"]
+    details = [report for report in reports if report.status != "current"]
     rows = [
-        (r.table, r.status, r.work, r.rows_in, r.written, r.quarantined, r.version, f"{r.seconds:.1f}") for r in told
+        (r.table, r.status, r.work, r.rows_in, r.written, r.quarantined, r.version, f"{r.seconds:.1f}") for r in details
     ]
     print_table(_COLUMNS, rows, numeric=_COLUMNS[3:])
     for report in reports:
         if report.lost:
             click.echo(f"{report.table}: {report.lost}")
-    if rest := len(reports) - len(told):
+    if rest := len(reports) - len(details):
         click.echo(f"\n{rest} more table{'s' * (rest != 1)}: nothing to do")
     click.echo(f"\nrun {run}")
     for report in reports:

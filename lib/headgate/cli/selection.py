@@ -26,9 +26,9 @@ def selection_options(verb: Callable[..., Any]) -> Callable[..., Any]:
 
 def selected(environment: Environment, graph: Graph, selectors: Iterable[str], exclude: Iterable[str]) -> list[str]:
     """The tables that the options name; how the lake stands is looked at only where a selector asks for it."""
-    asked = {core_of(selector) for selector in selectors_of([*selectors, *exclude])}
+    requested = {core_of(selector) for selector in selectors_of([*selectors, *exclude])}
     finders = {"state:modified": _modified, "result:error": _failed}
-    states = {name: finders[name](environment, graph) for name in STATES if name in asked}
+    states = {name: finders[name](environment, graph) for name in STATES if name in requested}
     return graph.select(selectors, exclude, states)
 
 

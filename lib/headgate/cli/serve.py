@@ -147,14 +147,14 @@ def _gunicorn(target: Target, address: str) -> list[str]:
     settings = target.environment.receiver
     application = f"ingest_api.app:for_project({str(target.project.root)!r}, {target.environment.name!r})"
     options = {"bind": address, "workers": settings.workers, "threads": settings.threads}
-    given = [f"--{name}={value}" for name, value in options.items()]
-    return [sys.executable, "-m", "gunicorn", "--config=python:ingest_api.gunicorn_conf", *given, application]
+    values = [f"--{name}={value}" for name, value in options.items()]
+    return [sys.executable, "-m", "gunicorn", "--config=python:ingest_api.gunicorn_conf", *values, application]
 
 
 def _python_path() -> str:
     """Where this process finds the packages, so that the server finds the same ones from any folder."""
-    found = (find_spec(name) for name in ("headgate", "ingest_api", "read_api"))
-    places = [str(Path(spec.origin).parents[1]) for spec in found if spec and spec.origin]
+    result = (find_spec(name) for name in ("headgate", "ingest_api", "read_api"))
+    places = [str(Path(spec.origin).parents[1]) for spec in result if spec and spec.origin]
     inherited = [place for place in os.environ.get("PYTHONPATH", "").split(os.pathsep) if place]
     return os.pathsep.join(dict.fromkeys([*places, *inherited]))
 
@@ -189,8 +189,8 @@ def cluster(target: Target, **given: int | None) -> None:
 
 def _announce_cluster(target: Target, settings: Cluster, folder: Path) -> None:
     if target.as_json:
-        told = {"master": settings.master, "ui": settings.ui, "workers": settings.workers, "logs": str(folder)}
-        print_json({**told, "environment": target.environment.name})
+        details = {"master": settings.master, "ui": settings.ui, "workers": settings.workers, "logs": str(folder)}
+        print_json({**details, "environment": target.environment.name})
         return
     size = f"{settings.worker_cores} core{'s' * (settings.worker_cores > 1)}, {settings.worker_memory_gb} GB each"
     click.echo(f"cluster: {settings.master}  ({settings.workers} workers registered, {size}; logs: {folder})")

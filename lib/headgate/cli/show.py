@@ -46,15 +46,15 @@ def command(target: Target, table: str, limit: int, shape: str | None, version: 
 
     graph, ledger = load_graph(target.project), Ledger(target.environment)
     if table == results.TABLE:
-        found = results.newest(ledger, limit or None, _version(ledger, table, version, as_of))
-        print_rows(target, found, shape, results.SHORT)
+        rejected = results.newest(ledger, limit or None, _version(ledger, table, version, as_of))
+        print_rows(target, rejected, shape, results.SHORT)
         return
     node = graph.node(table.removeprefix(quarantine.PREFIX))
     version = _version(ledger, node.name, version, as_of)
     try:
         if table.startswith(quarantine.PREFIX):
-            found = quarantine.rejected(ledger, node, limit=limit or None, version=version)
-            print_rows(target, found, shape, quarantine.SHORT)
+            rejected = quarantine.rejected(ledger, node, limit=limit or None, version=version)
+            print_rows(target, rejected, shape, quarantine.SHORT)
         else:
             print_rows(target, rows.live_rows(ledger, node.name, limit or None, version), shape)
     except FileNotFoundError:

@@ -19,27 +19,27 @@ from headgate.views.status import status
 def command(target: Target) -> None:
     """Show what failed, what is behind, what older code built, what is quarantined, and the next command."""
     graph = load_graph(target.project)
-    found = status(target.environment, graph, Planner(target.environment, graph))
+    result = status(target.environment, graph, Planner(target.environment, graph))
     if target.as_json:
-        print_json(found)
+        print_json(result)
         return
-    for heading, lines in _screen(found):
+    for heading, lines in _screen(result):
         for number, line in enumerate(lines):
             click.echo(f"{heading if number == 0 else '':<12}  {line}")
-    click.echo(f"\nnext: {found['next']}" if found["next"] else "\nnothing to do")
+    click.echo(f"\nnext: {result['next']}" if result["next"] else "\nnothing to do")
 
 
 def _screen(found: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
     """Each heading with its lines; a heading without lines is not shown."""
     yield found["environment"], [found["lake"]]
     yield "last run", [_run(found["run"]) if found["run"] else "none is reported"]
-    yield "failed", [f"{one['table']}: {one['reason']} (run {one['run']})" for one in found["failed"]]
-    yield "behind", [f"{one['table']}: {one['work']} {one['reason']}".rstrip() for one in found["behind"]]
-    yield "stale", [f"{one['table']}: {one['reason']}" for one in found["stale"]]
-    yield "overdue", [f"{one['table']}: {one['reason']}" for one in found["overdue"]]
-    yield "quarantined", [_quarantined(one) for one in found["quarantine"]]
-    yield "quality", [_quality(one) for one in found["quality"]]
-    yield "landing", [_landing(one) for one in found["landing"]]
+    yield "failed", [f"{item['table']}: {item['reason']} (run {item['run']})" for item in found["failed"]]
+    yield "behind", [f"{item['table']}: {item['work']} {item['reason']}".rstrip() for item in found["behind"]]
+    yield "stale", [f"{item['table']}: {item['reason']}" for item in found["stale"]]
+    yield "overdue", [f"{item['table']}: {item['reason']}" for item in found["overdue"]]
+    yield "quarantined", [_quarantined(item) for item in found["quarantine"]]
+    yield "quality", [_quality(item) for item in found["quality"]]
+    yield "landing", [_landing(item) for item in found["landing"]]
     yield "not declared", [f"{name}: {NOT_DECLARED}" for name in found["undeclared"]]
 
 
@@ -64,10 +64,10 @@ def _quality(one: Mapping[str, Any]) -> str:
     number = last["ok"] + sum(last["failed"].values())
     failed = [f"{count} {severity} failed" for severity, count in last["failed"].items() if count]
     accepted = [f"{last['accepted']} accepted"] if last["accepted"] else []
-    told = ", ".join([f"{last['ok']} of {number} expectations ok", *failed, *accepted])
+    text = ", ".join([f"{last['ok']} of {number} expectations ok", *failed, *accepted])
     shares = [_percent(batch["failing"]) for batch in (last, *before)]
     row = f"; rows failing {shares[0]}" + (f", before {' '.join(shares[1:])}" if before else "")
-    return f"{one['table']}: {told}{row}"
+    return f"{one['table']}: {text}{row}"
 
 
 def _percent(share: float | None) -> str:

@@ -223,10 +223,10 @@ def _exit_code(followed: Followed) -> int:
 def _print(target: Target, followed: Followed, token: str) -> None:
     status, outcome = followed.status, followed.outcome
     if target.as_json:
-        told = {"run": outcome.run, "run_id": token, "job": status.id, "state": status.state, "log": status.log}
+        details = {"run": outcome.run, "run_id": token, "job": status.id, "state": status.state, "log": status.log}
         failures = [vars(failure) for failure in outcome.failures]
         cost = {"dollars": followed.dollars, "vcpu_hours": status.vcpu_hours, "gb_hours": status.memory_gb_hours}
-        print_json({**told, "tables": outcome.tables, "failures": failures, "cost": cost})
+        print_json({**details, "tables": outcome.tables, "failures": failures, "cost": cost})
         return
     if outcome.tables:
         _print_tables(outcome.tables)

@@ -92,8 +92,8 @@ def spark_that_looks(target: Target, *, small: bool = True) -> Iterator[SparkSes
     try:
         yield session
     except Exception as error:
-        if told := platform_error(error, target.environment):
-            raise told from error
+        if details := platform_error(error, target.environment):
+            raise details from error
         raise
     finally:
         stop_session(session)

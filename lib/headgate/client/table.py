@@ -97,8 +97,8 @@ class TableRead:
                 response = client.get(address, headers=headers, timeout=self.timeout, params=query)
             except (httpx.UnsupportedProtocol, httpx.InvalidURL, UnicodeError, httpx.LocalProtocolError) as error:
                 # The error's own text may contain the key.
-                what = f"the request cannot be sent ({type(error).__name__})"
-                raise ReadRefused(what, where=self.url, fix="check the URL and the key") from error
+                message = f"the request cannot be sent ({type(error).__name__})"
+                raise ReadRefused(message, where=self.url, fix="check the URL and the key") from error
             except httpx.TransportError as error:
                 reason = f"{type(error).__name__}: {error}"
                 continue

@@ -112,16 +112,16 @@ def _field_from(value: dict[str, Any]) -> Field:
 
 def load_contracts(project: Project) -> dict[str, Contract]:
     """The contracts of conf/datasets, by dataset. Raises ContractError with the problems of every file."""
-    found: dict[str, Contract] = {}
+    results: dict[str, Contract] = {}
     problems: list[Problem] = []
     for path in sorted(project.datasets.glob("*.y*ml")):
         try:
-            found[path.stem] = _read(path, project)
+            results[path.stem] = _read(path, project)
         except Invalid as invalid:
             problems.extend(invalid.problems)
     if problems:
         raise as_error(ContractError, problems)
-    return found
+    return results
 
 
 def load_contract(path: Path, project: Project) -> Contract:
@@ -241,27 +241,27 @@ class Reading:
 
     def _read_custom(self) -> dict[str, Any]:
         """The custom properties by name, checked by a schema of their own."""
-        found: dict[str, Any] = {}
+        results: dict[str, Any] = {}
         places: dict[Trail, Place] = {(): self._document.place(("customProperties",))}
         for index, item in enumerate(_list(self._document.at(("customProperties",)))):
             trail = ("customProperties", index)
             if trail in self._faulty:
                 continue
-            if item["property"] in found:
+            if item["property"] in results:
                 self._wrong(trail, "stands twice", "keep one of the two")
-            found[item["property"]] = item["value"]
+            results[item["property"]] = item["value"]
             places[(item["property"],)] = self._document.place((*trail, "value"))
-        custom = Document(self._document.file, found, places)
+        custom = Document(self._document.file, results, places)
         if isinstance(self._document.at(("customProperties",)), list):
             self.problems.extend(check(custom, odcs.CUSTOM, odcs.explain) or format_problems(custom))
-        return found
+        return results
 
     # --- the columns
 
     def _read_columns(self, trail: Trail) -> list[_Column]:
         """The columns of the list at `trail`, without the faulty ones."""
         seen: dict[str, str] = {}
-        found = []
+        results = []
         for index, column in enumerate(_list(self._document.at(trail))):
             at = (*trail, index)
             if at in self._faulty:
@@ -269,8 +269,8 @@ class Reading:
             if first := seen.get(column["name"].lower()):
                 self._wrong(at, f"is '{first}' again, whose case does not count", "rename one of them")
             seen.setdefault(column["name"].lower(), column["name"])
-            found.append(_Column(at, column, self._field(at, column)))
-        return found
+            results.append(_Column(at, column, self._field(at, column)))
+        return results
 
     def _field(self, trail: Trail, column: dict[str, Any]) -> Field:
         field = Field(
@@ -290,8 +290,8 @@ class Reading:
     def _with_limits(self, trail: Trail, column: dict[str, Any], field: Field) -> Field:
         """`field` with the values that it allows."""
         mistakes = list(limit_problems(column, field.type))
-        for at, what, fix in mistakes:
-            self._wrong((*trail, *at), what, fix)
+        for at, message, fix in mistakes:
+            self._wrong((*trail, *at), message, fix)
         return field if mistakes else replace(field, allowed=read_allowed(column))
 
     def _with_physical(self, trail: Trail, column: dict[str, Any], field: Field) -> Field:
@@ -314,8 +314,8 @@ class Reading:
         match = _DECIMAL.fullmatch(physical or "")
         precision, scale = (int(match.group(1)), int(match.group(2))) if match else (0, 0)
         if not (scale <= precision and 1 <= precision <= _MOST_DIGITS):
-            what = f"a number of '{physical}' is not possible" if physical else "a number without a physicalType"
-            self._wrong(at, what, f"write physicalType: decimal(12,2), of at most {_MOST_DIGITS} digits, or double")
+            message = f"a number of '{physical}' is not possible" if physical else "a number without a physicalType"
+            self._wrong(at, message, f"write physicalType: decimal(12,2), of at most {_MOST_DIGITS} digits, or double")
         return replace(field, type="decimal", precision=precision, scale=scale)
 
     def _check_inner(self, trail: Trail, column: dict[str, Any]) -> None:

@@ -318,8 +318,8 @@ def _beyond_schema(document: Document) -> Iterator[Problem]:
         yield from _beyond_emr(document)
     least = LEAST_LOOKBACK / timedelta(hours=1)
     if not document.value.get("lookback_hours", least) >= least:
-        what = f"less than {LEAST_LOOKBACK / timedelta(minutes=1):.0f} minutes: a late upload could be missed"
-        yield document.problem(("lookback_hours",), what, f"give at least {math.ceil(100 * least) / 100}")
+        message = f"less than {LEAST_LOOKBACK / timedelta(minutes=1):.0f} minutes: a late upload could be missed"
+        yield document.problem(("lookback_hours",), message, f"give at least {math.ceil(100 * least) / 100}")
 
 
 def _beyond_emr(document: Document) -> Iterator[Problem]:
@@ -391,8 +391,8 @@ def _keys(trail: tuple[str, ...], schema: Mapping[str, Any]) -> Iterator[tuple[t
 
 
 def _unknown_variable(name: str, keys: Mapping[str, Any]) -> Problem:
-    what = f"the variable sets no key of an environment.{suggestion(name, [*keys, *RESERVED])}"
-    return Problem(Place(name), "", what, f"unset it, or use one of {', '.join(keys)}")
+    message = f"the variable sets no key of an environment.{suggestion(name, [*keys, *RESERVED])}"
+    return Problem(Place(name), "", message, f"unset it, or use one of {', '.join(keys)}")
 
 
 def _parsed(name: str, text: str, schema: Mapping[str, Any]) -> Any:

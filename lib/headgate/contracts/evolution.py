@@ -37,10 +37,10 @@ def shape_of(contract: Contract) -> dict[str, tuple[str, bool]]:
 def changes(old: Shape, new: Shape) -> list[Change]:
     """What is different, refused changes first."""
     gone, came = [path for path in old if path not in new], [path for path in new if path not in old]
-    found = [*_gone(gone, came, old, new), *_came(came, new)]
+    changed = [*_gone(gone, came, old, new), *_came(came, new)]
     for path in old.keys() & new.keys():
-        found += _changed(path, old[path], new[path])
-    return sorted(found, key=lambda change: (not change.refused, change.what))
+        changed += _changed(path, old[path], new[path])
+    return sorted(changed, key=lambda change: (not change.refused, change.what))
 
 
 def _walk(field: Field, prefix: str) -> Iterator[tuple[str, str, bool]]:
@@ -93,8 +93,8 @@ def _changed(path: str, old: Sequence[Any], new: Sequence[Any]) -> Iterator[Chan
         how = "widened" if _is_wider(new[0], old[0]) else "narrowed" if _is_wider(old[0], new[0]) else "changed"
         yield Change(f"{path} was {how} from {old[0]} to {new[0]}", refused=True)
     if old[1] != new[1]:
-        told = "required: old records may lack it" if new[1] else "optional"
-        yield Change(f"{path} became {told}", refused=new[1])
+        details = "required: old records may lack it" if new[1] else "optional"
+        yield Change(f"{path} became {details}", refused=new[1])
 
 
 def _is_wider(wide: str, narrow: str) -> bool:

@@ -298,8 +298,8 @@ def _custom_hint(level: str, key: str) -> tuple[str, str] | None:
 
 
 def _accepted(level: str) -> dict[str, Any]:
-    found: dict[str, Any] = _LEVELS.get(level, {}).get("properties", {})
-    return found
+    result: dict[str, Any] = _LEVELS.get(level, {}).get("properties", {})
+    return result
 
 
 def _odcs_keys(level: str) -> set[str]:

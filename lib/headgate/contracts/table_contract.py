@@ -38,24 +38,24 @@ class TableContract:
 def load_table_contracts(project: Project) -> dict[str, TableContract]:
     """The contracts of conf/tables, by table. Raises ContractError with the problems of every file."""
     tables = table_names(project)
-    found: dict[str, TableContract] = {}
+    results: dict[str, TableContract] = {}
     problems: list[Problem] = []
     for path in sorted(project.tables.rglob("*.y*ml")):
         table = ".".join(path.relative_to(project.tables).with_suffix("").parts)
         try:
-            found[table] = TableContract(table, **read_document(path, project, odcs.TABLE_CONTRACT).published())
+            results[table] = TableContract(table, **read_document(path, project, odcs.TABLE_CONTRACT).published())
         except Invalid as invalid:
             problems.extend(invalid.problems)
         if table not in tables:
             problems.append(_no_table(table, tables, project.relative(path)))
     if problems:
         raise as_error(ContractError, problems)
-    return found
+    return results
 
 
 def _no_table(table: str, tables: list[str], file: str) -> Problem:
-    what = f"no table '{table}'.{suggestion(table, tables)}"
-    return Problem(Place(file), "", what, "name the file conf/tables/<layer>/<table>.yaml after a module in jobs")
+    message = f"no table '{table}'.{suggestion(table, tables)}"
+    return Problem(Place(file), "", message, "name the file conf/tables/<layer>/<table>.yaml after a module in jobs")
 
 
 def differences(contract: TableContract, columns: Mapping[str, Any]) -> list[str]:

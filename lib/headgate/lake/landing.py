@@ -141,11 +141,11 @@ def list_landed(store: ObjectStore, dataset: str, since: datetime | None) -> Ite
     There is no upper end: a store's clock, or a key's, may be ahead. An upload may be given twice
     (once by its own hour, once by a marker).
     """
-    for found in _list_hours(store, f"landing/{dataset}", since):
-        parsed = parse_path(found["path"])
-        if parsed and parsed[0].path(parsed[1]) == found["path"]:
-            received = found["last_modified"].replace(microsecond=0)
-            yield Landed(parsed[0].id, parsed[0].store, found["path"], found["size"], received)
+    for list_hour in _list_hours(store, f"landing/{dataset}", since):
+        parsed = parse_path(list_hour["path"])
+        if parsed and parsed[0].path(parsed[1]) == list_hour["path"]:
+            received = list_hour["last_modified"].replace(microsecond=0)
+            yield Landed(parsed[0].id, parsed[0].store, list_hour["path"], list_hour["size"], received)
     faults.point(f"listing:bronze.{dataset}")
     if since is not None:
         yield from _list_markers(store, dataset, since)
@@ -162,13 +162,13 @@ def newest_received(store: ObjectStore, dataset: str) -> datetime | None:
         if not folders:
             return None
         folder = f"{folders[-1].rstrip('/')}/"
-    times = [found["last_modified"] for found in obstore.list(store, folder).collect()]
+    times = [result["last_modified"] for result in obstore.list(store, folder).collect()]
     return max(times).replace(microsecond=0) if times else None
 
 
 def _list_markers(store: ObjectStore, dataset: str, since: datetime) -> Iterator[Landed]:
-    for found in _list_hours(store, f"late/{dataset}", since):
-        if parsed := parse_path(found["path"]):
+    for list_hour in _list_hours(store, f"late/{dataset}", since):
+        if parsed := parse_path(list_hour["path"]):
             upload, suffix = parsed
             yield Landed(upload.id, upload.store, upload.path(suffix), None, None)
 

@@ -93,8 +93,8 @@ def object_store(lake: str) -> S3Store:
 def storage_options() -> dict[str, str]:
     """The same as `deltalake` takes it."""
     api = endpoint()
-    told = {"AWS_ENDPOINT_URL": api.url, "AWS_REGION": api.region, "AWS_ALLOW_HTTP": "true" * api.is_plain_http}
-    return {name: value for name, value in told.items() if value}
+    details = {"AWS_ENDPOINT_URL": api.url, "AWS_REGION": api.region, "AWS_ALLOW_HTTP": "true" * api.is_plain_http}
+    return {name: value for name, value in details.items() if value}
 
 
 def failure(error: Exception) -> StorageError | None:
@@ -104,9 +104,9 @@ def failure(error: Exception) -> StorageError | None:
         return None
     answer = _ANSWER.search(text)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    what = f"{answer['code']}: {answer['message'] or ''}" if answer else lines[-1]
+    message = f"{answer['code']}: {answer['message'] or ''}" if answer else lines[-1]
     return StorageError(
-        f"the lake's S3 service failed: {what.strip(': ')}",
+        f"the lake's S3 service failed: {message.strip(': ')}",
         where=endpoint().url or "AWS",
         fix="see that lake and AWS's variables are right (docs/s3.md) and that the service answers, and run again",
         retryable=not (answer and answer["code"] in _PERMANENT),

@@ -83,7 +83,7 @@ class Tally:
     def check(self, name: str, table: str, unit: str, **places: str) -> Check:
         """The check with all that was gathered, errors first. `places` are named in the kinds' fixes, as `{place}`."""
         kinds = sorted(self._counts, key=lambda kind: list(Level).index(kind.level))
-        found = tuple(
+        result = tuple(
             Finding(
                 replace(kind, fix=kind.fix.format(table=table, **places)),
                 self._counts[kind],
@@ -92,4 +92,4 @@ class Tally:
             )
             for kind in kinds
         )
-        return Check(name, table, unit, self.compared, found)
+        return Check(name, table, unit, self.compared, result)

@@ -99,7 +99,7 @@ class _Comparison:
         self._waiting = {item.upload: item for item in landing.planner.plan_table(self._table).landed}
         delta = landing.planner.ledger.open(self._table)
         self._query = Query(bronze=delta) if delta is not None else None
-        self._days = {found["dt"] for found in delta.partitions()} if delta is not None else set()
+        self._days = {partition["dt"] for partition in delta.partitions()} if delta is not None else set()
         self._tally = Tally(landing.limit)
         self.hashes: set[bytes] = set()
 
@@ -164,16 +164,16 @@ class _Comparison:
 
     def _objects(self, day: str, folder: str) -> dict[str, Any]:
         """Upload -> its object, for one day."""
-        found: dict[str, Any] = {}
+        results: dict[str, Any] = {}
         for item in list_below(self._landing.store, folder):
             parsed = parse_path(item["path"])
             if parsed is None or parsed[0].path(parsed[1]) != item["path"] or parsed[0].dataset != self.dataset:
                 self._tally.add(NO_UPLOAD, item["path"], day=day)
-            elif parsed[0].id in found:
-                self._tally.add(TWICE_LANDED, f"{item['path']}, beside {found[parsed[0].id]['path']}", day=day)
+            elif parsed[0].id in results:
+                self._tally.add(TWICE_LANDED, f"{item['path']}, beside {results[parsed[0].id]['path']}", day=day)
             else:
-                found[parsed[0].id] = item
-        return found
+                results[parsed[0].id] = item
+        return results
 
     def _check_markers(self) -> None:
         """A marker is what makes a run read an object, so one without an object stops every run."""

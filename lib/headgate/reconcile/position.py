@@ -19,8 +19,8 @@ def sources_as_read(ledger: Ledger, head: Head, names: Iterable[str]) -> dict[st
         raise NotChecked("not built yet")
     if head.position is None:
         raise NotChecked(f"position lost: {head.lost}; the next run rebuilds it")
-    found = {name: _as_read(ledger, name, head.position.get(name)) for name in names}
-    return {name: table for name, table in found.items() if table is not None}
+    results = {name: _as_read(ledger, name, head.position.get(name)) for name in names}
+    return {name: table for name, table in results.items() if table is not None}
 
 
 def _as_read(ledger: Ledger, name: str, at: SourcePosition | None) -> Any:

@@ -161,8 +161,8 @@ def _without_verdicts(check: Check) -> Check:
         kind = finding.kind
         if kind.what not in _BY_VERDICT:
             return finding
-        what = f"{kind.what}, as a backfill may leave it"
-        return replace(finding, kind=replace(kind, what=what, level=Level.NOTE))
+        message = f"{kind.what}, as a backfill may leave it"
+        return replace(finding, kind=replace(kind, what=message, level=Level.NOTE))
 
     return replace(check, findings=tuple(map(noted, check.findings)))
 
@@ -177,17 +177,17 @@ def _by_upload(query: Query, rules: _Rules, tally: Tally, append: bool) -> None:
                {" OR ".join(broken.values())} AS broken
         FROM ({_BRONZE}) b FULL OUTER JOIN ({_TABLE}) t ON b.upload = t.upload
     """
-    held = inserted = 0
+    existing = inserted = 0
     for batch in query.batches(sql):
         tally.compared += batch.num_rows
-        held += pc.sum(batch["held"]).as_py() or 0
+        existing += pc.sum(batch["held"]).as_py() or 0
         inserted += pc.sum(batch["inserted"]).as_py() or 0
         broken_rows = batch.to_pylist() if pc.any(batch["broken"]).as_py() else []
         for row in broken_rows:
             if row["broken"]:
                 _add(row, rules, tally)
-    if held < inserted and not append:  # of an Append table each upload tells it
-        tally.add(LOST_ROWS, f"{held:,} keys; {inserted:,} were inserted", count=inserted - held)
+    if existing < inserted and not append:  # of an Append table each upload tells it
+        tally.add(LOST_ROWS, f"{existing:,} keys; {inserted:,} were inserted", count=inserted - existing)
 
 
 def _add(row: dict[str, Any], rules: _Rules, tally: Tally) -> None:
@@ -195,9 +195,9 @@ def _add(row: dict[str, Any], rules: _Rules, tally: Tally) -> None:
     identity = parse_upload_id(upload)
     day = f"{identity.hour:%Y-%m-%d}" if identity else ""
     facts = {name: 0 if value is None else value for name, value in row.items()}
-    for number, (kind, (_, told)) in enumerate(rules.items()):
+    for number, (kind, (_, details)) in enumerate(rules.items()):
         if row[f"broken_{number}"]:
-            tally.add(kind, f"{upload}: {told.format(**facts)}", day=day)
+            tally.add(kind, f"{upload}: {details.format(**facts)}", day=day)
 
 
 def _by_key(query: Query, tally: Tally) -> None:

@@ -48,15 +48,15 @@ def check_slices(ledger: Ledger, node: Node, limit: int, tell: Callable[[str], N
 
 def _by_slice(query: Query, by: tuple[str, ...], sources: list[Any], tally: Tally) -> None:
     columns = ", ".join(quoted(name) for name in by)
-    held = f"SELECT DISTINCT {columns} FROM held"
+    text = f"SELECT DISTINCT {columns} FROM held"
     reads = [
         f"SELECT DISTINCT {columns} FROM s{n} WHERE {live_condition(columns_of(table))}"
         for n, table in enumerate(sources)
     ]
     # EXCEPT takes two nulls for equal, as a slice does.
     for part in passes(by, _rows(query, sources)):
-        mine = f"{held} WHERE {part}"
-        theirs = " UNION ".join(f"{read} AND {part}" for read in reads) or f"{held} WHERE FALSE"
+        mine = f"{text} WHERE {part}"
+        theirs = " UNION ".join(f"{read} AND {part}" for read in reads) or f"{text} WHERE FALSE"
         tally.compared += query.row(f"SELECT count(*) AS n FROM (({mine}) UNION ({theirs}))")["n"]
         for row in query.rows(f"({mine}) EXCEPT ({theirs})"):
             tally.add(EXTRA, _named(row))

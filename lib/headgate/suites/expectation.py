@@ -57,7 +57,7 @@ def condition_columns(condition: Any) -> list[str]:
         return _LEGACY_COLUMN.findall(condition)
     if not isinstance(condition, dict):
         return []
-    inner = [name for one in condition.get("conditions") or [] for name in condition_columns(one)]
+    inner = [name for item in condition.get("conditions") or [] for name in condition_columns(item)]
     column = condition.get("column")
     name = column.get("name") if isinstance(column, dict) else None
     return [*inner, name] if isinstance(name, str) else inner

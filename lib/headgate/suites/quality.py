@@ -45,12 +45,12 @@ class Result:
     @property
     def said(self) -> str:
         """A failure in one line, as a person reads it."""
-        found = f"{self.expectation} failed"
+        text = f"{self.expectation} failed"
         if self.judged is not None and self.unexpected:
-            found += f": {self.unexpected:,} of {self.judged:,} rows"
+            text += f": {self.unexpected:,} of {self.judged:,} rows"
         if self.observed is not None:
-            found += f": found {self.observed}"
-        return found + (f", such as {'; '.join(self.examples[:2])}" if self.examples else "")
+            text += f": found {self.observed}"
+        return text + (f", such as {'; '.join(self.examples[:2])}" if self.examples else "")
 
     def as_dict(self) -> dict[str, Any]:
         """The result as plain JSON values; `from_dict` is the way back."""

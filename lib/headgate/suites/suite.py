@@ -56,27 +56,27 @@ def suite_files(project: Project) -> list[Path]:
 def load_suites(project: Project) -> dict[str, Suite]:
     """The suites of conf/expectations, by table. Raises SuiteError with the problems of every file."""
     tables = table_names(project)
-    found: dict[str, Suite] = {}
+    results: dict[str, Suite] = {}
     problems: list[Problem] = []
     for path in suite_files(project):
         table = ".".join(path.relative_to(project.expectations).with_suffix("").parts)
         try:
-            found[table] = _read(path, table, project.relative(path), tables)
+            results[table] = _read(path, table, project.relative(path), tables)
         except Invalid as invalid:
             problems.extend(invalid.problems)
         if table not in tables:
-            what = f"no table '{table}'.{suggestion(table, tables)}"
+            message = f"no table '{table}'.{suggestion(table, tables)}"
             fix = "name the file conf/expectations/<layer>/<table>.json after a module in jobs"
-            problems.append(Problem(Place(project.relative(path)), "", what, fix))
+            problems.append(Problem(Place(project.relative(path)), "", message, fix))
     if problems:
         raise as_error(SuiteError, problems)
-    return found
+    return results
 
 
 def _read(path: Path, table: str, file: str, tables: Collection[str]) -> Suite:
     """The suite at `path`. Raises Invalid with every problem of the file."""
-    found, fresh_within = read_suite(path, table, file, tables)
-    return Suite(table, tuple(found), _hash(found), path, fresh_within)
+    result, fresh_within = read_suite(path, table, file, tables)
+    return Suite(table, tuple(result), _hash(result), path, fresh_within)
 
 
 def duration_of(text: str) -> timedelta:
@@ -93,9 +93,9 @@ def require_columns(suite: Suite, columns: Collection[str]) -> None:
     for expectation in suite.expectations:
         for name in expectation.needs:
             if name not in columns and name.partition(".")[0].strip("`") not in columns:
-                what = f"{suite.table} has no column '{name}'.{suggestion(name, columns)}"
+                message = f"{suite.table} has no column '{name}'.{suggestion(name, columns)}"
                 fix = f"the columns are {', '.join(columns)}"
-                problems.append(Problem(expectation.place, expectation.name, what, fix))
+                problems.append(Problem(expectation.place, expectation.name, message, fix))
     if problems:
         raise as_error(SuiteError, problems)
 

@@ -91,10 +91,10 @@ def read_suite(path: Path, table: str, file: str, tables: Collection[str]) -> tu
     """
     document = _load(path, file)
     _raise(_check_form(document))
-    found = _expectations(document)
-    problems = [*_check_name(document, table), *_check_expectations(document), *_check_twice(found)]
-    _raise([*problems, *(problem for one in found for problem in _check_query(one, tables))])
-    return found, _headgate(document.value).get("fresh_within", "")
+    expectations = _expectations(document)
+    problems = [*_check_name(document, table), *_check_expectations(document), *_check_twice(expectations)]
+    _raise([*problems, *(problem for item in expectations for problem in _check_query(item, tables))])
+    return expectations, _headgate(document.value).get("fresh_within", "")
 
 
 def normalised(text: str) -> str:
@@ -106,7 +106,7 @@ def normalised(text: str) -> str:
     suite.get("meta", {}).pop("great_expectations_version", None)
     suite["expectations"] = [_plain(expectation) for expectation in suite.get("expectations", [])]
     for expectation in suite["expectations"]:
-        expectation["kwargs"] = {name: _number(given) for name, given in expectation.get("kwargs", {}).items()}
+        expectation["kwargs"] = {name: _number(values) for name, values in expectation.get("kwargs", {}).items()}
         expectation.setdefault("severity", SEVERITIES[0])
     return json.dumps(_plain(suite), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
@@ -184,9 +184,9 @@ def _explain(level: str, key: str) -> tuple[str, str] | None:
 def _check_form(document: Document) -> list[Problem]:
     """Values that no key takes, and what the schema says of the others."""
     values = [*_check_numbers(document), *_check_parameters(document)]
-    told = {problem.trail for problem in values}
+    details = {problem.trail for problem in values}
     by_schema = check(document, _schema_of(document.value), _explain)
-    return [*values, *(problem for problem in by_schema if problem.trail not in told)]
+    return [*values, *(problem for problem in by_schema if problem.trail not in details)]
 
 
 def _check_numbers(document: Document) -> Iterator[Problem]:
@@ -200,8 +200,8 @@ def _check_numbers(document: Document) -> Iterator[Problem]:
 def _check_parameters(document: Document) -> Iterator[Problem]:
     for trail in document.places:
         if trail[-1:] == ("$PARAMETER",) and trail[2:3] == ("kwargs",):
-            what = "is a suite parameter, and nobody gives it a value"
-            yield document.problem(trail[:-1], what, "write the value")
+            message = "is a suite parameter, and nobody gives it a value"
+            yield document.problem(trail[:-1], message, "write the value")
 
 
 # --- what it says
@@ -209,8 +209,8 @@ def _check_parameters(document: Document) -> Iterator[Problem]:
 
 def _check_name(document: Document, table: str) -> Iterator[Problem]:
     if document.value["name"] != table:
-        what = f"is '{document.value['name']}', and the file is {table}'s"
-        yield document.problem(("name",), what, f'write "{table}", or move the file')
+        message = f"is '{document.value['name']}', and the file is {table}'s"
+        yield document.problem(("name",), message, f'write "{table}", or move the file')
 
 
 def _check_expectations(document: Document) -> Iterator[Problem]:
@@ -218,11 +218,11 @@ def _check_expectations(document: Document) -> Iterator[Problem]:
         trail: Trail = ("expectations", index)
         entry = known().get(value["type"])
         if entry is None:
-            what = f"no expectation '{value['type']}'.{suggestion(value['type'], known())}"
-            yield document.problem((*trail, "type"), what, "docs/expectations.md lists what there is")
+            message = f"no expectation '{value['type']}'.{suggestion(value['type'], known())}"
+            yield document.problem((*trail, "type"), message, "docs/expectations.md lists what there is")
         elif entry["kind"] == "refused":
-            what = f"{value['type']} cannot be judged: {entry['why']}"
-            yield document.problem((*trail, "type"), what, "docs/expectations.md lists what can be")
+            message = f"{value['type']} cannot be judged: {entry['why']}"
+            yield document.problem((*trail, "type"), message, "docs/expectations.md lists what can be")
         else:
             bounded = value["type"].endswith("_between") and "min_value" in entry["kwargs"]
             yield from check_kwargs(document, (*trail, "kwargs"), bounded=bounded)
@@ -239,12 +239,12 @@ def _check_query(expectation: Expectation, tables: Collection[str]) -> Iterator[
     except ValueError:
         fields = set()
     if fields != {"batch"}:
-        what = "the query has to read {batch}, and may have no other braces"
-        yield Problem(place, expectation.name, what, "write FROM {batch}; a brace that is text is doubled: {{")
+        message = "the query has to read {batch}, and may have no other braces"
+        yield Problem(place, expectation.name, message, "write FROM {batch}; a brace that is text is doubled: {{")
     for name in expectation.relations:
         if name not in tables:
-            what = f"the query reads `{name}`, which is no table of jobs.{suggestion(name, tables)}"
-            yield Problem(place, expectation.name, what, "headgate tables lists what there is")
+            message = f"the query reads `{name}`, which is no table of jobs.{suggestion(name, tables)}"
+            yield Problem(place, expectation.name, message, "headgate tables lists what there is")
 
 
 def _check_meaning(document: Document, trail: Trail, kind: str) -> Iterator[Problem]:
@@ -256,8 +256,8 @@ def _check_meaning(document: Document, trail: Trail, kind: str) -> Iterator[Prob
     if (document.at(trail).get("severity") or SEVERITIES[0]) != "critical":
         yield document.problem(at, "has no effect: only what is critical acts on a failure", "remove it")
     elif kind == "batch" or headgate.get("scope") == "table":
-        what = "has no effect: it judges no single record, and fails the batch or the check"
-        yield document.problem(at, what, "remove it")
+        message = "has no effect: it judges no single record, and fails the batch or the check"
+        yield document.problem(at, message, "remove it")
 
 
 def _check_twice(found: list[Expectation]) -> Iterator[Problem]:
@@ -268,11 +268,11 @@ def _check_twice(found: list[Expectation]) -> Iterator[Problem]:
         place, judged = expectation.place, [expectation.type, expectation.kwargs, expectation.scope]
         same = json.dumps(judged, sort_keys=True)
         if same in first:
-            what = f"stands twice; first in {first[same]}"
-            yield Problem(place, expectation.name, what, "keep one of the two")
+            message = f"stands twice; first in {first[same]}"
+            yield Problem(place, expectation.name, message, "keep one of the two")
         elif expectation.name in names:
-            what = f"another is called so, in {names[expectation.name]}"
-            yield Problem(place, expectation.name, what, "give it another meta.headgate.name")
+            message = f"another is called so, in {names[expectation.name]}"
+            yield Problem(place, expectation.name, message, "give it another meta.headgate.name")
         first.setdefault(same, place)
         names.setdefault(expectation.name, place)
 
@@ -283,20 +283,20 @@ def _headgate(value: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _expectations(document: Document) -> list[Expectation]:
     """The expectations whose type can be judged, with their names."""
-    found = []
+    results = []
     seen: Counter[str] = Counter()
     for index, value in enumerate(document.value["expectations"]):
         entry = known().get(value["type"])
         if entry is None or entry["kind"] == "refused":
             continue
-        kwargs = {name: _number(given) for name, given in value["kwargs"].items() if name not in _RESULT_ONLY}
+        kwargs = {name: _number(values) for name, values in value["kwargs"].items() if name not in _RESULT_ONLY}
         columns = _columns(entry, kwargs)
         called = f"{value['type']}({', '.join(columns)})" if columns else value["type"]
         headgate = _headgate(value)
         if "name" not in headgate:
             seen[called] += 1
         nth = f"[{seen[called]}]" if seen[called] > 1 else ""
-        found.append(
+        results.append(
             Expectation(
                 name=headgate.get("name") or f"{called}{nth}",
                 type=value["type"],
@@ -310,11 +310,11 @@ def _expectations(document: Document) -> list[Expectation]:
                 place=document.place(("expectations", index)),
             )
         )
-    return found
+    return results
 
 
 def _columns(entry: Mapping[str, Any], kwargs: Mapping[str, Any]) -> tuple[str, ...]:
     """The columns that an expectation judges, each once."""
-    given = (kwargs.get(name) for name in entry["columns"])
-    listed = (one for value in given for one in (value if isinstance(value, list) else [value]))
+    values = (kwargs.get(name) for name in entry["columns"])
+    listed = (item for value in values for item in (value if isinstance(value, list) else [value]))
     return tuple(dict.fromkeys(str(name) for name in listed if name is not None))

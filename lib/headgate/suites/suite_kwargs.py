@@ -22,17 +22,17 @@ def check_kwargs(document: Document, trail: Trail, *, bounded: bool) -> Iterator
         yield document.problem(trail, "has neither min_value nor max_value: nothing would fail", "give one, or both")
     for name, value in (("min_value", least), ("max_value", most)):
         if isinstance(value, str) and not _is_time(value):
-            what = f"{json.dumps(value, ensure_ascii=False)} is no date and no time"
-            yield document.problem((*trail, name), what, 'give a number, or a date or time such as "2026-01-31"')
+            message = f"{json.dumps(value, ensure_ascii=False)} is no date and no time"
+            yield document.problem((*trail, name), message, 'give a number, or a date or time such as "2026-01-31"')
     if _inverted(least, most):
-        what = f"min_value {json.dumps(least)} is more than max_value {json.dumps(most)}: no value is between"
-        yield document.problem((*trail, "min_value"), what, "give them the other way round")
+        message = f"min_value {json.dumps(least)} is more than max_value {json.dumps(most)}: no value is between"
+        yield document.problem((*trail, "min_value"), message, "give them the other way round")
     mostly = kwargs.get("mostly", 1)
     if not 0 <= mostly <= 1:
         yield document.problem((*trail, "mostly"), f"{mostly} is no share", "give a number from 0 to 1, such as 0.95")
     if kwargs.get("column_index") == 0:
-        what = "0 is no place to GX: the column would pass anywhere"
-        yield document.problem((*trail, "column_index"), what, "use expect_table_columns_to_match_ordered_list")
+        message = "0 is no place to GX: the column would pass anywhere"
+        yield document.problem((*trail, "column_index"), message, "use expect_table_columns_to_match_ordered_list")
     yield from _check_quantiles(document, (*trail, "quantile_ranges"))
     yield from _check_condition(document, (*trail, "row_condition"))
 
@@ -55,18 +55,18 @@ def _inverted(least: Any, most: Any) -> bool:
 
 
 def _check_quantiles(document: Document, trail: Trail) -> Iterator[Problem]:
-    given = document.at(trail)
-    if given is None:
+    values = document.at(trail)
+    if values is None:
         return
-    quantiles, ranges = given.get("quantiles"), given.get("value_ranges")
+    quantiles, ranges = values.get("quantiles"), values.get("value_ranges")
     if not isinstance(quantiles, list) or not isinstance(ranges, list) or len(quantiles) != len(ranges):
-        what = "needs `quantiles`, and `value_ranges` with a [min, max] for each of them"
-        yield document.problem(trail, what, 'such as {"quantiles": [0.5], "value_ranges": [[10, 20]]}')
+        message = "needs `quantiles`, and `value_ranges` with a [min, max] for each of them"
+        yield document.problem(trail, message, 'such as {"quantiles": [0.5], "value_ranges": [[10, 20]]}')
         return
     for index, pair in enumerate(ranges):
         if not isinstance(pair, list) or len(pair) != 2 or _inverted(*pair):
-            what = f"{json.dumps(pair)} is no [min, max]"
-            yield document.problem((*trail, "value_ranges", index), what, "give the lesser value first")
+            message = f"{json.dumps(pair)} is no [min, max]"
+            yield document.problem((*trail, "value_ranges", index), message, "give the lesser value first")
 
 
 def _check_condition(document: Document, trail: Trail) -> Iterator[Problem]:
@@ -86,10 +86,10 @@ def _check_condition(document: Document, trail: Trail) -> Iterator[Problem]:
         for index in range(len(condition["conditions"])):
             yield from _check_condition(document, (*trail, "conditions", index))
     elif kind not in ("comparison", "nullity", "pass_through"):
-        what = f"{json.dumps(kind)} is no kind of condition.{suggestion(str(kind), ('comparison', 'nullity'))}"
-        yield document.problem((*trail, "type"), what, "give comparison, nullity, and, or, or pass_through")
+        message = f"{json.dumps(kind)} is no kind of condition.{suggestion(str(kind), ('comparison', 'nullity'))}"
+        yield document.problem((*trail, "type"), message, "give comparison, nullity, and, or, or pass_through")
     elif kind == "comparison" and condition.get("operator") not in _OPERATORS:
-        what = f"{json.dumps(condition.get('operator'))} is no operator"
-        yield document.problem((*trail, "operator"), what, f"give one of {', '.join(_OPERATORS)}")
+        message = f"{json.dumps(condition.get('operator'))} is no operator"
+        yield document.problem((*trail, "operator"), message, f"give one of {', '.join(_OPERATORS)}")
     elif kind != "pass_through" and not condition_columns(condition):
         yield document.problem(trail, "has no column", 'give "column": {"name": "..."}')

@@ -43,12 +43,12 @@ def _column(rows: Sequence[Row], name: str) -> list[str]:
 
 def _beyond(rows: Sequence[Row], others: Sequence[Row]) -> list[Row]:
     """The rows that are not among `others`, each as often as it is there more often."""
-    left, found = Counter(_plain(row) for row in others), []
+    left, result = Counter(_plain(row) for row in others), []
     for row in sorted(rows, key=_plain):
         left[_plain(row)] -= 1
         if left[_plain(row)] < 0:
-            found.append(row)
-    return found
+            result.append(row)
+    return result
 
 
 def _plain(value: Any) -> str:

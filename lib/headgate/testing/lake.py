@@ -96,8 +96,8 @@ class Lake:
 
     def fresh(self) -> Lake:
         """The same project on an empty lake beside this one."""
-        beside = (self.lake.with_name(f"{self.lake.name}-{number}") for number in count(1))
-        folder = next(path for path in beside if not path.exists())
+        others = (self.lake.with_name(f"{self.lake.name}-{number}") for number in count(1))
+        folder = next(path for path in others if not path.exists())
         folder.mkdir(parents=True)
         return Lake(self.spark, self.project, folder)
 
@@ -200,17 +200,17 @@ class Lake:
 
     def rejected(self, table: str) -> list[tuple[str, int, list[str]]]:
         """(upload, record, what each reason names) of each rejected record."""
-        found = [r for r in self.raw_rows(self.graph.node(table).name) if r.get(STATE) == State.REJECTED]
+        results = [r for r in self.raw_rows(self.graph.node(table).name) if r.get(STATE) == State.REJECTED]
 
         def reasons(row: Mapping[str, Any]) -> list[str]:
             return [f"{reason['column']} {reason['rule']}".strip() for reason in row["_rejected"]["reasons"]]
 
-        return sorted((row["_source"]["upload"], row["_source"]["record"], reasons(row)) for row in found)
+        return sorted((row["_source"]["upload"], row["_source"]["record"], reasons(row)) for row in results)
 
     def receipts(self, table: str) -> dict[str, dict[str, int]]:
         """Upload -> the parts of its receipt that do not depend on batching."""
-        found = [r for r in self.raw_rows(table) if r.get(STATE) == State.RECEIPT]
-        return {r["_key"][2:]: {part: r["_receipt"][part] for part in RECEIPT_PARTS} for r in found}
+        results = [r for r in self.raw_rows(table) if r.get(STATE) == State.RECEIPT]
+        return {r["_key"][2:]: {part: r["_receipt"][part] for part in RECEIPT_PARTS} for r in results}
 
 
 def _told(report: Report) -> str:

@@ -27,21 +27,21 @@ def assert_rows(lake: Lake, table: str, expected: Sequence[Row]) -> None:
 
     A literal may be plainer than the value: "12.50" or 12.5 for a decimal, "2026-03-01" for a date.
     """
-    held = lake.rows(table)
+    existing = lake.rows(table)
     columns = list(dict.fromkeys(name for row in expected for name in row))
-    values = {name: [row.get(name) for row in held] for name in columns}
+    values = {name: [row.get(name) for row in existing] for name in columns}
     wanted = [{name: like_held(value, values[name]) for name, value in row.items()} for row in expected]
-    shown = [{name: row[name] for name in columns if name in row} for row in held] if columns else held
-    if told := difference(wanted, shown):
-        raise AssertionError(f"{table}: other rows than expected\ndf1 is what was expected, df2 the table; {told}")
+    shown = [{name: row[name] for name in columns if name in row} for row in existing] if columns else existing
+    if details := difference(wanted, shown):
+        raise AssertionError(f"{table}: other rows than expected\ndf1 is what was expected, df2 the table; {details}")
 
 
 def assert_rerun_is_noop(lake: Lake, table: str) -> None:
     """A second run finds nothing to do, and computing the table again from the same records gives the same rows."""
     built = _built(lake, table, _examples(lake, table))
     if work := built.kinds(f"+{table}"):
-        told = ", ".join(f"{name} ({kind})" for name, kind in work.items())
-        raise AssertionError(f"{table}: a rerun is work, after a run that read all there is: {told}")
+        text = ", ".join(f"{name} ({kind})" for name, kind in work.items())
+        raise AssertionError(f"{table}: a rerun is work, after a run that read all there is: {text}")
     again = built.copy(built.lake.with_name(f"{built.lake.name}-again"))
     again.run(f"+{table}", rebuild=True)
     _require_same(built, again, table, "a rerun gives other rows", "the first run", "the same records computed again")
@@ -51,8 +51,8 @@ def assert_order_insensitive(lake: Lake, table: str) -> None:
     """The uploads one by one, the last one first, give the table of one run."""
     sent = _examples(lake, table, least=2)
     at_once, reversed_ = _built(lake, table, sent), lake.fresh()
-    for one in reversed(sent):
-        _land(reversed_, one)
+    for item in reversed(sent):
+        _land(reversed_, item)
         reversed_.run(f"+{table}")
     _require_same(
         at_once,
@@ -69,11 +69,11 @@ def assert_late_data_converges(lake: Lake, table: str, *, days: float = 3) -> No
     *late, newest = _examples(lake, table, least=2)
     in_time, other = _built(lake, table, [*late, newest]), lake.fresh()
     delay = timedelta(days=days)
-    other.now = max(one.received for one in (*late, newest)) + delay
+    other.now = max(item.received for item in (*late, newest)) + delay
     _land(other, newest)
     other.run(f"+{table}")
-    for one in late:
-        _land(other, one, delay)
+    for item in late:
+        _land(other, item, delay)
     other.run(f"+{table}")
     _require_same(
         in_time,
@@ -89,8 +89,8 @@ def assert_crash_safe(lake: Lake, table: str) -> None:
     """A run that is killed at every point in turn, and run again, gives the table of a run that was left alone."""
     sent = _examples(lake, table)
     alone, killed = _built(lake, table, sent), lake.fresh()
-    for one in sent:
-        _land(killed, one)
+    for item in sent:
+        _land(killed, item)
     committed = [name for name in lake.graph.select([f"+{table}"]) if alone.version(name) >= 0]
     for point in faults.points_of(committed):
         run_killed_at(killed, point, f"+{table}")
@@ -126,21 +126,21 @@ def assert_contract_holds(lake: Lake, table: str) -> None:
 def _examples(lake: Lake, table: str, least: int = 1) -> list[Sent]:
     """What the lake was sent of the datasets that the table is made of. Raises UsageError where that is too little."""
     above = lake.graph.ancestors(lake.graph.node(table).name)
-    found = [sent for sent in lake.sent if f"bronze.{sent.dataset}" in above]
-    if len(found) < least:
+    results = [sent for sent in lake.sent if f"bronze.{sent.dataset}" in above]
+    if len(results) < least:
         datasets = sorted(name.removeprefix("bronze.") for name in above if name.startswith("bronze."))
         raise UsageError(
-            f"{len(found)} uploads of what {table} is made of show nothing: {least} or more are needed",
+            f"{len(results)} uploads of what {table} is made of show nothing: {least} or more are needed",
             fix=f"lake.upload(dataset, records), with dataset {' or '.join(datasets)}",
         )
-    return found
+    return results
 
 
 def _built(lake: Lake, table: str, sent: Sequence[Sent]) -> Lake:
     """A fresh lake with the uploads, after one run of the table and all it reads."""
     fresh = lake.fresh()
-    for one in sent:
-        _land(fresh, one)
+    for item in sent:
+        _land(fresh, item)
     fresh.run(f"+{table}")
     if not fresh.rows(table) and not fresh.rejected(table):
         raise UsageError(f"the uploads give no row of {table}: they show nothing", fix="upload records that give some")
@@ -164,12 +164,12 @@ def _require_same(one: Lake, other: Lake, table: str, broken: str, of_one: str, 
     for name in one.graph.select([f"+{table}"]):
         if name.startswith("bronze."):
             continue
-        told = difference(one.rows(name), other.rows(name))
-        if not told and (told := difference(_rejected(one, name), _rejected(other, name))):
-            told = f"rejected records, {told}"
-        if told:
+        text = difference(one.rows(name), other.rows(name))
+        if not text and (text := difference(_rejected(one, name), _rejected(other, name))):
+            text = f"rejected records, {text}"
+        if text:
             origin = "" if name == table else f", since {name} does, of which it is made"
-            raise AssertionError(f"{table}: {broken}{origin}\ndf1 is {of_one}, df2 {of_other}; {told}")
+            raise AssertionError(f"{table}: {broken}{origin}\ndf1 is {of_one}, df2 {of_other}; {text}")
 
 
 def _rejected(lake: Lake, table: str) -> list[dict[str, Any]]:

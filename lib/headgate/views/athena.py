@@ -35,23 +35,23 @@ def unreadable_columns(columns: Mapping[str, Any], partition_by: Iterable[str] =
     A field of a struct is named by its path. Headgate's own columns do not count: gold has none.
     """
     plain = {name: kind for name, kind in columns.items() if not name.startswith("_")}
-    found = [*_fields("", plain), *_alike("", plain)]
+    results = [*_fields("", plain), *_alike("", plain)]
     for name in partition_by:
         if (kind := _kind(plain.get(name))) in _NO_PARTITIONS:
-            found.append((name, f"is a partition column of type {kind}, which Glue cannot hold; use another"))
-    return found
+            results.append((name, f"is a partition column of type {kind}, which Glue cannot hold; use another"))
+    return results
 
 
 def unreadable_protocol(reader: int, features: Iterable[str], properties: Mapping[str, str]) -> list[str]:
     """What of a table's protocol and properties Athena cannot read, and why."""
-    found = []
+    results = []
     if reader > _READER:
-        told = ", ".join(sorted(features)) or "none named"
-        found.append(f"needs a reader of version {reader} (features: {told}); version {_READER} can be relied on")
+        join = ", ".join(sorted(features)) or "none named"
+        results.append(f"needs a reader of version {reader} (features: {join}); version {_READER} can be relied on")
     for name, (harmless, why) in _PROPERTIES.items():
         if properties.get(name, harmless).lower() != harmless:
-            found.append(f"has {name} = {properties[name]}: {why}")
-    return found
+            results.append(f"has {name} = {properties[name]}: {why}")
+    return results
 
 
 def _fields(path: str, fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

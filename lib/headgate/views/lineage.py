@@ -85,8 +85,8 @@ def columns(node: Node, source: str) -> dict[str, list[str]]:
             promised.setdefault(name, []).append(f"{read.table}.{name}")
     plain = column_sources(source, node.name) or {}
     gone = node.writes.sequence_by if isinstance(node.writes, History) else None
-    told = {new: [f"{node.sources[0]}.{old}"] for new, old in plain.items() if new != gone}
-    return told | promised
+    details = {new: [f"{node.sources[0]}.{old}"] for new, old in plain.items() if new != gone}
+    return details | promised
 
 
 def groups(node: Node, source: str) -> tuple[str, ...]:
@@ -142,13 +142,13 @@ def tree(links: Sequence[Link], shown: Callable[[Link], str], indent: str = "") 
 
 def _only_return(module: ast.Module, table: str) -> tuple[str, Any] | None:
     """The one parameter and the returned expression of the table's function, where it does nothing but return."""
-    found = [part for part in module.body if isinstance(part, ast.FunctionDef) and _declares(part, table)]
-    if len(found) != 1 or len(found[0].args.args) != 1:
+    results = [part for part in module.body if isinstance(part, ast.FunctionDef) and _declares(part, table)]
+    if len(results) != 1 or len(results[0].args.args) != 1:
         return None
-    body = [part for part in found[0].body if not _is_text(part)]
+    body = [part for part in results[0].body if not _is_text(part)]
     if len(body) != 1 or not isinstance(body[0], ast.Return):
         return None
-    return found[0].args.args[0].arg, body[0].value
+    return results[0].args.args[0].arg, body[0].value
 
 
 def _declares(function: ast.FunctionDef, table: str) -> bool:

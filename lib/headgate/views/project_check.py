@@ -38,20 +38,20 @@ def check_project(project: Project, environment: str) -> Checked:
     A file that is wrong hides nothing that is wrong in another. The lake looked at is that of `environment`, to
     which alone HEADGATE_ variables belong; where there is none yet, nothing is made.
     """
-    found = _Problems()
-    found.of(load_contracts, project)
-    published = found.of(load_table_contracts, project) or {}
-    suites = found.of(load_suites, project) or {}
-    environments = {name: found.of(_environment, project, name, environment) for name in _names(project, environment)}
+    result = _Problems()
+    result.of(load_contracts, project)
+    published = result.of(load_table_contracts, project) or {}
+    suites = result.of(load_suites, project) or {}
+    environments = {name: result.of(_environment, project, name, environment) for name in _names(project, environment)}
     modules = module_paths(project)
     for path in modules:
-        found.of(load_table, project, path)
-    graph = None if found.problems else found.of(load_graph, project)  # it loads all of them again
+        result.of(load_table, project, path)
+    graph = None if result.problems else result.of(load_graph, project)  # it loads all of them again
     tables = _Tables(project, published, graph, _lake(environments.get(environment)))
-    found.of(tables.lint, found)
+    result.of(tables.lint, result)
     for suite in suites.values():
-        if columns := found.of(tables.columns, suite.table):
-            found.of(require_columns, suite, columns)
+        if columns := result.of(tables.columns, suite.table):
+            result.of(require_columns, suite, columns)
     files = {
         "contracts": project.datasets.glob("*.y*ml"),
         "contracts of tables": project.tables.rglob("*.y*ml"),
@@ -59,7 +59,7 @@ def check_project(project: Project, environment: str) -> Checked:
         "modules": modules,
         "environments": project.environments.glob("*.yaml"),
     }
-    return Checked({kind: len(list(paths)) for kind, paths in files.items()}, found.in_order)
+    return Checked({kind: len(list(paths)) for kind, paths in files.items()}, result.in_order)
 
 
 class _Problems:
@@ -121,10 +121,10 @@ class _Tables:
         """Adds what Athena cannot read of gold. What a contract and a log have in common is told of the contract."""
         for table in sorted({*self.contracts, *(self.graph.nodes if self.graph else ())}):
             if table.startswith("gold."):
-                told = list(self._by_contract(table))
-                known = {(problem.path, problem.what) for problem in told}
-                found.problems += told
-                found.problems += [one for one in self._by_log(table) if (one.path, one.what) not in known]
+                by_contract = list(self._by_contract(table))
+                known = {(problem.path, problem.what) for problem in by_contract}
+                found.problems += by_contract
+                found.problems += [item for item in self._by_log(table) if (item.path, item.what) not in known]
 
     def _by_contract(self, table: str) -> Iterator[Problem]:
         if (contract := self.contracts.get(table)) is not None:
@@ -138,13 +138,13 @@ class _Tables:
         place, metadata, protocol = Place(table), delta.metadata(), delta.protocol()
         yield from _columns(place, schema_of(delta.schema().to_json()), metadata.partition_columns)
         features, properties = protocol.reader_features or (), metadata.configuration
-        for what in unreadable_protocol(protocol.min_reader_version, features, properties):
-            yield Problem(place, "", f"Athena: {what}", f"headgate run --rebuild -s {table}, or unset the property")
+        for message in unreadable_protocol(protocol.min_reader_version, features, properties):
+            yield Problem(place, "", f"Athena: {message}", f"headgate run --rebuild -s {table}, or unset the property")
 
 
 def _columns(place: Place, columns: Mapping[str, Any], partition_by: Iterable[str]) -> Iterator[Problem]:
-    for name, what in unreadable_columns(columns, partition_by):
-        yield Problem(place, name, f"Athena: {what}", "correct the function, and the contract where there is one")
+    for name, message in unreadable_columns(columns, partition_by):
+        yield Problem(place, name, f"Athena: {message}", "correct the function, and the contract where there is one")
 
 
 def _partitions(node: Node | None) -> Iterable[str]:

@@ -70,9 +70,9 @@ class Package:
     def as_dict(self) -> dict[str, Any]:
         """What the package consists of, as JSON values without paths of this machine."""
         files = [{"name": file.name, "sha256": file.sha256, "size": file.size} for file in self.files]
-        told = asdict(self) | {"files": files, "size": self.size}
-        del told["largest"]
-        return told
+        details = asdict(self) | {"files": files, "size": self.size}
+        del details["largest"]
+        return details
 
 
 def build(
@@ -112,15 +112,15 @@ def _target(emr: Emr) -> Target:
 def _environment_archive(lock: Sequence[str], target: Target, cache: Path) -> tuple[Path, list[tuple[str, int]]]:
     """The archived environment and its largest parts, built only where the cache has none of this lock."""
     name = python_environment.lock_hash(lock, target)
-    archive, told = cache / f"environment-{name}.tar.gz", cache / f"environment-{name}.json"
-    if not (archive.exists() and told.exists()):
+    archive, details = cache / f"environment-{name}.tar.gz", cache / f"environment-{name}.json"
+    if not (archive.exists() and details.exists()):
         with tempfile.TemporaryDirectory(dir=cache) as scratch:
             folder, packed = Path(scratch) / "environment", Path(scratch) / archive.name
             python_environment.build(folder, lock, target)
-            told.write_text(json.dumps(python_environment.sizes(folder)[:20]))
+            details.write_text(json.dumps(python_environment.sizes(folder)[:20]))
             write_tar(packed, folder)
             packed.replace(archive)
-    return archive, [(entry, size) for entry, size in json.loads(told.read_text())]
+    return archive, [(entry, size) for entry, size in json.loads(details.read_text())]
 
 
 def _app(project: Project, environment: str, values: Mapping[str, Any], cache: Path) -> Path:

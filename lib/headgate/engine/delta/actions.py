@@ -72,15 +72,15 @@ def removal_of(table: Any, slices: pa.Table | None) -> Removal:
     names = list(table.metadata().partition_columns)
     columns = [files[f"partition.{name}"].to_pylist() for name in names]
     wanted = None if slices is None else keys_of(slices, names)
-    found = []
+    results = []
     for number, (path, size, rows) in enumerate(
         zip(*(files[name].to_pylist() for name in ("path", "size_bytes", "num_records")), strict=True)
     ):
         values = [column[number] for column in columns]
         if wanted is None or _key(values) in wanted:
             partition = {name: delta_text(value) for name, value in zip(names, values, strict=True)}
-            found.append(RemovedFile(path, size, partition, rows))
-    return Removal(found)
+            results.append(RemovedFile(path, size, partition, rows))
+    return Removal(results)
 
 
 def keys_of(slices: pa.Table, names: Sequence[str]) -> set[tuple[Any, ...]]:

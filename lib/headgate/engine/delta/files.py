@@ -63,7 +63,7 @@ class Files:
         folders = [f"{name}={value}" for name, value in partition.items()]
         path = "/".join([*folders, f"part-{uuid.uuid4()}.snappy.parquet"])
         sink = _Sink(obstore.open_writer(self._store, f"{self._folder}/{path}"))
-        told: list[pq.FileMetaData] = []
+        details: list[pq.FileMetaData] = []
         writer = pq.ParquetWriter(
             sink,
             self._schema,
@@ -71,9 +71,9 @@ class Files:
             use_dictionary=self._repeating,
             write_statistics=self._indexed,
             store_schema=False,
-            metadata_collector=told,
+            metadata_collector=details,
         )
-        return _File(path, partition, sink, writer, told)
+        return _File(path, partition, sink, writer, details)
 
 
 class _File:

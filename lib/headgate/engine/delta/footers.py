@@ -61,8 +61,8 @@ def _describe(store: ObjectStore, layout: Layout, found: Found) -> NewFile:
     footer = read_footer(store, found.path, found.size)
     values = _partition(store, layout, found, footer) if footer.num_rows else {}
     path = found.path.removeprefix(f"{layout.folder}/")
-    told = statistics(footer, layout.indexed, layout.partition_by)
-    return NewFile(path, found.size, values, found.modified, footer.num_rows, told)
+    details = statistics(footer, layout.indexed, layout.partition_by)
+    return NewFile(path, found.size, values, found.modified, footer.num_rows, details)
 
 
 def _partition(store: ObjectStore, layout: Layout, found: Found, footer: pq.FileMetaData) -> dict[str, str | None]:
@@ -84,20 +84,20 @@ def _only_value(footer: pq.FileMetaData, name: str) -> tuple[bool, Any]:
     """Whether the statistics tell the only value that the column has, and that value."""
     column = next(n for n in range(footer.num_columns) if footer.schema.column(n).path == name)
     groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
-    told = [group.column(column).statistics for group in groups if group.num_rows]
-    if not all(part and part.has_null_count for part in told):
+    details = [group.column(column).statistics for group in groups if group.num_rows]
+    if not all(part and part.has_null_count for part in details):
         return False, None
-    if all(part.null_count == group.num_rows for part, group in zip(told, groups, strict=True)):
+    if all(part.null_count == group.num_rows for part, group in zip(details, groups, strict=True)):
         return True, None
     if footer.schema.column(column).physical_type in ("FLOAT", "DOUBLE"):  # no NaN, and no sign of zero
         return False, None
-    if not all(part.has_min_max for part in told):
+    if not all(part.has_min_max for part in details):
         return False, None
     try:
-        values = {value for part in told for value in (part.min, part.max)}
+        values = {value for part in details for value in (part.min, part.max)}
     except (ValueError, ArithmeticError, NotImplementedError):  # such as a year that Python does not have
         return False, None
-    if len(values) != 1 or any(part.null_count for part in told):
+    if len(values) != 1 or any(part.null_count for part in details):
         raise ValueError(f"a file has more than one value of {name}: {sorted(map(repr, values))[:3]}")
     return True, values.pop()
 

@@ -29,13 +29,13 @@ def statistics(footer: pq.FileMetaData, indexed: Container[str] | None = None, w
     least, greatest, nulls = dict[str, Any](), dict[str, Any](), dict[str, Any]()
     for number in range(footer.num_columns):
         path = footer.schema.column(number).path
-        told = [group.column(number).statistics for group in groups]
+        details = [group.column(number).statistics for group in groups]
         chosen = "." not in path if indexed is None else path in indexed
-        if not chosen or path in without or not all(told):
+        if not chosen or path in without or not all(details):
             continue
-        if all(one.has_null_count for one in told):
-            _put(nulls, path, sum(one.null_count for one in told))
-        if bounds := _bounds([one for one in told if one.num_values]):
+        if all(item.has_null_count for item in details):
+            _put(nulls, path, sum(item.null_count for item in details))
+        if bounds := _bounds([item for item in details if item.num_values]):
             _put(least, path, bounds[0])
             _put(greatest, path, bounds[1])
     rows = footer.num_rows
@@ -52,10 +52,10 @@ def _put(tree: dict[str, Any], path: str, value: Any) -> None:
 
 def _bounds(told: Sequence[pq.Statistics]) -> tuple[Any, Any] | None:
     """The least and the greatest value as Delta has them; None where there is none, or it cannot be told."""
-    if not told or not all(one.has_min_max for one in told):  # Parquet tells none of a very long value
+    if not told or not all(item.has_min_max for item in told):  # Parquet tells none of a very long value
         return None
     try:
-        values = [value for one in told for value in (one.min, one.max)]
+        values = [value for item in told for value in (item.min, item.max)]
     except (ValueError, ArithmeticError, NotImplementedError):  # such as a year that Python does not have
         return None
     if any(_shown(value) is None for value in values):

@@ -68,14 +68,16 @@ class GxFrame:
         from great_expectations.expectations.registry import get_metric_kwargs
         from great_expectations.validator.metric_configuration import MetricConfiguration
 
-        asked = [_as_gx(expectation) for expectation in expectations]
+        requested = [_as_gx(expectation) for expectation in expectations]
         metrics = []
-        for one in asked:
-            name = f"{one.map_metric}.condition"
-            kwargs = get_metric_kwargs(name, configuration=one.configuration)
+        for item in requested:
+            name = f"{item.map_metric}.condition"
+            kwargs = get_metric_kwargs(name, configuration=item.configuration)
             metrics.append(MetricConfiguration(name, kwargs["metric_domain_kwargs"], kwargs["metric_value_kwargs"]))
-        found = self._resolved([(expectation, [m]) for expectation, m in zip(expectations, metrics, strict=True)])
-        return [self._condition(one, metric, found[metric.id]) for one, metric in zip(asked, metrics, strict=True)]
+        resolved = self._resolved([(expectation, [m]) for expectation, m in zip(expectations, metrics, strict=True)])
+        return [
+            self._condition(item, metric, resolved[metric.id]) for item, metric in zip(requested, metrics, strict=True)
+        ]
 
     def _condition(self, asked: Any, metric: Any, found: tuple[Column, dict[str, Any], dict[str, Any]]) -> Condition:
         failing, _, columns = found
@@ -89,11 +91,11 @@ class GxFrame:
 
         Raises SuiteError where GX cannot judge one.
         """
-        asked = [_as_gx(expectation) for expectation in expectations]
-        needed = [self._needed(*both, _COUNTS) for both in zip(expectations, asked, strict=True)]
+        requested = [_as_gx(expectation) for expectation in expectations]
+        needed = [self._needed(*both, _COUNTS) for both in zip(expectations, requested, strict=True)]
         metrics = self._resolved(list(zip(expectations, (list(need.values()) for need in needed), strict=True)))
-        judged = zip(expectations, asked, needed, strict=True)
-        return [self._found(expectation, one, need, metrics) for expectation, one, need in judged]
+        judged = zip(expectations, requested, needed, strict=True)
+        return [self._found(expectation, item, need, metrics) for expectation, item, need in judged]
 
     def _found(self, expectation: Expectation, asked: Any, needed: dict[str, Any], metrics: dict[Any, Any]) -> Found:
         values = {name: metrics[metric.id] for name, metric in needed.items()}
@@ -136,8 +138,8 @@ class GxFrame:
             return graph.resolve({"catch_exceptions": False}, show_progress_bars=False)[0]
         except GreatExpectationsError as error:
             if len(needed) > 1:  # GX blames all that ran together
-                for one in needed:
-                    self._resolved([one])
+                for item in needed:
+                    self._resolved([item])
             raise refused(needed[0][0], error) from error
 
     def _row_condition(self, asked: Any) -> Column | None:
@@ -162,9 +164,9 @@ def _refusing(expectation: Expectation) -> Iterator[None]:
 
 def refused(expectation: Expectation, error: Exception) -> SuiteError:
     """What to say of an expectation that GX or Spark cannot judge."""
-    told = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-    what = f"{expectation.name} cannot be judged: {told}"
-    return SuiteError(what, where=str(expectation.place), fix="compare its kwargs with the types of its columns")
+    details = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    message = f"{expectation.name} cannot be judged: {details}"
+    return SuiteError(message, where=str(expectation.place), fix="compare its kwargs with the types of its columns")
 
 
 def _as_gx(expectation: Expectation) -> Any:
@@ -177,10 +179,10 @@ def _as_gx(expectation: Expectation) -> Any:
         return ExpectationConfiguration(expectation.type, copy.deepcopy(dict(expectation.kwargs))).to_domain_obj()
     except ValidationError as error:
         # Of a kwarg of several types there is one for each type.
-        first = {str(one["loc"][0]): str(one["msg"]) for one in reversed(error.errors())}
-        told = "; ".join(said if name == "__root__" else f"{name}: {said}" for name, said in first.items())
-        what, where = f"{expectation.name}: {told}", str(expectation.place)
-        raise SuiteError(what, where=where, fix="correct its kwargs") from error
+        first = {str(item["loc"][0]): str(item["msg"]) for item in reversed(error.errors())}
+        text = "; ".join(said if name == "__root__" else f"{name}: {said}" for name, said in first.items())
+        message, where = f"{expectation.name}: {text}", str(expectation.place)
+        raise SuiteError(message, where=where, fix="correct its kwargs") from error
     except GreatExpectationsError as error:
         raise refused(expectation, error) from error
 

@@ -30,18 +30,18 @@ def is_plain(expectation: Expectation) -> bool:
 
 def judge_plain(expectations: Iterable[Expectation], rows: DataFrame) -> dict[str, Found]:
     """What is found of the rows of a batch, by the expectation's name."""
-    found, count = dict[str, Found](), None
-    for expectation in sorted(expectations, key=lambda one: one.type in _ROW_COUNTS):  # others may count the rows too
+    result, count = dict[str, Found](), None
+    for expectation in sorted(expectations, key=lambda item: item.type in _ROW_COUNTS):  # others may count the rows too
         try:
             if expectation.type in _ROW_COUNTS:
                 count = rows.count() if count is None else count
-                found[expectation.name] = _row_count(expectation, count)
+                result[expectation.name] = _row_count(expectation, count)
             else:
-                found[expectation.name] = _JUDGES[expectation.type](expectation, rows)
-                count = found[expectation.name].result.get("element_count", count)
+                result[expectation.name] = _JUDGES[expectation.type](expectation, rows)
+                count = result[expectation.name].result.get("element_count", count)
         except PySparkException as error:
             raise refused(expectation, error) from error
-    return found
+    return result
 
 
 def _unique(expectation: Expectation, rows: DataFrame) -> Found:
@@ -51,18 +51,18 @@ def _unique(expectation: Expectation, rows: DataFrame) -> Found:
     ignore = expectation.kwargs.get("ignore_row_if", "all_values_are_missing")
     join = {"all_values_are_missing": lambda a, b: a & b, "any_value_is_missing": lambda a, b: a | b}.get(ignore)
     left_out = reduce(join, missing) if join else F.lit(False)
-    if found := _all_differ(rows, names, left_out):
-        return found
+    if all_differ := _all_differ(rows, names, left_out):
+        return all_differ
     keys = [F.col(name).alias(f"c{number}") for number, name in enumerate(names)]
     groups = rows.select(*keys, left_out.alias("left_out")).groupBy("left_out", *(f"c{n}" for n in range(len(keys))))
     counted = groups.agg(F.count("*").alias("copies"))
     twice = ~F.col("left_out") & (F.col("copies") > 1)
-    told = counted.agg(
+    details = counted.agg(
         F.sum("copies").alias("all"),
         F.sum(F.when(F.col("left_out"), F.col("copies"))).alias("missing"),
         F.sum(F.when(twice, F.col("copies"))).alias("unexpected"),
     ).collect()[0]
-    total, absent, unexpected = (told[name] or 0 for name in ("all", "missing", "unexpected"))
+    total, absent, unexpected = (details[name] or 0 for name in ("all", "missing", "unexpected"))
     columns = (F.col(f"c{number}").alias(name) for number, name in enumerate(expectation.columns))
     shown = counted.filter(twice).select(*columns).head(MOST_EXAMPLES) if unexpected else []
     examples = [row.asDict() if len(keys) > 1 else row[0] for row in shown]
@@ -78,10 +78,10 @@ def _all_differ(rows: DataFrame, names: Sequence[str], left_out: Column) -> Foun
     Hashes are numbers, which are sent and compared in a part of the time that texts take.
     """
     hashed = rows.select(F.when(~left_out, F.xxhash64(*names)).alias("hash")).repartition("hash")
-    told = repeats_of(hashed).collect()
-    if any(part["repeats"] for part in told):
+    details = repeats_of(hashed).collect()
+    if any(part["repeats"] for part in details):
         return None
-    count, missing = (sum(part[name] for part in told) for name in ("all", "missing"))
+    count, missing = (sum(part[name] for part in details) for name in ("all", "missing"))
     return Found(True, {"element_count": count, "missing_count": missing, "unexpected_count": 0}, [])
 
 

@@ -68,12 +68,12 @@ def rules_of(suite: Suite, shape: DataFrame, cache: Path | None) -> list[Rule]:
     resolved = _resolved(missing, shape)
     if missing:
         known.write(texts | {name: text for name, (_, text) in resolved.items() if text})
-    found = []
+    results = []
     for expectation in suite.rows:
         name = expectation.name
         condition = resolved[name][0] if name in resolved else Condition(*map(F.expr, texts[name]))
-        found.append(Rule(name, expectation.columns, condition.judged, condition.failing))
-    return found
+        results.append(Rule(name, expectation.columns, condition.judged, condition.failing))
+    return results
 
 
 def import_ahead(suites: Iterable[Suite], cache: Path) -> None:
@@ -106,11 +106,11 @@ def judge_batch(suite: Suite, rows: DataFrame, views: Mapping[str, DataFrame], *
     batch = rows.select(*(f"`{name}`" for name in rows.columns if not name.startswith("_")))
     by_gx = [expectation for expectation in chosen if not is_plain(expectation)]
     with _viewed(rows.sparkSession, views):
-        found = judge_plain(filter(is_plain, chosen), batch)
+        results = judge_plain(filter(is_plain, chosen), batch)
         if by_gx:
             validated = GxFrame(batch).validate(by_gx)
-            found |= {expectation.name: one for expectation, one in zip(by_gx, validated, strict=True)}
-    return [_result(expectation, found[expectation.name]) for expectation in chosen]
+            results |= {expectation.name: item for expectation, item in zip(by_gx, validated, strict=True)}
+    return [_result(expectation, results[expectation.name]) for expectation in chosen]
 
 
 # --- rows
@@ -121,17 +121,17 @@ def _resolved(expectations: list[Expectation], shape: DataFrame) -> dict[str, tu
     if not expectations:
         return {}
     plain = shape.sparkSession.createDataFrame([], shape.schema)  # columns that know of no frame but this
-    found = {}
+    results = {}
     for expectation in expectations:
         _require_text(expectation, plain)
         _require_patterns(expectation, plain)
     for expectation, condition in zip(expectations, GxFrame(plain).conditions(expectations), strict=True):
         try:
             _require_safe(expectation, condition, plain)
-            found[expectation.name] = condition, _text(condition, plain)
+            results[expectation.name] = condition, _text(condition, plain)
         except PySparkException as error:
             raise refused(expectation, error) from error
-    return found
+    return results
 
 
 def _require_text(expectation: Expectation, plain: DataFrame) -> None:
@@ -165,8 +165,8 @@ def _require_safe(expectation: Expectation, condition: Condition, plain: DataFra
     for column in (condition.judged, condition.failing):
         cast = _cast_of_text(expression_of(plain.select(column)))
         if cast is not None:
-            what = f"{cast} fails on text that is no such value"
-            raise refused(expectation, TypeError(f"{what}: give text, or try_cast it in the row condition"))
+            message = f"{cast} fails on text that is no such value"
+            raise refused(expectation, TypeError(f"{message}: give text, or try_cast it in the row condition"))
 
 
 def _cast_of_text(expression: Any) -> str | None:

@@ -117,9 +117,9 @@ def _size(item: Landed) -> int:
 def _write_upload(store: ObjectStore, layout: Layout, item: Landed, files: Files) -> None:
     import obstore
 
-    found = obstore.get(store, item.path)
-    received = found.meta["last_modified"].replace(microsecond=0)
-    body = bytes(found.bytes())
+    result = obstore.get(store, item.path)
+    received = result.meta["last_modified"].replace(microsecond=0)
+    body = bytes(result.bytes())
     base = {"upload": item.upload, "store": item.store, "object": item.path, "received": received}
     day, count = _day(item.path), 0
     for records in _chunks(split(body, layout, gzipped=is_gzip(item.path, body))):

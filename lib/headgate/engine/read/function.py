@@ -132,12 +132,12 @@ class AuthoredFunction:
 
 def named_columns(writes: Write) -> list[str]:
     """The columns that a write names: the function has to return them."""
-    found = [*slices_of(writes), *writes.partition_by]
+    results = [*slices_of(writes), *writes.partition_by]
     if isinstance(writes, Merge):
-        found += [*writes.keys, *([writes.sequence_by] if writes.sequence_by else [])]
+        results += [*writes.keys, *([writes.sequence_by] if writes.sequence_by else [])]
     if isinstance(writes, History):
-        found += [writes.sequence_by, *(writes.track or ())]
-    return found
+        results += [writes.sequence_by, *(writes.track or ())]
+    return results
 
 
 def plan_classes(rows: DataFrame) -> set[str]:

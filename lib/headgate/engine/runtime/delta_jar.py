@@ -25,8 +25,8 @@ class DeltaJar:
 
 def delta_jars(session: SparkSession) -> list[DeltaJar]:
     """The jars of the driver's class path that have Delta, in the order in which they are searched."""
-    found = (resource.removeprefix("jar:").partition("!")[0] for resource in class_path_resources(session, _CLASS))
-    return [DeltaJar(address, version_of(address)) for address in found]
+    result = (resource.removeprefix("jar:").partition("!")[0] for resource in class_path_resources(session, _CLASS))
+    return [DeltaJar(address, version_of(address)) for address in result]
 
 
 def version_of(address: str) -> str:

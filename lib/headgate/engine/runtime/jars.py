@@ -66,13 +66,13 @@ def _resolve(package: str, without: Sequence[str], folder: Path) -> None:
     # In the folder itself, so that each jar comes by a rename: a process beside this one may read them already.
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         done = _submit_nothing(package, without, Path(scratch))
-        found = sorted((Path(scratch) / "ivy" / "jars").glob("*.jar"))
-        if done.returncode != 0 or not found:
+        result = sorted((Path(scratch) / "ivy" / "jars").glob("*.jar"))
+        if done.returncode != 0 or not result:
             raise SetupError(
                 f"the jars of {package} could not be resolved: {_reason(done.stderr)}",
                 fix="check the connection to Maven Central, or a mirror set for Ivy, and run make setup again",
             )
-        for jar in _not_in_spark(found):
+        for jar in _not_in_spark(result):
             jar.replace(folder / jar.name)
 
 

@@ -73,10 +73,10 @@ def register_reader(session: SparkSession, name: str, columns: str, returns: str
 def class_path_resources(session: SparkSession, name: str) -> list[str]:
     """Where the driver's class path has a resource, such as a class, in the order in which it is searched."""
     jvm: Any = session.sparkContext._jvm
-    resources, found = jvm.java.lang.Thread.currentThread().getContextClassLoader().getResources(name), []
+    resources, result = jvm.java.lang.Thread.currentThread().getContextClassLoader().getResources(name), []
     while resources.hasMoreElements():
-        found.append(str(resources.nextElement().toString()))
-    return found
+        result.append(str(resources.nextElement().toString()))
+    return result
 
 
 def has_ended(session: SparkSession) -> bool:

@@ -67,11 +67,11 @@ def start_session(
     `small` starts a JVM for little data. Raises SetupError where Java or the jars are missing, ClusterError where no
     master answers, and EnvironmentConfigError where the lake is on S3 and the settings would lose commits there.
     """
-    asked = {**environment.spark, **(settings or {})}
+    requested = {**environment.spark, **(settings or {})}
     if not environment.is_folder:
-        s3.require_log_store(asked, str(environment.path))
+        s3.require_log_store(requested, str(environment.path))
     if environment.is_submitted:
-        return _submitted_session(environment, asked)
+        return _submitted_session(environment, requested)
     find_java()
     require_versions()
     # They would print the whole Java trace of an author's mistake, which is reported as one line.
@@ -80,14 +80,14 @@ def start_session(
     # Python workers have to be this Python, with what is installed beside it.
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     jvm = _SMALL_JVM if small else _LARGE_JVM
-    found = class_path(environment)
-    local = _local_settings(jvm, found)
+    result = class_path(environment)
+    local = _local_settings(jvm, result)
     chosen = {
         **_SETTINGS,
         **local,
-        **(cluster_settings(environment, jvm, found) if environment.is_cluster else {}),
+        **(cluster_settings(environment, jvm, result) if environment.is_cluster else {}),
         **({} if environment.is_folder else s3.s3_settings()),
-        **asked,
+        **requested,
     }
     builder = SparkSession.builder.appName("headgate").config(map=dict(chosen))
     require_master(chosen.get("spark.master", ""))

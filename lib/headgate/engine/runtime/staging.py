@@ -59,12 +59,12 @@ def new_name(now: datetime) -> str:
 
 def is_dead(name: str, now: datetime) -> bool:
     """Whether the application that `new_name` named so has ended, as far as that can be told from here."""
-    told = _NAME.fullmatch(name)
-    if told is None:
+    fullmatch = _NAME.fullmatch(name)
+    if fullmatch is None:
         return False  # nobody's that we know
-    if now - datetime.strptime(told["began"], _BEGAN).replace(tzinfo=UTC) > LONGEST:
+    if now - datetime.strptime(fullmatch["began"], _BEGAN).replace(tzinfo=UTC) > LONGEST:
         return True
-    return told["host"] == socket.gethostname() and not _runs(int(told["process"]))
+    return fullmatch["host"] == socket.gethostname() and not _runs(int(fullmatch["process"]))
 
 
 def _runs(process: int) -> bool:

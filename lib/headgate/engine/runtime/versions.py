@@ -35,7 +35,7 @@ def delta_version() -> str:
 def require_versions(spark: str = "", delta: str = "") -> None:
     """Raises SetupError where PySpark and delta-spark are no tested pair. By default those that are installed."""
     spark, delta = spark or spark_version(), delta or delta_version()
-    tested = "; ".join(f"pyspark {one} with delta-spark {' or '.join(of)}" for one, of in PAIRS.items())
+    tested = "; ".join(f"pyspark {item} with delta-spark {' or '.join(of)}" for item, of in PAIRS.items())
     if minor(delta) not in PAIRS.get(minor(spark), ()):
         raise SetupError(
             f"pyspark {spark} with delta-spark {delta} is no pair that Headgate was tested on",

@@ -77,7 +77,7 @@ def _validation(suite: Suite, written: Sequence[Mapping[str, Any]], commit: Comm
     results = commit.metadata.quality if commit.metadata else ()
     ok = sum(result.success for result in results)
     run = RunIdentifier(run_name=commit.run, run_time=commit.time)
-    places = {expectation.name: one for expectation, one in zip(suite.expectations, written, strict=True)}
+    places = {expectation.name: item for expectation, item in zip(suite.expectations, written, strict=True)}
     value = ExpectationSuiteValidationResult(
         success=ok == len(results),
         results=[_one(places[result.expectation], result) for result in results],
@@ -98,10 +98,10 @@ def _one(written: Mapping[str, Any], result: Result) -> Any:
     from great_expectations.core import ExpectationValidationResult
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
-    told: dict[str, Any] = {"observed_value": result.observed} if result.observed is not None else {}
+    details: dict[str, Any] = {"observed_value": result.observed} if result.observed is not None else {}
     if result.judged is not None and result.unexpected is not None:
         share = 100 * result.unexpected / result.judged if result.judged else 0.0
-        told |= {
+        details |= {
             "element_count": result.judged,
             "unexpected_count": result.unexpected,
             "unexpected_percent": share,
@@ -112,7 +112,7 @@ def _one(written: Mapping[str, Any], result: Result) -> Any:
         expectation_config=ExpectationConfiguration(
             type=written["type"], kwargs=written["kwargs"], meta=written.get("meta"), severity=written["severity"]
         ),
-        result=told,
+        result=details,
         meta={},
         exception_info={"raised_exception": False, "exception_message": None, "exception_traceback": None},
     )

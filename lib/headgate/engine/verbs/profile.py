@@ -50,9 +50,12 @@ def proposed(node: Node, rows: DataFrame) -> str:
     count, seen = _looked_at(rows)
     if not count:
         raise UsageError(f"{node.name} has no rows to make a proposal from", fix="headgate run")
-    listed = [one.name for one in seen if _is_listed(one, count)]
+    listed = [item.name for item in seen if _is_listed(item, count)]
     values = _values(rows, listed)
-    expectations = [*_of_table(node, count), *(told for one in seen for told in _of_column(one, values.get(one.name)))]
+    expectations = [
+        *_of_table(node, count),
+        *(details for item in seen for details in _of_column(item, values.get(item.name))),
+    ]
     return normalised(json.dumps({"name": node.name, "expectations": expectations}))
 
 
@@ -66,10 +69,10 @@ def _looked_at(rows: DataFrame) -> tuple[int, list[_Seen]]:
         sums.append(F.count_if(column.isNull()))
         sums.append(F.approx_count_distinct(column) if listed else F.lit(0))
         sums += [_shown(F.min(column), kind), _shown(F.max(column), kind)] if ranged else [F.lit(None), F.lit(None)]
-    told = rows.agg(*(one.alias(f"n{number}") for number, one in enumerate(sums))).collect()[0]
-    groups = (told[1 + 4 * number : 5 + 4 * number] for number in range(len(fields)))
+    details = rows.agg(*(item.alias(f"n{number}") for number, item in enumerate(sums))).collect()[0]
+    groups = (details[1 + 4 * number : 5 + 4 * number] for number in range(len(fields)))
     seen = [_Seen(field.name, field.dataType, *group) for field, group in zip(fields, groups, strict=True)]
-    return told[0], seen
+    return details[0], seen
 
 
 def _shown(bound: Column, kind: DataType) -> Column:
@@ -86,8 +89,8 @@ def _values(rows: DataFrame, names: Sequence[str]) -> dict[str, list[Any]]:
     """Column -> its values, sorted."""
     if not names:
         return {}
-    found: Row = rows.agg(*(F.sort_array(F.collect_set(F.col(f"`{name}`"))) for name in names)).collect()[0]
-    return dict(zip(names, found, strict=True))
+    result: Row = rows.agg(*(F.sort_array(F.collect_set(F.col(f"`{name}`"))) for name in names)).collect()[0]
+    return dict(zip(names, result, strict=True))
 
 
 def _of_table(node: Node, count: int) -> Iterator[dict[str, Any]]:

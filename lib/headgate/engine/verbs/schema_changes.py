@@ -43,11 +43,11 @@ def _change(
 ) -> SchemaChange:
     head = ledger.head(name)
     try:
-        given = schema_of(shape_of(project, graph, session, name).schema.json())
+        values = schema_of(shape_of(project, graph, session, name).schema.json())
     except HeadgateError as error:
         return SchemaChange(name, error=str(error))
-    unlike = tuple(table_contract.differences(contract, given)) if contract else ()
+    unlike = tuple(table_contract.differences(contract, values)) if contract else ()
     if not head.exists:
         return SchemaChange(name, unlike_contract=unlike)
-    changed, added = differences(ledger.schema(name, head.version), given)
+    changed, added = differences(ledger.schema(name, head.version), values)
     return SchemaChange(name, tuple(changed), unlike, tuple(added))

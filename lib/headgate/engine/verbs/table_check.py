@@ -43,7 +43,9 @@ def check_table(
     version = ledger.head(suite.table).version
     rows = live(read_at(session, environment.table_uri(suite.table), version))
     require_columns(suite, rows.columns)
-    whole = replace(suite, expectations=tuple(replace(one, scope="table") for one in suite.expectations))
+    whole = replace(
+        suite, expectations=tuple(replace(expectation, scope="table") for expectation in suite.expectations)
+    )
     views = _views(session, project, environment, graph, suite)
     return TableCheck(suite.table, version, tuple(judge_batch(whole, rows, views, table=True)))
 
@@ -52,11 +54,11 @@ def _views(
     session: SparkSession, project: Project, environment: Environment, graph: Graph, suite: Suite
 ) -> Mapping[str, DataFrame]:
     """The live rows of the tables that the suite's queries read, at their heads; none of one that is not built yet."""
-    ledger, found = Ledger(environment), {}
+    ledger, result = Ledger(environment), {}
     for name in suite.relations:
         head = ledger.head(name)
         if head.exists:
-            found[name] = live(read_at(session, head.uri, head.version))
+            result[name] = live(read_at(session, head.uri, head.version))
         else:
-            found[name] = shape_of(project, graph, session, name)
-    return found
+            result[name] = shape_of(project, graph, session, name)
+    return result

@@ -89,9 +89,9 @@ def decide(rows: DataFrame, target: DataFrame | None) -> DataFrame:
         .when(F.col("_held").isNull(), Verdict.INSERTED.value)
         .otherwise(Verdict.UPDATED.value)
     )
-    held = F.col("_held").isNotNull()
+    existing = F.col("_held").isNotNull()
     return against.select(
-        "_order.upload", "_order.record", F.lit(True).alias("first"), verdict.alias("verdict"), held.alias("held")
+        "_order.upload", "_order.record", F.lit(True).alias("first"), verdict.alias("verdict"), existing.alias("held")
     )
 
 
