@@ -2,7 +2,6 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
-UV := $(shell [ -z "$(NO_UV)" ] && command -v uv 2>/dev/null)
 REQUIREMENTS := requirements.txt requirements-dev.txt constraints.txt setup.py
 READY := $(VENV)/.ready
 
@@ -14,17 +13,7 @@ help: ## Show this.
 setup: $(READY) ## Make .venv with everything that is pinned, and fetch the jars.
 
 $(READY): $(REQUIREMENTS)
-	@bin/check-machine "$(PYTHON)"
-	@echo "headgate: setting up $(VENV) ($(if $(UV),uv,pip))"
-	@if [ -n "$(UV)" ]; then \
-	  "$(UV)" venv -q --allow-existing --python "$$(bin/find-python "$(PYTHON)")" $(VENV) && \
-	  VIRTUAL_ENV="$(CURDIR)/$(VENV)" "$(UV)" pip install -q -r requirements-dev.txt -c constraints.txt && \
-	  VIRTUAL_ENV="$(CURDIR)/$(VENV)" "$(UV)" pip install -q --no-deps -e . ; \
-	else \
-	  "$$(bin/find-python "$(PYTHON)")" -m venv $(VENV) && \
-	  $(BIN)/python -m pip install -q --disable-pip-version-check -r requirements-dev.txt -c constraints.txt && \
-	  $(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e . ; \
-	fi
+	@bin/make-venv $(VENV) "$(PYTHON)" requirements-dev.txt constraints.txt --with-headgate
 	@$(BIN)/python -m headgate.engine.runtime.jars
 	@touch $(READY)
 
@@ -43,22 +32,11 @@ VERSIONS_TESTS := tests/unit/test_versions.py tests/engine/test_table_write.py t
 NOT_NEWEST := ^(pyspark|delta-spark|py4j|great-expectations)==|^-r
 
 .venv-newest/.ready: $(REQUIREMENTS) requirements-newest.txt
-	@bin/check-machine "$(PYTHON)"
 	@mkdir -p .venv-newest
 	@cat requirements.txt requirements-dev.txt | grep -vE '$(NOT_NEWEST)' > .venv-newest/requirements.txt
 	@cat requirements-newest.txt >> .venv-newest/requirements.txt
 	@grep -vE '$(NOT_NEWEST)' constraints.txt > .venv-newest/constraints.txt
-	@if [ -n "$(UV)" ]; then \
-	  "$(UV)" venv -q --allow-existing --python "$$(bin/find-python "$(PYTHON)")" .venv-newest && \
-	  VIRTUAL_ENV="$(CURDIR)/.venv-newest" "$(UV)" pip install -q -r .venv-newest/requirements.txt \
-	    -c .venv-newest/constraints.txt && \
-	  VIRTUAL_ENV="$(CURDIR)/.venv-newest" "$(UV)" pip install -q --no-deps -e . ; \
-	else \
-	  "$$(bin/find-python "$(PYTHON)")" -m venv .venv-newest && \
-	  .venv-newest/bin/python -m pip install -q --disable-pip-version-check -r .venv-newest/requirements.txt \
-	    -c .venv-newest/constraints.txt && \
-	  .venv-newest/bin/python -m pip install -q --disable-pip-version-check --no-deps -e . ; \
-	fi
+	@bin/make-venv .venv-newest "$(PYTHON)" .venv-newest/requirements.txt .venv-newest/constraints.txt --with-headgate
 	@HEADGATE_JARS= .venv-newest/bin/python -m headgate.engine.runtime.jars
 	@touch $@
 
@@ -99,26 +77,11 @@ check-jar: $(READY) ## Build the jar again, and compare it with the jar in the p
 	@PYTHONPATH=. $(BIN)/python -m bin.build_jar check
 
 .venv-check/.ready: requirements-check.txt constraints.txt
-	@bin/check-machine "$(PYTHON)"
-	@if [ -n "$(UV)" ]; then \
-	  "$(UV)" venv -q --allow-existing --python "$$(bin/find-python "$(PYTHON)")" .venv-check && \
-	  VIRTUAL_ENV="$(CURDIR)/.venv-check" "$(UV)" pip install -q -r requirements-check.txt -c constraints.txt ; \
-	else \
-	  "$$(bin/find-python "$(PYTHON)")" -m venv .venv-check && \
-	  .venv-check/bin/python -m pip install -q --disable-pip-version-check -r requirements-check.txt -c constraints.txt ; \
-	fi
+	@bin/make-venv .venv-check "$(PYTHON)" requirements-check.txt constraints.txt
 	@touch $@
 
 .venv-airflow/.ready: requirements-airflow.txt constraints-airflow.txt
-	@bin/check-machine "$(PYTHON)"
-	@echo "headgate: setting up .venv-airflow ($(if $(UV),uv,pip))"
-	@if [ -n "$(UV)" ]; then \
-	  "$(UV)" venv -q --allow-existing --python "$$(bin/find-python "$(PYTHON)")" .venv-airflow && \
-	  VIRTUAL_ENV="$(CURDIR)/.venv-airflow" "$(UV)" pip install -q -r requirements-airflow.txt -c constraints-airflow.txt ; \
-	else \
-	  "$$(bin/find-python "$(PYTHON)")" -m venv .venv-airflow && \
-	  .venv-airflow/bin/python -m pip install -q --disable-pip-version-check -r requirements-airflow.txt -c constraints-airflow.txt ; \
-	fi
+	@bin/make-venv .venv-airflow "$(PYTHON)" requirements-airflow.txt constraints-airflow.txt
 	@touch $@
 
 platform: $(READY) .venv-airflow/.ready ## The whole platform on this machine: cloud stand-in, Airflow, receiver, stores that upload. Ctrl-C ends it.
@@ -132,15 +95,7 @@ test-airflow: $(READY) .venv-airflow/.ready ## DAGs, operator and notifications 
 	@.venv-airflow/bin/python -m pytest $(if $(ARGS),$(ARGS),tests/airflow)
 
 .venv-infra/.ready: requirements-infra.txt constraints-infra.txt
-	@bin/check-machine "$(PYTHON)"
-	@echo "headgate: setting up .venv-infra ($(if $(UV),uv,pip))"
-	@if [ -n "$(UV)" ]; then \
-	  "$(UV)" venv -q --allow-existing --python "$$(bin/find-python "$(PYTHON)")" .venv-infra && \
-	  VIRTUAL_ENV="$(CURDIR)/.venv-infra" "$(UV)" pip install -q -r requirements-infra.txt -c constraints-infra.txt ; \
-	else \
-	  "$$(bin/find-python "$(PYTHON)")" -m venv .venv-infra && \
-	  .venv-infra/bin/python -m pip install -q --disable-pip-version-check -r requirements-infra.txt -c constraints-infra.txt ; \
-	fi
+	@bin/make-venv .venv-infra "$(PYTHON)" requirements-infra.txt constraints-infra.txt
 	@touch $@
 
 # A provider folder, where the registry is out of reach: TF_CLI_ARGS_init=-plugin-dir=FOLDER.

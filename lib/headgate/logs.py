@@ -95,9 +95,11 @@ class JsonFormatter(logging.Formatter):
     """Formats a record as one JSON object per line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Returns the JSON object: time, level, logger, the context's fields, message and traceback."""
+        """Returns the JSON object: time, level, logger, the record's `fields`, and message and traceback if any."""
         line: dict[str, Any] = {"time": _moment(record), "level": record.levelname, "logger": record.name}
-        line |= {**getattr(record, "fields", {}), "message": record.getMessage()}
+        line |= getattr(record, "fields", {})
+        if message := record.getMessage():
+            line["message"] = message
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False, default=str)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 import uuid
 from collections.abc import Mapping
 from contextvars import ContextVar
-from datetime import UTC, datetime
 from typing import Any
+
+from headgate import logs
 
 #: The id of the request that this thread serves; empty outside of a request.
 REQUEST_ID: ContextVar[str] = ContextVar("headgate_request_id", default="")
@@ -21,20 +21,14 @@ def request_id(header: str | None) -> str:
     return header if header and _ACCEPTED_ID.fullmatch(header) else uuid.uuid4().hex
 
 
-class JsonFormatter(logging.Formatter):
-    """Formats a record as one JSON object; `extra={"fields": {...}}` adds members to it."""
+class JsonFormatter(logs.JsonFormatter):
+    """Formats a record as one JSON object, with the id of the request and the members of `extra={"fields": {...}}`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        line: dict[str, Any] = {"time": moment, "level": record.levelname, "logger": record.name}
+        """Returns the JSON object."""
         if request := REQUEST_ID.get():
-            line["request"] = request
-        if message := record.getMessage():
-            line["message"] = message
-        line.update(getattr(record, "fields", {}))
-        if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False, default=str)
+            record.fields = {"request": request, **getattr(record, "fields", {})}
+        return super().format(record)
 
 
 def logging_config(loggers: Mapping[str, str]) -> dict[str, Any]:
