@@ -24,6 +24,7 @@ from ingest_api.description import description
 from ingest_api.landing.land import Clock, KeyReused, now
 from ingest_api.limits import Limits
 from ingest_api.metrics import METRICS, UploadMetrics
+from ingest_api.presigned_routes import presigned
 from ingest_api.readiness import Readiness
 from ingest_api.resumable_routes import resumable
 from ingest_api.routes import routes
@@ -69,7 +70,7 @@ def create_app(
         settings.max_upload_bytes,
         settings.resume_hours,
     )
-    for blueprint in (routes, resumable, catalog):
+    for blueprint in (routes, resumable, presigned, catalog):
         app.register_blueprint(blueprint)
     access.install(app, "ingest_api", metrics)
     exchange.install(app)

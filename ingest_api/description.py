@@ -49,6 +49,21 @@ SCHEMAS: dict[str, Any] = {
             "next": {"type": ["string", "null"], "description": "The cursor of the next page."},
         },
     },
+    "Presigned": {
+        "type": "object",
+        "description": "A PUT to send to S3 with these headers, or the receipt where the bytes have landed already.",
+        "required": ["upload", "state"],
+        "properties": {
+            "upload": _TEXT,
+            "state": {"enum": ["waiting", "landed"]},
+            "method": {"const": "PUT"},
+            "url": {"type": "string", "format": "uri"},
+            "headers": {"type": "object", "additionalProperties": _TEXT},
+            "expires": {"type": "string", "format": "date-time"},
+            "receipt_at": _TEXT,
+            "receipt": {"$ref": "#/components/schemas/Receipt"},
+        },
+    },
     "Dataset": {
         "type": "object",
         "required": ["dataset", "format", "media_types", "encodings", "limits"],
@@ -75,6 +90,7 @@ def description(contracts: Mapping[str, Contract]) -> dict[str, Any]:
             "/v1/datasets": {"get": _datasets()},
             "/v1/datasets/{dataset}": {"get": _dataset(contracts)},
             "/v1/datasets/{dataset}/uploads": {"post": _create(contracts)},
+            "/v1/datasets/{dataset}/presigned": {"post": _presign(contracts)},
             "/v1/uploads": {"get": _list(contracts)},
             "/v1/uploads/{upload_id}": {"get": _show()},
             "/v1/uploads/{upload_id}/content": {"head": _offset(), "patch": _append(), "delete": _forget()},
@@ -110,21 +126,14 @@ def _dataset(contracts: Mapping[str, Contract]) -> dict[str, Any]:
 
 
 def _create(contracts: Mapping[str, Contract]) -> dict[str, Any]:
-    types = sorted({media_type for contract in contracts.values() for media_type in contract.media_types})
     headers = [
-        parameter(
-            "Idempotency-Key",
-            "header",
-            "One key for each upload, the same on each retry. A UUIDv7 or ULID is landed fastest.",
-            {"type": "string", "pattern": "^[!-~]{1,255}$"},
-            required=True,
-        ),
-        parameter("Content-Encoding", "header", "gzip is kept as sent.", {"enum": ["identity", "gzip"]}),
+        *_upload_headers(),
         parameter("Content-Digest", "header", "RFC 9530; checked while the body comes.", _TEXT),
         parameter("Upload-Complete", "header", "?0 begins a resumable upload.", {"enum": ["?0", "?1"]}),
         parameter("Upload-Length", "header", "Bytes of the whole resumable upload.", _COUNT),
         parameter("Repr-Digest", "header", "Digest of the whole resumable upload.", _TEXT),
     ]
+    types = sorted({media_type for contract in contracts.values() for media_type in contract.media_types})
     content = {media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in types}
     return {
         "operationId": "createUpload",
@@ -136,6 +145,37 @@ def _create(contracts: Mapping[str, Contract]) -> dict[str, Any]:
             **problems(400, 401, 403, 404, 408, 413, 415, 422, 429, 503),
         },
     }
+
+
+def _presign(contracts: Mapping[str, Contract]) -> dict[str, Any]:
+    headers = [
+        *_upload_headers(),
+        parameter("Content-Type", "header", "The media type of the upload.", _TEXT, required=True),
+        parameter("Upload-Length", "header", "Bytes of the upload.", _COUNT, required=True),
+        parameter("Repr-Digest", "header", "sha-256 of the upload, as RFC 9530 writes it.", _TEXT, required=True),
+    ]
+    return {
+        "operationId": "presignUpload",
+        "summary": "Send an upload straight to S3",
+        "parameters": [_dataset_parameter(contracts), *headers],
+        "responses": {
+            "200": json_response("The PUT to send.", _schema("Presigned")),
+            **problems(400, 401, 403, 404, 413, 415, 422, 429, 501, 503),
+        },
+    }
+
+
+def _upload_headers() -> list[dict[str, Any]]:
+    return [
+        parameter(
+            "Idempotency-Key",
+            "header",
+            "One key for each upload, the same on each retry. A UUIDv7 or ULID is landed fastest.",
+            {"type": "string", "pattern": "^[!-~]{1,255}$"},
+            required=True,
+        ),
+        parameter("Content-Encoding", "header", "gzip is kept as sent.", {"enum": ["identity", "gzip"]}),
+    ]
 
 
 def _list(contracts: Mapping[str, Contract]) -> dict[str, Any]:

@@ -44,14 +44,14 @@ class Multipart:
     def begin(self, path: str, facts: Facts) -> str:
         """Begins a multipart upload of `path`; its id. Raises StorageError."""
         with self._errors(path):
-            answer = self._client.create_multipart_upload(**self._place(path), Metadata=metadata_of(facts))
+            answer = self.client.create_multipart_upload(**self.place(path), Metadata=metadata_of(facts))
             return str(answer["UploadId"])
 
     def put(self, path: str, upload: str, number: int, content: bytes) -> UploadedPart:
         """Sends part `number`, from 1. A part that was sent before is replaced. Raises StorageError."""
         with self._errors(path):
-            answer = self._client.upload_part(
-                **self._place(path), UploadId=upload, PartNumber=number, Body=content, ContentLength=len(content)
+            answer = self.client.upload_part(
+                **self.place(path), UploadId=upload, PartNumber=number, Body=content, ContentLength=len(content)
             )
             return UploadedPart(number, answer["ETag"], len(content))
 
@@ -66,7 +66,7 @@ class Multipart:
             raise
 
     def _list(self, path: str, upload: str) -> Iterator[UploadedPart]:
-        pages = self._client.get_paginator("list_parts").paginate(**self._place(path), UploadId=upload)
+        pages = self.client.get_paginator("list_parts").paginate(**self.place(path), UploadId=upload)
         for page in pages:
             for part in page.get("Parts", []):
                 yield UploadedPart(part["PartNumber"], part["ETag"], part["Size"])
@@ -76,8 +76,8 @@ class Multipart:
         listed = [{"PartNumber": part.number, "ETag": part.etag} for part in parts]
         try:
             with self._errors(path):
-                self._client.complete_multipart_upload(
-                    **self._place(path), UploadId=upload, MultipartUpload={"Parts": listed}, IfNoneMatch="*"
+                self.client.complete_multipart_upload(
+                    **self.place(path), UploadId=upload, MultipartUpload={"Parts": listed}, IfNoneMatch="*"
                 )
         except StorageError as error:
             if _code_of(error.__cause__) in _EXISTS:
@@ -92,8 +92,8 @@ class Multipart:
             for number, start in enumerate(range(0, max(size, 1), piece), 1):
                 end = min(start + piece, size)
                 span = {"CopySourceRange": f"bytes={start}-{end - 1}"} if size else {}
-                answer = self._client.upload_part_copy(
-                    **self._place(path), UploadId=upload, PartNumber=number, CopySource=self._place(source), **span
+                answer = self.client.upload_part_copy(
+                    **self.place(path), UploadId=upload, PartNumber=number, CopySource=self.place(source), **span
                 )
                 copied.append(UploadedPart(number, answer["CopyPartResult"]["ETag"], end - start))
         return copied
@@ -101,9 +101,10 @@ class Multipart:
     def abort(self, path: str, upload: str) -> None:
         """Removes the parts. Raises StorageError."""
         with self._errors(path):
-            self._client.abort_multipart_upload(**self._place(path), UploadId=upload)
+            self.client.abort_multipart_upload(**self.place(path), UploadId=upload)
 
-    def _place(self, path: str) -> dict[str, str]:
+    def place(self, path: str) -> dict[str, str]:
+        """Bucket and key of `path`, as parameters of boto3."""
         key = f"{self._prefix}/{path}" if self._prefix else path
         return {"Bucket": str(self._config["bucket"]), "Key": key}
 
@@ -113,7 +114,7 @@ class Multipart:
         return as_storage_error("write", path, BotoCoreError, ClientError)
 
     @property
-    def _client(self) -> Any:
+    def client(self) -> Any:
         """boto3's client, made on first use: most receivers never see a long body, and the import takes 0.2 s."""
         with self._lock:
             if self._made is None:
@@ -180,6 +181,7 @@ def _make_client(config: dict[str, Any]) -> Any:
         aws_session_token=config.get("session_token") or config.get("token"),
         config=Config(
             max_pool_connections=_CONNECTIONS,
+            signature_version="s3v4",  # presigned addresses would be signed by version 2, without their headers
             connect_timeout=5,
             read_timeout=60,
             retries={"mode": "standard", "total_max_attempts": 4},
