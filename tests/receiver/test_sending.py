@@ -68,9 +68,9 @@ def test_a_large_file_goes_on_where_the_line_broke(environment, clock, large, la
 
 def test_a_line_that_never_gets_further_is_given_up(environment, clock, large):
     sender = receiver(environment, None, clock)
-    with httpx.Client(transport=Line(sender.client.application, *[0] * 50)) as http:
-        with pytest.raises(UploadRefused, match="after 3 tries"):
-            send_file("http://r", "key-one", "transactions", large, http=http, tries=3, sleep=lambda _: None)
+    line = Line(sender.client.application, *[0] * 50)
+    with httpx.Client(transport=line) as http, pytest.raises(UploadRefused, match="after 3 tries"):
+        send_file("http://r", "key-one", "transactions", large, http=http, tries=3, sleep=lambda _: None)
 
 
 @pytest.fixture

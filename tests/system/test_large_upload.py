@@ -88,7 +88,7 @@ def _memory(pid: int) -> int:
 
 
 def test_a_gibibyte_arrives_over_a_line_that_is_cut(repository, tmp_path):
-    file, chance = tmp_path / "large.jsonl", random.Random(7)
+    file, chance = tmp_path / "large.jsonl", random.Random(7)  # noqa: S311 - no secret
     with file.open("wb") as output:
         for _ in range(SIZE // 2**20):
             output.write(chance.randbytes(2**20))
