@@ -12,10 +12,13 @@ from botocore.exceptions import ClientError
 
 APPLICATION = CLUSTER = "headgate"
 QUEUE, DEAD_LETTERS, TOPIC = "headgate-uploads", "headgate-uploads-dead", "headgate-alerts"
+#: The Glue database of gold.
+DATABASE = "headgate_gold"
 RELEASE = "emr-spark-8.1.0"
 #: The role of a job run. EMR Serverless requires one; the local cloud does not check what it may do.
 ROLE = "arn:aws:iam::123456789012:role/headgate-job"
 
+_SERVICES = ("s3", "sqs", "sns", "emr-serverless", "emr", "glue")
 _RECEIVES = 5  # before a message becomes a dead letter
 _VISIBILITY_SECONDS = 90
 
@@ -33,6 +36,7 @@ class Resources:
     application: str
     cluster: str
     role: str = ROLE
+    database: str = DATABASE
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -43,7 +47,7 @@ def make(endpoint: str, region: str, buckets: Iterable[str], landing: str = "") 
 
     `landing` is `bucket/prefix`: each new object below it puts an S3 event on the queue. Empty means no events.
     """
-    clients = {name: client(name, endpoint, region) for name in ("s3", "sqs", "sns", "emr-serverless", "emr")}
+    clients = {name: client(name, endpoint, region) for name in _SERVICES}
     names = tuple(dict.fromkeys([*buckets, *([landing.partition("/")[0]] if landing else [])]))
     for name in names:
         _make_bucket(clients["s3"], name, region)
@@ -54,6 +58,7 @@ def make(endpoint: str, region: str, buckets: Iterable[str], landing: str = "") 
     application = clients["emr-serverless"].create_application(
         name=APPLICATION, releaseLabel=RELEASE, type="SPARK", clientToken=APPLICATION
     )["applicationId"]
+    _make_database(clients["glue"])
     logs = f"s3://{names[0]}/logs" if names else ""
     return Resources(endpoint, region, names, queue, dead, topic, application, _make_cluster(clients["emr"], logs))
 
@@ -75,6 +80,14 @@ def _make_bucket(s3: Any, name: str, region: str) -> None:
         s3.create_bucket(Bucket=name, **where)
     except ClientError as error:
         if error.response["Error"]["Code"] not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
+            raise
+
+
+def _make_database(glue: Any) -> None:
+    try:
+        glue.create_database(DatabaseInput={"Name": DATABASE, "Description": "Headgate: gold tables"})
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "AlreadyExistsException":
             raise
 
 

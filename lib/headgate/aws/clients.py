@@ -19,7 +19,7 @@ _SECONDS = {"connect_timeout": 10, "read_timeout": 60}
 
 
 class BotoClients:
-    """Clients of one region. Endpoints come from AWS_ENDPOINT_URL, as for every AWS client."""
+    """Clients of one region; empty: that of AWS's variables. Endpoints come from AWS_ENDPOINT_URL, as for every AWS client."""
 
     def __init__(self, region: str) -> None:
         self._region = region
@@ -27,7 +27,7 @@ class BotoClients:
     def client(self, service: str, *, retries: bool = True) -> Any:
         """A client of `service`. With `retries=False` each request is sent once."""
         config = Config(retries=_RETRIES if retries else _ONCE, **_SECONDS)
-        return boto3.client(service, region_name=self._region, config=config)
+        return boto3.client(service, region_name=self._region or None, config=config)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from headgate.cli.catalog import drift_lines, has_catalog, registrations, show_after, show_registrations
 from headgate.cli.options import Target, print_json, target_options
 from headgate.cli.output import print_table, progress
 from headgate.contracts.environment import effective_values
@@ -26,9 +27,21 @@ _SHOWN_PARTS = 5
 @target_options
 @click.option("--dry-run", is_flag=True, help="Build and check the package, and upload nothing.")
 @click.option("--rollback", is_flag=True, help="Make the package before the current one current again.")
+@click.option("--catalog-only", is_flag=True, help="Only register the gold tables in Glue; no package is built.")
+@click.option("--prune", is_flag=True, help="Remove from Glue what the project no longer has.")
 @click.option("--manifest-to", type=click.Path(path_type=Path), help="Also write the manifest to this file.")
-def command(target: Target, dry_run: bool, rollback: bool, manifest_to: Path | None) -> None:
-    """Build everything that EMR needs, upload it under a versioned prefix, and make it current."""
+def command(
+    target: Target, dry_run: bool, rollback: bool, catalog_only: bool, prune: bool, manifest_to: Path | None
+) -> None:
+    """Build everything that EMR needs, upload it under a versioned prefix, and make it current.
+
+    Where the environment has a catalog, the gold tables that are built are registered in Glue too.
+    """
+    if catalog_only:
+        if rollback or manifest_to:
+            raise UsageError("--catalog-only builds no package", fix="leave out --rollback and --manifest-to")
+        _register(target, dry_run=dry_run, prune=prune)
+        return
     require_emr(target)
     if rollback:
         _rollback(target, dry_run=dry_run)
@@ -37,10 +50,21 @@ def command(target: Target, dry_run: bool, rollback: bool, manifest_to: Path | N
     manifest = _manifest(target, package)
     if manifest_to:
         manifest_to.write_text(manifest)
-    if dry_run:
-        _show(target, package, {"deployed": False})
+    outcome = {"deployed": False} if dry_run else _deploy(target, package, manifest)
+    if has_catalog(target):
+        done = registrations(target, load_graph(target.project), dry_run=dry_run, prune=prune)
+        outcome["catalog"] = [item.as_dict() for item in done if item.is_drift]
+    _show(target, package, outcome)
+
+
+def _register(target: Target, *, dry_run: bool, prune: bool) -> None:
+    """Registers gold without a deployment."""
+    done = registrations(target, load_graph(target.project), dry_run=dry_run, prune=prune)
+    database = target.environment.catalog.database
+    if target.as_json:
+        print_json({"database": database, "dry_run": dry_run, "tables": [item.as_dict() for item in done]})
         return
-    _show(target, package, _deploy(target, package, manifest))
+    show_registrations(done, database, dry_run=dry_run)
 
 
 def require_emr(target: Target) -> None:
@@ -129,6 +153,8 @@ def _show(target: Target, package: Package, outcome: dict[str, Any]) -> None:
     click.echo(f"\nlargest parts of the Python environment, unpacked: {parts}")
     click.echo(f"package {package.version} for {package.release} on {package.architecture}")
     if not outcome["deployed"]:
+        for line in drift_lines({"tables": outcome.get("catalog", ())}):
+            click.echo(line)
         click.echo("dry run: nothing was uploaded\nnext: headgate deploy without --dry-run")
         return
     click.echo(f"uploaded {outcome['sent'] / 1e6:,.1f} MB to {outcome['address']}")
@@ -137,4 +163,5 @@ def _show(target: Target, package: Package, outcome: dict[str, Any]) -> None:
         click.echo(f"before: package {previous} (headgate deploy --rollback goes back to it)")
     for name in outcome["expired"]:
         click.echo(f"removed {name}, which no kept package uses")
+    show_after({"tables": outcome.get("catalog", ())})
     click.echo(f"next: headgate run --env {target.environment.name}")

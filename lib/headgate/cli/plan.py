@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from headgate.cli.catalog import drift, drift_lines
 from headgate.cli.options import Target, print_json, target_options
 from headgate.cli.output import print_table
 from headgate.cli.selection import selected, selection_options
@@ -54,14 +55,16 @@ def show(target: Target, graph: Graph, planner: Planner, works: list[Work]) -> N
     silent = {table: item.said if item else None for table, item in late.items()}
     notes = {work.table: note(graph, graph.node(work.table), work) for work in works}
     left = undeclared(target.environment.object_store(), graph)
+    catalog = drift(target, graph)
     if target.as_json:
         tables = [{**as_dict(work), "note": notes[work.table], "overdue": silent[work.table]} for work in works]
-        print_json({"tables": tables, "undeclared": left})
+        print_json({"tables": tables, "undeclared": left, "catalog": catalog})
         return
     print_table(["table", "work", "why"], [(work.table, work.kind.value, work.reason) for work in works])
     details = [f"{table}: {text}" for table, text in notes.items() if text]
     details += [f"{table}: overdue: {text}" for table, text in silent.items() if text]
     details += [f"{table}: {NOT_DECLARED}" for table in left]
+    details += drift_lines(catalog)
     if details:
         click.echo("\n" + "\n".join(details))
     click.echo(_next(works))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from headgate.cli.catalog import register_after, show_after
 from headgate.cli.options import Target, print_json, target_options
 from headgate.cli.output import print_table, progress
 from headgate.cli.selection import selected, selection_options
@@ -91,7 +92,8 @@ def command(
             runner = _runner(target, graph, session, accepted, rebuild=rebuild)
             run, reports = runner.run_id, _run(runner, names)
     reports = [replace(r, lost=r.lost or lost.get(r.table, "")) if r.status == "current" else r for r in reports]
-    _print(target, run, reports)
+    catalog = register_after(target, graph, (r.table for r in reports if r.status == "done"))
+    _print(target, run, reports, catalog)
     exit_if_failed(reports)
 
 
@@ -192,11 +194,13 @@ def _print_nothing(target: Target, works: Sequence[Work], lost: Mapping[str, str
     click.echo(f"nothing to do: {'every table is current' if works else 'no table is selected'}")
 
 
-def _print(target: Target, run: str, reports: Sequence[Report]) -> None:
+def _print(target: Target, run: str, reports: Sequence[Report], catalog: dict[str, Any] | None = None) -> None:
     if target.as_json:
-        print_json({"run": run, "tables": [asdict(report) for report in reports]})
+        done = {"run": run, "tables": [asdict(report) for report in reports]}
+        print_json({**done, "catalog": catalog} if catalog else done)
         return
     print_reports(run, reports)
+    show_after(catalog)
 
 
 def print_reports(run: str, reports: Sequence[Report]) -> None:

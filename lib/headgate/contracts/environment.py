@@ -18,9 +18,10 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore
 
 from headgate import faults
-from headgate.contracts import automation, read_access
+from headgate.contracts import automation, catalog, read_access
 from headgate.contracts import emr as emr_settings
 from headgate.contracts.automation import Automation
+from headgate.contracts.catalog import Catalog, catalog_from
 from headgate.contracts.emr import Emr
 from headgate.contracts.read_access import ReadApi
 from headgate.document import Document, Invalid, Place, Problem, Trail, as_error, check, load_document, parse_document
@@ -124,6 +125,7 @@ _SCHEMA: dict[str, Any] = {
         },
         "emr": emr_settings.SCHEMA,
         "read_api": read_access.SCHEMA,
+        "catalog": catalog.SCHEMA,
     },
 }
 
@@ -187,6 +189,7 @@ class Environment:
     generator: str = ""  # the module that makes uploads for `headgate generate`; none: from the contracts
     emr: Emr = field(default_factory=Emr)
     read_api: ReadApi = field(default_factory=ReadApi)
+    catalog: Catalog = field(default_factory=Catalog)
 
     @property
     def is_cluster(self) -> bool:
@@ -306,6 +309,7 @@ def _environment(project: Project, name: str, path: Path, document: Document) ->
         generator=value.get("generator", ""),
         emr=emr_settings.emr_from(value.get("emr", {})),
         read_api=read_access.read_api_from(value.get("read_api", {})),
+        catalog=catalog_from(value.get("catalog", {}), value.get("emr", {}).get("region", "")),
         path=path,
     )
 

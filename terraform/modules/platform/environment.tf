@@ -18,6 +18,10 @@ locals {
       release        = module.emr_serverless.release_label
       architecture   = lower(module.emr_serverless.architecture)
     }
+    catalog = {
+      database  = module.catalog.databases["gold"]
+      workgroup = module.catalog.workgroups["analysts"]
+    }
     receiver = {
       host = "0.0.0.0"
       port = local.receiver_port

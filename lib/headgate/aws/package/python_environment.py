@@ -22,6 +22,7 @@ from headgate.errors import SetupError
 
 #: What a job imports. Everything that these need comes along.
 ROOTS = (
+    "boto3",  # registers gold in Glue
     "click",
     "deltalake",
     "delta-spark",

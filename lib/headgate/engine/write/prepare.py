@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 
 from headgate.engine.gate import gate
+from headgate.engine.gate.athena import require_athena
 from headgate.engine.read.output_schema import require_contract, require_same_or_added
 from headgate.engine.read.records import changes_of, empty_records
 from headgate.engine.read.snapshots import live_rows, snapshots
@@ -26,6 +27,7 @@ def prepared(job: Job) -> Job:
     parameter, _ = changes_of(job)
     shape = job.function.check(job.session, {parameter: empty_records(job), **job.inputs})
     require_contract(shape, job.contract, job.node)
+    require_athena(shape, job)
     require_same_or_added(shape, job.work, job.node, job.committer.ledger)
     common = {field.name: getattr(job, field.name) for field in fields(Job)}
     return RecordJob(**common, shape=shape, marks=gate.marks_of(job, shape))

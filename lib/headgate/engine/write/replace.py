@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 
 from headgate.engine.delta.actions import are_inside
 from headgate.engine.gate import gate
+from headgate.engine.gate.athena import require_athena
 from headgate.engine.gate.marks import Marks
 from headgate.engine.read.changes import (
     AffectedRead,
@@ -49,6 +50,7 @@ def build_replace(job: Job) -> Outcome:
     inputs = {**slices.rows, **job.inputs}
     shape = _output(job, job.function.check(job.session, inputs))
     require_contract(shape, job.contract, job.node)
+    require_athena(shape, job)
     require_same_or_added(shape, job.work, job.node, job.committer.ledger)
     if slices.none:
         return _advance(job, shape)

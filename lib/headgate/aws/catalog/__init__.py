@@ -1,0 +1,1 @@
+"""Gold for analysts on AWS: its tables in the Glue catalog, and queries on Athena."""
