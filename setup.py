@@ -42,6 +42,7 @@ setup(
         "spark": ["pyspark", "delta-spark", "orjson"],
         "receiver": ["flask", "gunicorn", "prometheus-client", "flask-openapi3-swagger"],
         "api": ["flask", "gunicorn", "prometheus-client", "flask-openapi3-swagger", "duckdb", "orjson"],
+        "query": ["duckdb", "sqlglot"],
         "testing": ["pytest", "chispa"],
         "aws": ["boto3", "packaging"],
         "cloud": ["boto3", "moto[server]"],

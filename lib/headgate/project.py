@@ -27,6 +27,11 @@ class Project:
         return self.root / "conf" / "expectations"
 
     @property
+    def queries(self) -> Path:
+        """Saved queries in Athena's SQL."""
+        return self.root / "conf" / "queries"
+
+    @property
     def environments(self) -> Path:
         return self.root / "conf" / "environments"
 

@@ -19,7 +19,7 @@ _SECONDS = {"connect_timeout": 10, "read_timeout": 60}
 
 
 class BotoClients:
-    """Clients of one region; empty: that of AWS's variables. Endpoints come from AWS_ENDPOINT_URL, as for every AWS client."""
+    """Clients of one region (empty: that of AWS's variables). Endpoints come from AWS_ENDPOINT_URL."""
 
     def __init__(self, region: str) -> None:
         self._region = region

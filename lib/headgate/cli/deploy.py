@@ -50,7 +50,7 @@ def command(
     manifest = _manifest(target, package)
     if manifest_to:
         manifest_to.write_text(manifest)
-    outcome = {"deployed": False} if dry_run else _deploy(target, package, manifest)
+    outcome: dict[str, Any] = {"deployed": False} if dry_run else _deploy(target, package, manifest)
     if has_catalog(target):
         done = registrations(target, load_graph(target.project), dry_run=dry_run, prune=prune)
         outcome["catalog"] = [item.as_dict() for item in done if item.is_drift]

@@ -26,6 +26,7 @@ VERBS = {
     "status": ("see", "Show how the project stands, and the next command."),
     "tables": ("see", "List the tables: what they read, how they are written, where they stand."),
     "show": ("see", "Print rows of a table, or of its quarantine."),
+    "query": ("see", "Run SQL over gold: a query of conf/queries, or your own."),
     "history": ("see", "Print a table's commits: run, position, counts."),
     "lineage": ("see", "Show what a table is made from and what reads it, down to the uploads of a slice."),
     "receipt": ("see", "Follow one upload: landed, bronze, each silver table."),

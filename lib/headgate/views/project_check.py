@@ -17,6 +17,8 @@ from headgate.modules import load_table, module_paths
 from headgate.planning.graph import Graph, Node, load_graph
 from headgate.planning.state import is_older
 from headgate.project import Project
+from headgate.queries.check import query_problems
+from headgate.queries.saved import query_files
 from headgate.suites.suite import load_suites, require_columns, suite_files
 from headgate.views.athena import unreadable_columns, unreadable_protocol
 
@@ -49,6 +51,7 @@ def check_project(project: Project, environment: str) -> Checked:
     graph = None if result.problems else result.of(load_graph, project)  # it loads all of them again
     tables = _Tables(project, published, graph, _lake(environments.get(environment)))
     result.of(tables.lint, result)
+    result.problems += result.of(query_problems, project, tables.types) or []
     for suite in suites.values():
         if columns := result.of(tables.columns, suite.table):
             result.of(require_columns, suite, columns)
@@ -57,6 +60,7 @@ def check_project(project: Project, environment: str) -> Checked:
         "contracts of tables": project.tables.rglob("*.y*ml"),
         "suites": suite_files(project),
         "modules": modules,
+        "queries": query_files(project),
         "environments": project.environments.glob("*.yaml"),
     }
     return Checked({kind: len(list(paths)) for kind, paths in files.items()}, result.in_order)
@@ -116,6 +120,18 @@ class _Tables:
         if not head.exists or is_older(self.graph.node(table), head):
             return []
         return [name for name in self.ledger.schema(table, head.version) if not name.startswith("_")]
+
+    def types(self) -> dict[str, Mapping[str, Any]]:
+        """Column -> type of each gold table, by its contract, or by its log where it has none and is built."""
+        results: dict[str, Mapping[str, Any]] = {}
+        for table in sorted({*self.contracts, *(self.graph.nodes if self.graph else ())}):
+            if not table.startswith("gold."):
+                continue
+            if table in self.contracts:
+                results[table] = {field.name: logged_type(field) for field in self.contracts[table].fields}
+            elif self.ledger is not None and (delta := self.ledger.open(table)) is not None:
+                results[table] = schema_of(delta.schema().to_json())
+        return results
 
     def lint(self, found: _Problems) -> None:
         """Adds what Athena cannot read of gold. What a contract and a log have in common is told of the contract."""
