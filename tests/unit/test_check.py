@@ -58,7 +58,9 @@ def not_null(column: str) -> dict:
 
 def test_a_project_that_is_right_has_no_problems(lake: Lake) -> None:
     suite(lake, "gold.daily", not_null("day"))
-    assert invoke(lake) == ("no problems: 1 contracts, 0 contracts of tables, 1 suites, 3 modules, 1 environments\n")
+    assert invoke(lake) == (
+        "no problems: 1 contracts, 0 contracts of tables, 1 suites, 3 modules, 0 queries, 1 environments\n"
+    )
     assert not (lake.project.root / "lake").exists()
 
 

@@ -67,8 +67,7 @@ def _columns(ledger: Ledger, name: str, table: Any) -> dict[str, Any]:
 
 
 def _connection() -> Any:
-    settings = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
-    connection = duckdb.connect(config=settings)
+    connection = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET python_enable_replacements = false")
     return connection

@@ -108,7 +108,7 @@ def for_duckdb(query: Analysed) -> str:
     return query.expression.transform(_date_stays_date).sql(dialect=DUCKDB)
 
 
-def _date_stays_date(node: exp.Expression) -> exp.Expression:
+def _date_stays_date(node: exp.Expr) -> exp.Expr:
     """In Athena a truncated date is a date, in DuckDB a timestamp."""
     if isinstance(node, exp.DateTrunc | exp.TimestampTrunc) and node.this.is_type(exp.DataType.Type.DATE):
         return exp.cast(node.copy(), exp.DataType.Type.DATE)
@@ -193,7 +193,7 @@ def _type_problems(expression: exp.Query, file: str) -> Iterator[Problem]:
             yield Problem(Place(file, _line_of(node)), "", f"{message}: {node.sql(dialect=ATHENA)}", fix)
 
 
-def _mismatch(node: exp.Expression) -> str:
+def _mismatch(node: exp.Expr) -> str:
     """What Athena refuses of a node by its types; empty where there is nothing, or where a type is not known."""
     if isinstance(node, _COMPARISONS):
         return _different("compares", node.left, node.right)
@@ -212,7 +212,7 @@ def _mismatch(node: exp.Expression) -> str:
     return ""
 
 
-def _different(verb: str, left: exp.Expression, right: exp.Expression) -> str:
+def _different(verb: str, left: exp.Expr, right: exp.Expr) -> str:
     one, other = family(left.type), family(right.type)
     return f"{verb} {one} with {other}" if one and other and one != other else ""
 
@@ -224,7 +224,7 @@ def _shown(kind: Any) -> str:
 # --- places
 
 
-def _line_of(node: exp.Expression) -> int:
+def _line_of(node: exp.Expr) -> int:
     """The line of the first name below a node; 0 where none has one."""
     lines = (child.meta.get("line") for child in node.walk() if isinstance(child, exp.Identifier))
     return next((int(line) for line in lines if line), 0)
