@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 REQUIREMENTS := requirements.txt requirements-dev.txt constraints.txt setup.py
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test test-long test-cluster test-airflow platform platform-demo test-cloud test-infra record-calls environment test-s3 chaos jar lambda lint lock bench check-jar test-versions clean
+.PHONY: help setup demo test test-long test-cluster test-airflow platform platform-demo test-cloud test-infra record-calls environment test-s3 chaos jar lambda schedulers lint lock bench check-jar test-versions clean
 
 help: ## Show this.
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -115,6 +115,9 @@ environment: ## Write conf/environments/ENV.yaml from Terraform's outputs: make 
 lambda: $(READY) ## Build the package of the Lambda for uploads on arrival, build/on_arrival.zip.
 	@PYTHONPATH=. $(BIN)/python -m bin.build_lambda
 
+schedulers: $(READY) ## Upload the Lambda and Airflow's DAGs with the current manifest: make schedulers ENV=prod, after headgate deploy.
+	@PYTHONPATH=. $(BIN)/python -m bin.publish_schedulers --env $(ENV)
+
 lint: $(READY) .venv-check/.ready ## Lint, format and types.
 	@.venv-check/bin/ruff check .
 	@.venv-check/bin/ruff format --check .
@@ -125,7 +128,9 @@ bench: $(READY) ## Run one benchmark: make bench NAME=overhead [ARGS="--size 10M
 
 lock: ## Fix what the pins pull in (needs uv).
 	uv pip compile -q --python-version 3.11 requirements-dev.txt requirements-check.txt -o constraints.txt --no-header --no-annotate
-	uv pip compile -q --python-version 3.11 requirements-airflow.txt -o constraints-airflow.txt --no-header --no-annotate
+	@mkdir -p build  # the libraries that requirements-airflow.txt names without a version
+	grep -hiE "^($$(grep -E '^[A-Za-z-]+$$' requirements-airflow.txt | paste -sd '|'))==" requirements.txt requirements-dev.txt > build/shared-pins.txt
+	uv pip compile -q --python-version 3.11 requirements-airflow.txt -c build/shared-pins.txt -o constraints-airflow.txt --no-header --no-annotate
 	uv pip compile -q --python-version 3.11 requirements-infra.txt -o constraints-infra.txt --no-header --no-annotate
 
 clean: ## Remove environments, caches and the local lake.

@@ -11,6 +11,7 @@ from airflow.sdk import DAG, Asset, AssetWatcher, Param, task
 from headgate.contracts.automation import ON_ARRIVAL, Schedule
 from headgate.planning.manifest import Manifest
 from orchestration.alerts import deadline_of, notify_timeout
+from orchestration.commands import backfill_command, schedule_command
 from orchestration.operators import FAILURE, OUTCOME, HeadgateJobOperator
 from orchestration.triggers import LandingTrigger
 
@@ -19,9 +20,6 @@ _TAGS = ("headgate",)
 
 #: Tasks that only read or send: what disturbs them passes quickly.
 _RETRIED: dict[str, Any] = {"retries": 3, "retry_delay": timedelta(seconds=15)}
-
-#: A verb's command line after its name, for the nightly schedule.
-_ARGUMENTS = {"run": (), "reconcile": (), "check": ("--table",), "maintain": ()}
 
 
 def dags_of(manifest: Manifest, poll_seconds: float = 20.0) -> Iterator[DAG]:
@@ -63,7 +61,7 @@ def _scheduled(manifest: Manifest, schedule: Schedule, poll_seconds: float) -> D
         planned = _plan_task(manifest, schedule)()
         previous = planned
         for verb in schedule.verbs:
-            job = _job(manifest, verb, _command(manifest, schedule, verb), schedule.retries, poll_seconds)
+            job = _job(manifest, verb, schedule_command(manifest, schedule, verb), schedule.retries, poll_seconds)
             if verb == "run" or len(schedule.verbs) == 1:
                 previous >> job
             else:
@@ -129,11 +127,6 @@ def _job(
     )
 
 
-def _command(manifest: Manifest, schedule: Schedule, verb: str) -> list[str]:
-    select = [text for selector in schedule.select for text in ("-s", selector)]
-    return [verb, *_ARGUMENTS[verb], "--env", manifest.environment, *select]
-
-
 def _notify_task(manifest: Manifest, schedule: Schedule, last: Any) -> None:
     """A teardown task: it runs whatever happened before it, and does not change the run's state."""
     if not manifest.topic_arn:
@@ -173,13 +166,15 @@ def _backfill(manifest: Manifest, poll_seconds: float) -> DAG:
     with _dag(manifest, schedule, None, params=_BACKFILL_PARAMETERS, doc_md=_BACKFILL_DOC) as dag:
 
         @task(task_id="arguments")
-        def arguments() -> list[str]:
-            """The command line of the parameters. Fails if no table is named or nothing is chosen."""
+        def arguments() -> dict[str, list[str]]:
+            """The command lines of the parameters, by task. Fails if no table is named or nothing is chosen."""
             from airflow.sdk import get_current_context
 
-            from orchestration.backfill import command_of
-
-            return command_of(manifest, dict(get_current_context()["params"]))
+            parameters = dict(get_current_context()["params"])
+            return {
+                "dry_run": backfill_command(manifest, parameters, dry_run=True),
+                "backfill": backfill_command(manifest, parameters, dry_run=False),
+            }
 
         @task.short_circuit(task_id="confirmed", ignore_downstream_trigger_rules=False)
         def confirmed() -> bool:
@@ -190,9 +185,9 @@ def _backfill(manifest: Manifest, poll_seconds: float) -> DAG:
 
         command = arguments()
         dry_run = _job(manifest, "dry_run", [], 1, poll_seconds)
-        dry_run.arguments = "{{ (ti.xcom_pull(task_ids='arguments') + ['--dry-run']) | tojson }}"
+        dry_run.arguments = "{{ ti.xcom_pull(task_ids='arguments')['dry_run'] | tojson }}"
         backfill = _job(manifest, "backfill", [], 1, poll_seconds)
-        backfill.arguments = "{{ ti.xcom_pull(task_ids='arguments') | tojson }}"
+        backfill.arguments = "{{ ti.xcom_pull(task_ids='arguments')['backfill'] | tojson }}"
         gate = confirmed()
         command >> dry_run >> gate >> backfill
     return dag

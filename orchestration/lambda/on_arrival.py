@@ -7,7 +7,7 @@ SQS calls it with up to 10,000 messages of the landing bucket at a time. It star
   concurrent calls start the same follower.
 
 Messages that are no S3 events are returned to SQS, which moves them to the dead letter queue in the end.
-Environment variables: HEADGATE_MANIFEST, the s3:// address of the deploy manifest.
+The variable HEADGATE_CURRENT is the s3:// address of the environment's current.json, which names the deployed package.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from botocore.config import Config
 from headgate.aws.events import EventError, datasets_of
 from headgate.aws.jobs import Jobs, JobState, SubmitError, jobs_of, token_of
 from headgate.contracts.automation import ON_ARRIVAL
-from headgate.planning.manifest import Manifest
+from headgate.planning.manifest import CurrentPackage, Manifest
 
 log = logging.getLogger()
 log.setLevel(logging.INFO)
@@ -73,7 +73,7 @@ def start(manifest: Manifest, jobs: Jobs) -> str:
         if waiting:
             return waiting.id
         token = token_of(label, newest[0].id if newest else "")
-        job = jobs.submit(label, ["--run-id", token, "run", "--env", manifest.environment, *_select(manifest)], token)
+        job = jobs.submit(label, ["--run-id", token, *command_of(manifest)], token)
         if jobs.status(job).state is JobState.WAITING:
             return job
         # The job runs or has ended, so it may have listed landing before now: another one must follow it.
@@ -82,19 +82,25 @@ def start(manifest: Manifest, jobs: Jobs) -> str:
     )
 
 
-def _select(manifest: Manifest) -> list[str]:
+def command_of(manifest: Manifest) -> list[str]:
+    """The headgate command line of the job."""
     schedule = manifest.schedule(ON_ARRIVAL)
-    return [text for selector in (schedule.select if schedule else ()) for text in ("-s", selector)]
+    select = [text for selector in (schedule.select if schedule else ()) for text in ("-s", selector)]
+    return ["run", "--env", manifest.environment, *select]
 
 
-_cache: dict[str, Manifest] = {}
+_manifests: dict[str, Manifest] = {}
 
 
 def _manifest() -> Manifest:
-    """The deploy manifest, read once for each instance of the Lambda; a deploy replaces the instances."""
-    address = os.environ["HEADGATE_MANIFEST"]
-    if address not in _cache:
-        bucket, _, key = address.removeprefix("s3://").partition("/")
-        body = boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
-        _cache[address] = Manifest.from_json(body, address)
-    return _cache[address]
+    """The manifest of the current package. The pointer is read at each call, because a deploy or rollback moves it."""
+    client, address = boto3.client("s3"), os.environ["HEADGATE_CURRENT"]
+    current = CurrentPackage.from_json(_read(client, address), address)
+    if current.manifest not in _manifests:
+        _manifests[current.manifest] = Manifest.from_json(_read(client, current.manifest), current.manifest)
+    return _manifests[current.manifest]
+
+
+def _read(client: Any, address: str) -> bytes:
+    bucket, _, key = address.removeprefix("s3://").partition("/")
+    return client.get_object(Bucket=bucket, Key=key)["Body"].read()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bin.publish_schedulers import DAGS_PREFIX, files
 from orchestration.dag_factory import assets, dags_of
 from orchestration.operators import HeadgateJobOperator
 
@@ -47,6 +48,20 @@ def test_the_dag_module_parses_within_a_second_of_processor_time_without_spark_a
     assert best["dags"] == [f"headgate_prod_{name}" for name in ("backfill", "intraday", "nightly", "on_arrival")]
     assert best["heavy"] == []
     assert best["seconds"] < 1
+
+
+def test_the_published_dags_folder_loads_by_itself_and_only_its_dag_module_is_parsed(manifest, tmp_path):
+    for key, body in files("prod", manifest.to_json()).items():
+        path = tmp_path / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(body)
+    dags = tmp_path / DAGS_PREFIX
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_HEADGATE")}
+    result = _parse(
+        [sys.executable, "-c", _PARSE, str(dags / "headgate_dags.py")], variables | {"PYTHONPATH": str(dags)}
+    )
+    assert len(result["dags"]) == 4
+    assert (dags / ".airflowignore").read_text().split() == ["orchestration/", "headgate/"]
 
 
 def _parse(command, variables):

@@ -12,7 +12,7 @@ import pytest
 
 from headgate.aws.dead_letters import DeadLetters
 from headgate.contracts.automation import Schedule
-from headgate.planning.manifest import SERVERLESS, JobSettings, Manifest
+from headgate.planning.manifest import CURRENT, SERVERLESS, CurrentPackage, JobSettings, Manifest, manifest_path
 from tests.cloud.conftest import ARTIFACTS, BUCKET, REGION, LocalCloud
 from tests.processes import ROOT
 
@@ -52,7 +52,9 @@ class Burst:
         manifest = Manifest("sales", "burst", "1", f"s3://{BUCKET}/burst", job, schedules=(Schedule("on_arrival"),))
         s3 = self.cloud.client("s3")
         s3.put_object(Bucket=ARTIFACTS, Key="sleep.py", Body=JOB.encode())
-        s3.put_object(Bucket=ARTIFACTS, Key="burst.json", Body=manifest.to_json().encode())
+        current = CurrentPackage(f"s3://{ARTIFACTS}/burst/{manifest_path('1')}", ("1",))
+        s3.put_object(Bucket=ARTIFACTS, Key=f"burst/{manifest_path('1')}", Body=manifest.to_json().encode())
+        s3.put_object(Bucket=ARTIFACTS, Key=f"burst/{CURRENT}", Body=current.to_json().encode())
         self.cloud.post(
             "triggers",
             queue=self.landing,
@@ -61,7 +63,7 @@ class Burst:
             batch_size=EVENTS,
             window_seconds=5,
             variables={
-                "HEADGATE_MANIFEST": f"s3://{ARTIFACTS}/burst.json",
+                "HEADGATE_CURRENT": f"s3://{ARTIFACTS}/burst/{CURRENT}",
                 "PYTHONPATH": str(ROOT / "lib"),
                 "PATH": os.environ["PATH"],
             },

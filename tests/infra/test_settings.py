@@ -7,10 +7,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from bin.publish_schedulers import DAGS_PREFIX, LAMBDA_KEY, REQUIREMENTS_KEY
+from headgate.aws.artifacts import Artifacts
 from headgate.contracts import environment
+from headgate.planning.manifest import CURRENT
 
 ROOT = Path(__file__).parents[2]
-PLATFORM = ROOT / "terraform" / "modules" / "platform"
+MODULES = ROOT / "terraform" / "modules"
+PLATFORM = MODULES / "platform"
 
 #: Settings that name a resource although their name does not say so.
 ADDRESSES = {"lake", "emr.artifacts", "emr.logs", "emr.execution_role", "emr.region", "emr.release", "emr.architecture"}
@@ -61,6 +65,18 @@ def test_the_function_has_the_variables_and_the_handler_that_its_code_names():
     assert set(re.findall(r'os\.environ\["(\w+)"\]', code)) == set(re.findall(r"\{ (\w+) = ", schedule))
     variables = (ROOT / "terraform" / "modules" / "trigger" / "variables.tf").read_text()
     assert '"on_arrival.handler"' in variables and "def handler(" in code
+
+
+def test_terraform_reads_the_objects_that_deploy_and_make_schedulers_write():
+    environment_tf = (PLATFORM / "environment.tf").read_text()
+    prefix = re.search(r'artifacts_prefix = "(.*)"', environment_tf)
+    current = re.search(r'current_key      = "(.*?)"', environment_tf)
+    assert prefix and current
+    key = current[1].replace("${local.artifacts_prefix}", prefix[1]).replace("${var.environment}", "prod")
+    assert f"s3://bucket/{key}" == f"{Artifacts(None, f's3://bucket/{prefix[1]}/prod').address}/{CURRENT}"
+    assert f'"{LAMBDA_KEY}"' in (MODULES / "trigger" / "variables.tf").read_text()
+    mwaa = (MODULES / "mwaa" / "main.tf").read_text()
+    assert f'= "{DAGS_PREFIX}"' in mwaa and f': "{REQUIREMENTS_KEY}"' in mwaa
 
 
 def test_every_variable_of_a_container_image_is_read():

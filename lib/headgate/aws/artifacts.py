@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 
 from headgate.aws.package.package import Package
 from headgate.errors import UsageError
+from headgate.planning.manifest import CURRENT, CurrentPackage, manifest_path
 
 _HISTORY = 20
 #: A package that is younger than this may still be in use by a job whose executors have not started.
@@ -41,17 +42,17 @@ class Artifacts:
             sent += file.size
         folder = f"packages/{package.version}"
         self._put(f"{folder}/package.json", json.dumps(package.as_dict(), indent=1))
-        self._put(f"{folder}/manifest.json", manifest)
+        self._put(manifest_path(package.version), manifest)
         return sent
 
     def current(self) -> list[str]:
         """The current version and those before it, the newest first; empty where nothing is deployed."""
-        text = self._get("current.json")
-        return list(json.loads(text)["versions"]) if text else []
+        text = self._get(CURRENT)
+        return list(CurrentPackage.from_json(text, f"{self.address}/{CURRENT}").versions) if text else []
 
     def manifest(self, version: str) -> str:
         """A version's manifest. Raises UsageError where there is none."""
-        text = self._get(f"packages/{version}/manifest.json")
+        text = self._get(manifest_path(version))
         if text is None:
             raise UsageError(f"no package {version}", where=self.address, fix="headgate deploy")
         return text
@@ -96,7 +97,7 @@ class Artifacts:
         return {
             name.split("/")[1]: modified
             for name, modified in self._list("packages/")
-            if name.endswith("/manifest.json")
+            if name == manifest_path(name.split("/")[1])
         }
 
     def _files_of(self, version: str) -> list[str]:
@@ -104,8 +105,8 @@ class Artifacts:
         return [file["name"] for file in json.loads(text)["files"]] if text else []
 
     def _point_to(self, versions: list[str]) -> None:
-        manifest = f"{self.address}/packages/{versions[0]}/manifest.json"
-        self._put("current.json", json.dumps({"version": versions[0], "manifest": manifest, "versions": versions}))
+        manifest = f"{self.address}/{manifest_path(versions[0])}"
+        self._put(CURRENT, CurrentPackage(manifest, tuple(versions)).to_json())
 
     def _list(self, prefix: str) -> Iterator[tuple[str, datetime]]:
         """Name below the address -> when it was last modified."""

@@ -20,6 +20,9 @@ FORMAT = 1
 
 SERVERLESS, STEPS = "emr-serverless", "emr"
 
+#: The object that names an environment's current package: <artifacts>/<environment>/current.json.
+CURRENT = "current.json"
+
 T = TypeVar("T")
 
 
@@ -105,6 +108,37 @@ class Manifest:
         manifest = _build(cls, value, where)
         _check(manifest, where)
         return manifest
+
+
+@dataclass(frozen=True)
+class CurrentPackage:
+    """Which package of an environment is current: the content of CURRENT. `versions` are the newest first.
+
+    A deploy or a rollback replaces this one object, so that readers see the package before or the package after.
+    """
+
+    manifest: str
+    versions: tuple[str, ...]
+
+    def to_json(self) -> str:
+        """The content of the object."""
+        return json.dumps({"version": self.versions[0], **asdict(self)})
+
+    @classmethod
+    def from_json(cls, text: str | bytes, where: str = CURRENT) -> CurrentPackage:
+        """Reads what `to_json` wrote. Raises EnvironmentConfigError for anything else."""
+        try:
+            value = json.loads(text)
+            return cls(value["manifest"], tuple(value["versions"]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise EnvironmentConfigError(
+                f"does not name a package: {error}", where=where, fix="deploy again: headgate deploy"
+            ) from error
+
+
+def manifest_path(version: str) -> str:
+    """Where a package's manifest is, below <artifacts>/<environment>/."""
+    return f"packages/{version}/manifest.json"
 
 
 def load_manifest(path: Path) -> Manifest:

@@ -13,6 +13,11 @@ output "artifacts_bucket" {
   value       = module.platform.artifacts_bucket
 }
 
+output "current_package" {
+  description = "Address of the object that names the deployed package; the arrival function reads it."
+  value       = module.platform.current_package
+}
+
 output "logs_bucket" {
   description = "Name of the bucket for EMR logs, Athena results and audit logs."
   value       = module.platform.logs_bucket

@@ -1,4 +1,4 @@
-# Managed Airflow: schedules the runs. DAGs and requirements are files of the artifacts bucket, written by `headgate deploy`.
+# Managed Airflow: schedules the runs. DAGs and requirements are files of the artifacts bucket, written by `make schedulers`.
 
 resource "aws_mwaa_environment" "this" {
   name                            = var.name_prefix

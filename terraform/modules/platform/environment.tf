@@ -3,7 +3,7 @@
 
 locals {
   artifacts_prefix = "headgate"
-  manifest_key     = "${local.artifacts_prefix}/${var.environment}/manifest.json"
+  current_key      = "${local.artifacts_prefix}/${var.environment}/current.json" # names the deployed package
 
   from_resources = {
     lake   = "s3://${module.lake.lake_bucket}"

@@ -8,6 +8,11 @@ output "artifacts_bucket" {
   value       = module.lake.artifacts_bucket
 }
 
+output "current_package" {
+  description = "Address of the object that names the deployed package; the arrival function reads it."
+  value       = "s3://${module.lake.artifacts_bucket}/${local.current_key}"
+}
+
 output "logs_bucket" {
   description = "Name of the bucket for EMR logs, Athena results and audit logs."
   value       = module.lake.logs_bucket

@@ -30,7 +30,7 @@ module "trigger" {
   package_version    = var.trigger_package_version
   private_subnet_ids = module.network.private_subnet_ids
   security_group_id  = module.network.security_group_ids["trigger"]
-  environment        = { HEADGATE_MANIFEST = "s3://${module.lake.artifacts_bucket}/${local.manifest_key}" }
+  environment        = { HEADGATE_CURRENT = "s3://${module.lake.artifacts_bucket}/${local.current_key}" }
   log_retention_days = var.log_retention_days
   tags               = local.tags
 }

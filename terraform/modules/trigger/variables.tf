@@ -86,7 +86,7 @@ variable "artifacts_bucket" {
 }
 
 variable "package_key" {
-  description = "Key of the function's archive, written by headgate deploy."
+  description = "Key of the function's archive, written by make schedulers."
   type        = string
   default     = "lambda/on_arrival.zip"
 

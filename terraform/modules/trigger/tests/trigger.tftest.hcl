@@ -9,7 +9,7 @@ variables {
   security_group_id  = "sg-1"
   tags               = { Project = "headgate", Environment = "test" }
   artifacts_bucket   = "headgate-test-artifacts-111111111111"
-  environment        = { HEADGATE_MANIFEST = "s3://b/manifest.json" }
+  environment        = { HEADGATE_CURRENT = "s3://b/current.json" }
 }
 
 run "bursts_become_one_call" {
