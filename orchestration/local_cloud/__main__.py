@@ -10,7 +10,7 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -39,10 +39,10 @@ def variables(endpoint: str, region: str) -> dict[str, str]:
 
 def main(arguments: list[str] | None = None) -> None:
     """Parses the arguments, serves, and prints the resources when the cloud is ready."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     if not ipaddress.ip_address(options.host).is_loopback:
         sys.exit(f"local cloud: {options.host} is not a loopback address; it runs what anyone who reaches it submits")
-    with _serving(options) as endpoint:
+    with serving(options) as endpoint:
         made = make(endpoint, options.region, options.bucket, options.landing)
         print(json.dumps(made.as_dict()) if options.json else _announcement(made), flush=True)
         stopped = threading.Event()
@@ -51,7 +51,8 @@ def main(arguments: list[str] | None = None) -> None:
         stopped.wait()
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """The options of a local cloud."""
     parser = argparse.ArgumentParser(prog="python -m orchestration.local_cloud", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=5555, help="0 chooses a free port")
@@ -78,8 +79,8 @@ def _announcement(made: Resources) -> str:
 
 
 @contextmanager
-def _serving(options: argparse.Namespace) -> Iterator[str]:
-    """Serves on threads of this process; gives the address."""
+def serving(options: argparse.Namespace, wrap: Callable[[Cloud], Any] = lambda cloud: cloud) -> Iterator[str]:
+    """Serves on threads of this process; gives the address. `wrap` puts a WSGI application around the cloud."""
     if options.keep and not options.folder:
         sys.exit("local cloud: --keep needs --folder")
     with tempfile.TemporaryDirectory(prefix="headgate-cloud-") as scratch:
@@ -87,7 +88,7 @@ def _serving(options: argparse.Namespace) -> Iterator[str]:
         server = make_server(options.host, options.port, _unready, threaded=True, request_handler=_QuietHandler)
         endpoint = f"http://{options.host}:{server.server_port}"
         cloud = _cloud(options, folder, endpoint)
-        server.app = cloud
+        server.app = wrap(cloud)
         thread = threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True)
         thread.start()
         try:

@@ -1,10 +1,12 @@
-"""An AWS stand-in (moto) that records which IAM action each request needs, by the access key of the caller.
+"""Records which IAM action each request to an AWS stand-in needs, by the access key of the caller.
 
-Give each component its own access key id, such as RECEIVER: it is part of every signed request.
+Give each component its own access key id, such as RECEIVER: it is part of every signed request. The stand-in is moto,
+or another WSGI application such as the local cloud.
 """
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import re
@@ -20,6 +22,9 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 BUCKET = "headgate-test-lake-111111111111"
+ARTIFACTS, LOGS = BUCKET.replace("lake", "artifacts"), BUCKET.replace("lake", "logs")
+#: A bucket -> its ARN, as the policies' templates name it.
+_ARNS = {BUCKET: "${lake_arn}", ARTIFACTS: "${artifacts_arn}", LOGS: "${logs_arn}"}
 
 _CREDENTIAL = re.compile(r"Credential=([^/]+)/[^/]+/[^/]+/([^/]+)/aws4_request")
 _JOB_RUN = re.compile(r"/applications/[^/]+/jobruns(/[^/]+)?/?")
@@ -55,32 +60,47 @@ class Call:
 
 @dataclass
 class Recorder:
-    """The WSGI application. `calls` has, for each access key in lower case, one example of each kind of call."""
+    """A WSGI application in front of `app`, which is moto by default.
 
+    `calls` has, for each access key in lower case, one example of each kind of call. moto answers one request at a
+    time, because it checks a condition and then writes; another application has to see to that itself.
+    """
+
+    app: Callable | None = None
     calls: dict[str, dict[tuple[str, str], Call]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._moto = DomainDispatcherApplication(create_backend_app)
-        self._turn = threading.Lock()
+        self._turn, self._answering = threading.Lock(), threading.Lock()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
-        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        environ["wsgi.input"] = io.BytesIO(body)
         match = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
+        if match:
+            body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            environ["wsgi.input"] = io.BytesIO(body)
+            self._record(*match.groups(), environ, body)
+        if self.app is not None:
+            return self.app(environ, start_response)
+        with self._answering:
+            return list(_moto()(environ, start_response))
+
+    def _record(self, component: str, service: str, environ: dict[str, Any], body: bytes) -> None:
+        calls = calls_of(service, environ, body)
         with self._turn:
-            if match:
-                component, service = match.groups()
-                kinds = self.calls.setdefault(component.lower(), {})
-                for call in calls_of(service, environ, body):
-                    kinds.setdefault((call.action, _kind_of(call)), call)
-            return list(self._moto(environ, start_response))
+            kinds = self.calls.setdefault(component.lower(), {})
+            for call in calls:
+                kinds.setdefault((call.action, _kind_of(call)), call)
+
+
+@functools.cache
+def _moto() -> DomainDispatcherApplication:
+    return DomainDispatcherApplication(create_backend_app)
 
 
 def _kind_of(call: Call) -> str:
     """What makes two calls of the same kind: the folder, whether it is a commit, and the condition keys."""
-    path = call.resource.partition("/")[2]
+    bucket, _, path = call.resource.partition("/")
     commit = "commit" if re.search(r"/_delta_log/\d+\.json$", path) else ""
-    return f"{path.partition('/')[0]} {commit} {call.context}"
+    return f"{bucket} {path.partition('/')[0]} {commit} {call.context}"
 
 
 class _Quiet(WSGIRequestHandler):
@@ -135,10 +155,13 @@ def _job_run_calls(environ: dict[str, Any]) -> list[Call]:
 
 def _s3_calls(environ: dict[str, Any], body: bytes) -> list[Call]:
     method, query = environ["REQUEST_METHOD"], parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
-    _, _, key = unquote(environ["PATH_INFO"]).lstrip("/").partition("/")
+    bucket, _, key = unquote(environ["PATH_INFO"]).lstrip("/").partition("/")
+    if not bucket:
+        return [Call("s3:ListAllMyBuckets", "*")]
+    arn = _ARNS.get(bucket, f"arn:aws:s3:::{bucket}")
     if not key:
-        return _bucket_calls(method, query, body)
-    resource = "${lake_arn}/" + key
+        return _bucket_calls(arn, method, query, body)
+    resource = f"{arn}/{key}"
     if method in ("GET", "HEAD"):
         return [Call("s3:ListMultipartUploadParts" if "uploadId" in query else "s3:GetObject", resource)]
     if method == "DELETE":
@@ -148,19 +171,19 @@ def _s3_calls(environ: dict[str, Any], body: bytes) -> list[Call]:
     if "HTTP_IF_NONE_MATCH" in environ:
         context.append(("s3:if-none-match", environ["HTTP_IF_NONE_MATCH"]))
     copied = environ.get("HTTP_X_AMZ_COPY_SOURCE")
-    source = [Call("s3:GetObject", "${lake_arn}/" + unquote(copied).lstrip("/").partition("/")[2])] if copied else []
+    source = [Call("s3:GetObject", f"{arn}/{unquote(copied).lstrip('/').partition('/')[2]}")] if copied else []
     return [*source, Call("s3:PutObject", resource, tuple(context))]
 
 
-def _bucket_calls(method: str, query: dict[str, list[str]], body: bytes) -> list[Call]:
+def _bucket_calls(arn: str, method: str, query: dict[str, list[str]], body: bytes) -> list[Call]:
     if method == "POST" and "delete" in query:
         keys = [item.text for item in _parsed(body).iter() if item.tag.rpartition("}")[2] == "Key"]
-        return [Call("s3:DeleteObject", "${lake_arn}/" + (key or "")) for key in keys]
+        return [Call("s3:DeleteObject", f"{arn}/{key or ''}") for key in keys]
     if method in ("GET", "HEAD"):
         if "uploads" in query:
-            return [Call("s3:ListBucketMultipartUploads", "${lake_arn}")]
+            return [Call("s3:ListBucketMultipartUploads", arn)]
         prefix = query.get("prefix", [""])[0]
-        return [Call("s3:ListBucket", "${lake_arn}", (("s3:prefix", prefix.partition("/")[0]),))]
+        return [Call("s3:ListBucket", arn, (("s3:prefix", prefix.partition("/")[0]),))]
     return []
 
 

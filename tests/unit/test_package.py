@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import shlex
 import tarfile
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from packaging.utils import canonicalize_name
 
 from headgate.aws.package.archive import digest, write_tar, write_zip
 from headgate.aws.package.package import Package, PackageFile, pinned
@@ -21,6 +24,7 @@ from headgate.engine.runtime.jars import DELTA, S3A
 from headgate.errors import EnvironmentConfigError, SetupError, UsageError
 from orchestration.local_cloud.submission import parse as parse_submission
 
+ROOT = Path(__file__).parents[2]
 PACKAGE = Package(
     "abc",
     tuple(
@@ -132,3 +136,24 @@ def test_a_job_knows_its_name_environment_and_command():
 def test_a_job_without_name_or_environment_is_refused(arguments):
     with pytest.raises(UsageError):
         parse(arguments)
+
+
+#: What only other processes than a job import: servers, the submitting side, the test kit, generated data.
+_NOT_IN_A_JOB = {"boto3", "botocore", "packaging", "flask", "gunicorn", "prometheus-client", "flask-openapi3-swagger"}
+_NOT_IN_A_JOB |= {"duckdb", "pytest", "chispa", "rstr", "werkzeug", "pyspark", "py4j"}
+
+
+def test_the_environment_of_a_job_has_every_library_that_headgate_imports():
+    files = [path for path in (ROOT / "lib" / "headgate").rglob("*.py") if "templates" not in path.parts]
+    roots = {root for path in files for root in _imported(ast.parse(path.read_text()))}
+    distributions = packages_distributions()
+    needed = {canonicalize_name(distributions[root][0]) for root in roots if root in distributions}
+    packaged = {pin.partition("==")[0] for pin in locked()}
+    assert needed - packaged - _NOT_IN_A_JOB - {"headgate"} == set()
+
+
+def _imported(tree: ast.AST) -> set[str]:
+    nodes = list(ast.walk(tree))
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level}
+    return {name.partition(".")[0] for name in names}

@@ -28,6 +28,7 @@ ROOTS = (
     "delta-spark",
     "great-expectations",
     "jsonschema",
+    "jsonschema-rs",
     "obstore",
     "open-data-contract-standard",
     "orjson",
