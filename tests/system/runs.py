@@ -32,9 +32,9 @@ def begin(world: World, *options: str, verb: str = "run", **variables: str) -> s
     )
 
 
-def run(world: World, *options: str, **variables: str) -> tuple[int, str, str]:
+def run(world: World, *options: str, verb: str = "run", **variables: str) -> tuple[int, str, str]:
     """A whole run: its exit status, output and errors."""
-    process = begin(world, *options, **variables)
+    process = begin(world, *options, verb=verb, **variables)
     output, errors = process.communicate(timeout=180)
     return process.returncode, output, errors
 

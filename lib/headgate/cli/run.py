@@ -37,6 +37,7 @@ _COLUMNS = ["table", "status", "work", "rows in", "written", "quarantined", "ver
 @selection_options
 @click.option("--rebuild", is_flag=True, help="Build the selected tables anew from all they read (bronze is kept).")
 @click.option("--dry-run", is_flag=True, help="Only show the plan.")
+@click.option("--watch", "stays", is_flag=True, help="Stay up: run whenever uploads arrive, until SIGTERM or Ctrl-C.")
 @wait_option
 @click.option(
     "--accept-failed",
@@ -54,6 +55,7 @@ def command(
     exclude: tuple[str, ...],
     rebuild: bool,
     dry_run: bool,
+    stays: bool,
     no_wait: bool,
     accept: tuple[str, ...],
     reason: str | None,
@@ -63,6 +65,15 @@ def command(
     """Build the tables that have work. A table that fails stops what reads it, and nothing else."""
     graph = load_graph(target.project)
     names = selected(target.environment, graph, selectors, exclude)
+    if stays:
+        _require_alone(
+            {"--rebuild": rebuild, "--dry-run": dry_run, "--no-wait": no_wait, "--accept-failed": accept}
+            | {"--reason": reason, "--as-of": as_of, "--into": into}
+        )
+        from headgate.cli.watch.watcher import watch
+
+        watch(target, graph, names, _print)
+        return
     accepted = _acceptances(target, names, accept, reason)
     if as_of or into:
         _reproduce(target, graph, names, as_of, into, dry_run=dry_run)
@@ -95,6 +106,12 @@ def command(
     catalog = register_after(target, graph, (r.table for r in reports if r.status == "done"))
     _print(target, run, reports, catalog)
     exit_if_failed(reports)
+
+
+def _require_alone(others: Mapping[str, object]) -> None:
+    """Raises UsageError where `--watch` comes with an option that is about a single run."""
+    if wrong := [name for name, value in others.items() if value]:
+        raise UsageError(f"--watch and {wrong[0]} do not go together", fix=f"run once with {wrong[0]}, without --watch")
 
 
 def _run(runner: Runner, names: Sequence[str]) -> list[Report]:

@@ -33,6 +33,7 @@ def _screen(found: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
     """Each heading with its lines; a heading without lines is not shown."""
     yield found["environment"], [found["lake"]]
     yield "last run", [_run(found["run"]) if found["run"] else "none is reported"]
+    yield "watch", [_watch(item) for item in found["watch"]]
     yield "failed", [f"{item['table']}: {item['reason']} (run {item['run']})" for item in found["failed"]]
     yield "behind", [f"{item['table']}: {item['work']} {item['reason']}".rstrip() for item in found["behind"]]
     yield "stale", [f"{item['table']}: {item['reason']}" for item in found["stale"]]
@@ -46,6 +47,16 @@ def _screen(found: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
 def _run(run: Mapping[str, Any]) -> str:
     counts = ", ".join(f"{count} {status}" for status, count in run["tables"].items())
     return f"{run['run']}, ended {run['ended']}: {counts}"
+
+
+def _watch(state: Mapping[str, Any]) -> str:
+    """An application of `headgate run --watch`: what it does, and the tables that it retries."""
+    name = f"process {state['process']} on {state['host']}"
+    if state["gone"]:
+        return f"{name}: gone since about {state['at']}; start it again: headgate run --watch"
+    problem = f": {state['problem'].splitlines()[0]}" if state["problem"] else ""
+    retries = "".join(f"; retries {table} at {item['retry_at']}" for table, item in state["failing"].items())
+    return f"{name}: {state['state']}{problem}, {state['runs']:,} runs since {state['started']}{retries}"
 
 
 def _quarantined(one: Mapping[str, Any]) -> str:

@@ -18,12 +18,13 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore
 
 from headgate import faults
-from headgate.contracts import automation, catalog, read_access
+from headgate.contracts import automation, catalog, read_access, watch
 from headgate.contracts import emr as emr_settings
 from headgate.contracts.automation import Automation
 from headgate.contracts.catalog import Catalog, catalog_from
 from headgate.contracts.emr import Emr
 from headgate.contracts.read_access import ReadApi
+from headgate.contracts.watch import Watch
 from headgate.document import Document, Invalid, Place, Problem, Trail, as_error, check, load_document, parse_document
 from headgate.errors import EnvironmentConfigError, StorageError, suggestion
 from headgate.lake import s3
@@ -126,6 +127,7 @@ _SCHEMA: dict[str, Any] = {
         "emr": emr_settings.SCHEMA,
         "read_api": read_access.SCHEMA,
         "catalog": catalog.SCHEMA,
+        "watch": watch.SCHEMA,
     },
 }
 
@@ -190,6 +192,7 @@ class Environment:
     emr: Emr = field(default_factory=Emr)
     read_api: ReadApi = field(default_factory=ReadApi)
     catalog: Catalog = field(default_factory=Catalog)
+    watch: Watch = field(default_factory=Watch)
 
     @property
     def is_cluster(self) -> bool:
@@ -310,6 +313,7 @@ def _environment(project: Project, name: str, path: Path, document: Document) ->
         emr=emr_settings.emr_from(value.get("emr", {})),
         read_api=read_access.read_api_from(value.get("read_api", {})),
         catalog=catalog_from(value.get("catalog", {}), value.get("emr", {}).get("region", "")),
+        watch=watch.watch_from(value.get("watch", {})),
         path=path,
     )
 

@@ -17,7 +17,7 @@ from headgate.planning.freshness import overdue
 from headgate.planning.graph import Graph, Node
 from headgate.planning.plan import Kind, Planner, Work
 from headgate.planning.state import note, undeclared
-from headgate.views import reports
+from headgate.views import reports, watchers
 from headgate.views.trend import trend
 
 #: So many of a table's commits are looked through for the last that took in records.
@@ -36,6 +36,7 @@ def status(environment: Environment, graph: Graph, planner: Planner) -> dict[str
         "environment": environment.name,
         "lake": environment.lake,
         "run": next(map(_run, runs), None),
+        "watch": watchers.read_all(store, planner.now()),
         "failed": [_failed(name, report) for name, report in failed.items()],
         "behind": [_behind(work) for work in works if work.is_work or work.kind is Kind.AFTER],
         "stale": [{"table": name, "reason": text} for name, text in stale.items()],

@@ -10,6 +10,8 @@ tests/unit/test_private_apis.py allows them in this module alone. Where there is
 - `register_reader`: `headgate.RecordReader`, a public UDF2, has arguments; `registerJavaFunction` passes none. None.
 - `class_path_resources`: which Delta is on the driver's class path, only its class loader knows. None.
 - `has_ended`, `stop_now`, `has_executors`: PySpark's `stop` waits for a master that is gone. None.
+- `is_alive`: whether the JVM of an application that stays up still answers. The next run would fail instead.
+- `end_jvm`: PySpark keeps the JVM until its own process ends. None for a process that replaces itself.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from __future__ import annotations
 from typing import Any, cast
 
 from pyspark.sql import DataFrame, SparkSession
+
+_END_SECONDS = 20.0
 
 
 def plan_json(rows: DataFrame) -> str:
@@ -82,6 +86,31 @@ def class_path_resources(session: SparkSession, name: str) -> list[str]:
 def has_ended(session: SparkSession) -> bool:
     """Whether the session's application was stopped."""
     return session.sparkContext._jsc is None
+
+
+def is_alive(session: SparkSession) -> bool:
+    """Whether the session's JVM answers and its application was not stopped."""
+    try:
+        return session.sparkContext._jsc is not None and not session.sparkContext._jsc.sc().isStopped()
+    except Exception:  # whatever py4j raises when its connection is gone
+        return False
+
+
+def end_jvm() -> None:
+    """Ends the JVM that PySpark started, after its session was stopped; one that does not end is killed."""
+    from pyspark import SparkContext
+
+    gateway: Any = SparkContext._gateway
+    process = getattr(gateway, "proc", None)
+    if process is None:
+        return
+    gateway.shutdown()
+    process.stdin.close()
+    try:
+        process.wait(_END_SECONDS)
+    except Exception:
+        process.kill()
+        process.wait()
 
 
 def stop_now(session: SparkSession) -> None:

@@ -141,14 +141,14 @@ def _local_settings(jvm: str, found: str) -> dict[str, str]:
     return {
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.memory": f"{_driver_gigabytes()}g",
+        "spark.driver.memory": f"{driver_gigabytes()}g",
         "spark.driver.extraClassPath": found,
         "spark.driver.extraJavaOptions": f"{jvm} -Dlog4j2.configurationFile={_LOG_SETTINGS.as_uri()}",
         "spark.sql.shuffle.partitions": str(max(4, cores * 2)),
     }
 
 
-def _driver_gigabytes() -> int:
+def driver_gigabytes() -> int:
     """A third of the machine's memory, from 1 to 8 GB: in one process the driver is the executor too."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return max(1, min(8, memory // 3 // 2**30))

@@ -44,6 +44,8 @@ from headgate.views import reports, results
 log = logging.getLogger(__name__)
 
 _TRIES = 3
+#: The reason of a table that did not begin because the run was told to stop.
+STOPPED = "the run was stopped before it"
 
 _BUILDERS: Mapping[type, Callable[[Any], Outcome]] = {
     Append: build_append,
@@ -79,7 +81,10 @@ class Report:
 
 
 class Runner:
-    """Builds tables in a Spark session. `tell` is called with a line of text as each table begins."""
+    """Builds tables in a Spark session. `tell` is called with a line of text as each table begins.
+
+    Once `stop` returns true no further table begins: those in progress end, and the others are skipped.
+    """
 
     def __init__(
         self,
@@ -92,9 +97,10 @@ class Runner:
         rebuild: bool = False,
         planner: Planner | None = None,
         accepted: Iterable[Acceptance] = (),
+        stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self._project, self._environment, self._graph = project, environment, graph
-        self._session, self._tell, self._rebuild = session, tell, rebuild
+        self._session, self._tell, self._rebuild, self._stop = session, tell, rebuild, stop
         self._planner = planner or Planner(environment, graph)
         self._contracts = load_table_contracts(project)
         self._suites = load_suites(project)
@@ -137,6 +143,9 @@ class Runner:
         pool = ThreadPoolExecutor(at_a_time, thread_name_prefix="table")
         try:
             while waiting or running:
+                if self._stop():
+                    ended |= {name: Report(name, "skipped", reason=STOPPED) for name in waiting}
+                    waiting.clear()
                 for name in self._ready(waiting, running.values()):
                     if above := self._stopped_by(name, ended):
                         ended[name] = Report(name, "skipped", reason=f"{above} failed")

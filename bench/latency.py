@@ -1,0 +1,268 @@
+"""Small batches: seconds and Spark jobs of a run over a few new records, in a session that is warm.
+
+13 uploads of 58 records are run through the retailer's seven tables of sales, and through three tables. Each round is
+a run of its own in the same session; the first rounds warm it and are not counted. `--jobs` prints the step of the run
+that started each job.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from common import (
+    ROOT,
+    SALES,
+    Aim,
+    at_most,
+    copy_project,
+    cpu_seconds,
+    environment_on,
+    land,
+    machine,
+    print_table,
+    scratch_folder,
+    write_results,
+)
+from pyspark.sql import DataFrame, DataFrameReader, DataFrameWriter, SparkSession
+
+from headgate.contracts.environment import Environment
+from headgate.engine.runtime.lock import writing
+from headgate.engine.runtime.session import start_session
+from headgate.engine.verbs.run import Runner
+from headgate.planning.graph import Graph, load_graph
+from headgate.planning.plan import Planner
+from headgate.project import Project
+from retail.generate import Spec, uploads
+
+DAY = date(2026, 3, 2)
+FIRST = datetime(2026, 3, 2, 1, tzinfo=UTC)
+FIRST_RECORDS = 500  # that are in the tables before the first round
+UPLOADS, RECORDS = 13, 58
+MOST_JOBS = 5
+
+
+@dataclass(frozen=True)
+class Model:
+    """The tables of a project that the records go through. seconds: the aim of a warm run."""
+
+    name: str
+    project: Path
+    tables: tuple[str, ...]
+    seconds: float
+
+
+MODELS = (
+    Model(
+        "7 tables",
+        ROOT,
+        (
+            "bronze.transactions",
+            "silver.transactions",
+            "silver.transaction_items",
+            "gold.daily_store_sales",
+            "gold.fct_sales",
+            "gold.customer_value",
+            "gold.product_performance",
+        ),
+        6.0,
+    ),
+    Model("3 tables", SALES, ("bronze.transactions", "silver.transactions", "gold.daily_store_sales"), 2.5),
+)
+
+
+def main() -> None:
+    """Measures each model, prints the tables, writes the results."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5, help="rounds that are counted")
+    parser.add_argument("--warm-up", type=int, default=4, help="rounds before them")
+    parser.add_argument("--tables", type=int, choices=(3, 7), help="measure one of the two models")
+    parser.add_argument("--one-at-a-time", action="store_true", help="tables one after the other")
+    parser.add_argument("--jobs", action="store_true", help="print the step that started each job of the last round")
+    options = parser.parse_args()
+    facts = machine()
+    chosen = [model for model in MODELS if options.tables in (None, len(model.tables))]
+    rows = []
+    with scratch_folder() as folder:
+        for model in chosen:
+            rows += _measure(model, folder / model.name.replace(" ", "-"), options)
+    print_table(
+        ["model", "seconds", "cpu", "jobs", "most jobs a table"],
+        [[row["model"], row["seconds"], row["cpu"], row["jobs"], row["most_jobs"]] for row in rows],
+    )
+    write_results("latency", rows, [aim for row in rows for aim in _aims(row)], facts)
+
+
+def _aims(row: Mapping[str, Any]) -> list[Aim]:
+    seconds = next(model.seconds for model in MODELS if model.name == row["model"])
+    return [
+        at_most(f"{row['model']}, warm", row["seconds"], seconds, " s"),
+        at_most(f"{row['model']}, Spark jobs of a table", row["most_jobs"], MOST_JOBS),
+    ]
+
+
+def _measure(model: Model, folder: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
+    project, lake = copy_project(folder / "project", model.project), folder / "lake"
+    environment, graph = environment_on(project, lake), load_graph(project)
+    if options.one_at_a_time:
+        environment = replace(environment, parallel_tables=1)
+    records = _records(FIRST_RECORDS + (options.warm_up + options.rounds) * RECORDS)
+    session = start_session(environment, {"spark.ui.retainedJobs": "10000"}, small=True)
+    label_jobs(session)
+    rounds = []
+    for number in range(1 + options.warm_up + options.rounds):
+        at = FIRST + timedelta(minutes=number)
+        _land(lake, records, FIRST_RECORDS if number == 0 else RECORDS, at)
+        rounds.append(_round(session, project, environment, graph, model, at + timedelta(seconds=30)))
+        print(f"  {model.name}, round {number}: {rounds[-1]['seconds']:.2f} s", file=sys.stderr)
+    session.stop()
+    counted = rounds[-options.rounds :]
+    _print_tables(model, counted)
+    if options.jobs:
+        _print_jobs(model, counted[-1]["started_by"])
+    return [_row(model, counted)]
+
+
+def _row(model: Model, rounds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {
+        "model": model.name,
+        "seconds": round(median(r["seconds"] for r in rounds), 2),
+        "cpu": round(median(r["cpu"] for r in rounds), 2),
+        "jobs": rounds[-1]["jobs"],
+        "most_jobs": max(max(r["table_jobs"].values()) for r in rounds),
+        "tables": {t: round(median(r["tables"][t] for r in rounds), 2) for t in model.tables},
+        "table_jobs": dict(rounds[-1]["table_jobs"]),
+        "rounds": [r["seconds"] for r in rounds],
+    }
+
+
+def _records(count: int) -> Iterator[tuple[str, bytes]]:
+    """Store and line of sales of one day: some corrected, some broken."""
+    spec = Spec(
+        seed=7, stores=3, first_day=DAY, days=1, transactions=count // 3 + 1, late=0, repeated=0, corrected=0.02,
+        broken=0.01,
+    )  # fmt: skip
+    for upload in uploads(spec):
+        for line in upload.body.splitlines():
+            yield upload.store, line
+
+
+def _land(lake: Path, records: Iterator[tuple[str, bytes]], count: int, at: datetime) -> None:
+    """Lands `count` records in 13 uploads."""
+    bodies: list[list[bytes]] = [[] for _ in range(UPLOADS)]
+    for number, (_, line) in zip(range(count), records, strict=False):
+        bodies[number % UPLOADS].append(line)
+    for number, lines in enumerate(bodies):
+        land(lake, "transactions", f"store-{number % 3 + 1}", f"{at:%H%M}-{number}", at, b"\n".join(lines) + b"\n")
+
+
+def _round(
+    session: SparkSession, project: Project, environment: Environment, graph: Graph, model: Model, clock: datetime
+) -> dict[str, Any]:
+    """One run: its seconds, in all and by table, and its jobs by table and by the step that started them."""
+    planner = Planner(environment, graph, clock=lambda: clock)
+    before = len(_jobs(session))
+    started, cpu = time.perf_counter(), cpu_seconds()
+    with writing(environment, wait=True, waiting=print):
+        reports = Runner(project, environment, graph, session, planner=planner).run(model.tables)
+    seconds, cpu = time.perf_counter() - started, cpu_seconds() - cpu
+    assert all(report.status == "done" for report in reports), reports
+    jobs = _jobs(session)[before:]
+    return {
+        "seconds": round(seconds, 2),
+        "cpu": round(cpu, 2),
+        "jobs": len(jobs),
+        "tables": {report.table: report.seconds for report in reports},
+        "table_jobs": Counter({table: sum(job[0] == table for job in jobs) for table in model.tables}),
+        "started_by": jobs,
+    }
+
+
+# --- which step starts a job
+
+_ACTIONS: tuple[tuple[type, tuple[str, ...]], ...] = (
+    (DataFrame, ("collect", "count", "head", "toArrow", "localCheckpoint", "isEmpty", "filter", "join", "select")),
+    (DataFrameReader, ("load", "parquet")),
+    (DataFrameWriter, ("parquet", "save")),
+)
+
+
+def label_jobs(session: SparkSession) -> None:
+    """From now on each Spark job has the table as its group, and the line of Headgate that caused it as description."""
+    from delta.tables import DeltaMergeBuilder, DeltaTable
+    from pyspark.sql.classic.dataframe import DataFrame as ClassicDataFrame
+
+    context = session.sparkContext
+    run_table = Runner._run_table
+
+    def run_labelled(runner: Runner, name: str) -> Any:
+        context.setJobGroup(name, name)
+        return run_table(runner, name)
+
+    Runner._run_table = run_labelled  # type: ignore[method-assign]
+    for owner, names in (*_ACTIONS, (DeltaMergeBuilder, ("execute",)), (DeltaTable, ("forPath",))):
+        owner = ClassicDataFrame if owner is DataFrame else owner
+        for name in names:
+            setattr(owner, name, _labelled(context, getattr(owner, name), name))
+
+
+def _labelled(context: Any, action: Callable[..., Any], name: str) -> Callable[..., Any]:
+    def labelled(*args: Any, **kwargs: Any) -> Any:
+        context.setLocalProperty("spark.job.description", f"{name} in {_caller()}")
+        return action(*args, **kwargs)
+
+    return staticmethod(labelled) if name == "forPath" else labelled  # type: ignore[return-value]
+
+
+def _caller() -> str:
+    """The nearest lines of the engine that led here."""
+    frame, lines = sys._getframe(1), list[str]()
+    while frame is not None and len(lines) < 2:
+        path = Path(frame.f_code.co_filename)
+        if "headgate" in path.parts and "materialize.py" not in path.name:
+            lines.append(f"{path.name}:{frame.f_lineno} {frame.f_code.co_name}")
+        frame = frame.f_back  # type: ignore[assignment]
+    return " < ".join(lines)
+
+
+def _jobs(session: SparkSession) -> list[tuple[str, str, str, float]]:
+    """Group, description, call site and seconds of each job so far, oldest first."""
+    scala = session._jsc.sc()
+    scala.listenerBus().waitUntilEmpty()
+    jobs = scala.statusStore().jobsList(session._jvm.java.util.ArrayList())
+    results = []
+    for number in range(jobs.size()):
+        job = jobs.apply(number)
+        spent = job.completionTime().get().getTime() - job.submissionTime().get().getTime()
+        texts = [option.get() if option.isDefined() else "" for option in (job.jobGroup(), job.description())]
+        results.append((job.jobId(), (texts[0], texts[1], job.name(), spent / 1000)))
+    return [job for _, job in sorted(results)]
+
+
+def _print_tables(model: Model, rounds: Sequence[Mapping[str, Any]]) -> None:
+    print(f"\n{model.name}, medians of {len(rounds)} rounds")
+    lines = []
+    for table in model.tables:
+        spent = sum(job[3] for job in rounds[-1]["started_by"] if job[0] == table)
+        jobs = rounds[-1]["table_jobs"][table]
+        lines.append([table, float(median(r["tables"][table] for r in rounds)), jobs, spent])
+    print_table(["table", "seconds", "jobs", "seconds in jobs"], lines)
+
+
+def _print_jobs(model: Model, jobs: Sequence[tuple[str, str, str, float]]) -> None:
+    print_table(
+        ["table", "started by", "call site", "seconds"],
+        [[job[0], job[1], job[2], job[3]] for table in (*model.tables, "") for job in jobs if job[0] == table],
+    )
+
+
+if __name__ == "__main__":
+    main()
