@@ -75,7 +75,7 @@ def test_uploads_are_visible_in_gold_without_a_new_process_until_sigterm_ends_it
         process.send_signal(signal.SIGTERM)
         output, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors
-    assert output.startswith("headgate: watching 4 tables of ")
+    assert output.startswith("headgate: watching 5 tables of ")
     assert output.count("\nrun ") == 2 and output.endswith(f"headgate: stopped (process {process.pid})\n")
     assert states(world) == []
 
