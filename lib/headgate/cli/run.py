@@ -72,7 +72,12 @@ def command(
         )
         from headgate.cli.watch.watcher import watch
 
-        watch(target, graph, names, _print)
+        def show(run: str, reports: Sequence[Report]) -> None:
+            _print(
+                target, run, reports, register_after(target, graph, (r.table for r in reports if r.status == "done"))
+            )
+
+        watch(target, graph, names, show)
         return
     accepted = _acceptances(target, names, accept, reason)
     if as_of or into:

@@ -41,12 +41,12 @@ if TYPE_CHECKING:
 _FIRST_RETRY = 5.0
 _GB = 2**30
 
-#: Prints the reports of a run.
-Show = Callable[[Target, str, Sequence[Any]], None]
+#: Shows the reports of a run, and registers what it built.
+Show = Callable[[str, Sequence[Any]], None]
 
 
 def watch(target: Target, graph: Graph, names: Sequence[str], show: Show) -> None:
-    """Runs until a signal ends it; then exits with 0. `show` prints the reports of each run."""
+    """Runs until a signal ends it; then exits with 0. `show` is called after each run with its id and reports."""
     submit_if_remote(target)
     stop = StopSignals()
     stop.listen()
@@ -174,7 +174,7 @@ class Watcher:
             self._put("running", last_run=runner.run_id)
             reports = runner.run(names)
         self._keep_failures(reports)
-        self._show(self._target, runner.run_id, reports)
+        self._show(runner.run_id, reports)
         sys.stdout.flush()
         self._put("idle", runs=self._state.runs + 1)
 
