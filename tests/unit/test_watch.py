@@ -13,10 +13,10 @@ from obstore.store import LocalStore
 from headgate.cli.watch.memory import used_bytes
 from headgate.cli.watch.watcher import project_files, retry_after
 from headgate.contracts.watch import Watch
+from headgate.lake import watchers
 from headgate.lake.arrivals import Arrivals
 from headgate.lake.landing import Upload, whole_hour
 from headgate.project import Project
-from headgate.views import watchers
 
 NOW = datetime(2026, 3, 2, 12, 30, tzinfo=UTC)
 

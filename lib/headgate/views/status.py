@@ -11,13 +11,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from headgate.contracts.environment import Environment
+from headgate.lake import watchers
 from headgate.lake.landing import newest_received
 from headgate.ledger.ledger import Ledger
 from headgate.planning.freshness import overdue
 from headgate.planning.graph import Graph, Node
 from headgate.planning.plan import Kind, Planner, Work
 from headgate.planning.state import note, undeclared
-from headgate.views import reports, watchers
+from headgate.views import reports
 from headgate.views.trend import trend
 
 #: So many of a table's commits are looked through for the last that took in records.

@@ -27,11 +27,11 @@ from headgate.cli.options import Target
 from headgate.cli.work import lake_to_itself, spark_that_looks, submit_if_remote
 from headgate.contracts.watch import Watch
 from headgate.errors import EXIT_RETRY, HeadgateError, LakeBusy
+from headgate.lake import watchers
 from headgate.lake.arrivals import Arrivals
 from headgate.planning.graph import Graph
 from headgate.planning.plan import Planner
 from headgate.project import Project
-from headgate.views import watchers
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
