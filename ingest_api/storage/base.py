@@ -12,6 +12,7 @@ from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import ObjectStore
 
 from headgate.errors import StorageError
+from headgate.lake.landing import RECEIVED
 
 MISSING = (NotFoundError, FileNotFoundError)
 _READ_BYTES = 1024 * 1024
@@ -133,7 +134,7 @@ def metadata_of(facts: Facts | None) -> dict[str, Any]:
     """User metadata of an S3 object: what `stored_from` reads back."""
     if facts is None:
         return {}
-    values = {RECEIVED: facts.received.isoformat(timespec="seconds")}
+    values = {RECEIVED: facts.received.isoformat(timespec="microseconds")}
     return {**values, SHA256: facts.sha256} if facts.sha256 else values
 
 
@@ -146,4 +147,4 @@ def stored_from(size: int, modified: datetime, metadata: Mapping[str, str]) -> S
     return Stored(size, received, metadata.get(SHA256))
 
 
-RECEIVED, SHA256 = "headgate-received", "headgate-sha256"
+SHA256 = "headgate-sha256"

@@ -65,7 +65,7 @@ def _import(project: Project, path: Path) -> ModuleType:
         raise TableDefinitionError(
             f"{type(error).__name__}: {_first_line(error)}",
             where=author_line(error, project, path),
-            fix="a module is imported without Spark: keep columns and reads inside the function",
+            fix=_advice(error),
         ) from error
     finally:
         sys.path.remove(str(project.root))
@@ -98,6 +98,19 @@ def author_line(error: BaseException, project: Project, path: Path | None = None
     if frames:
         return f"{project.relative(Path(frames[-1].filename))}:{frames[-1].lineno}"
     return project.relative(path) if path else ""
+
+
+def _advice(error: BaseException) -> str:
+    """What an author can do about an exception that the import of a module raised."""
+    if isinstance(error, SyntaxError):
+        return "correct the syntax; `python -m py_compile FILE` shows the place"
+    if isinstance(error, ImportError):
+        return "correct the name, or install the package where jobs run; shared code belongs in jobs/common"
+    if type(error).__module__.startswith(("pyspark", "py4j")) or "SparkContext" in str(error):
+        return "a module is imported without Spark: keep columns and reads inside the function"
+    if isinstance(error, TypeError) and "argument" in str(error):
+        return "correct the arguments of the call; docs/tables.md lists those of reads and writes"
+    return "correct the module; an import may not fail, and may not depend on Spark or on data"
 
 
 def _first_line(error: BaseException) -> str:

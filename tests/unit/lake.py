@@ -156,6 +156,13 @@ class Lake:
         table = pa.Table.from_pylist(rows, schema=_BRONZE)
         return self.commit("bronze.sales", table, listed, partition_by=["dt", "_state"], **own)
 
+    def commit_bronze(self, listed_at: datetime, *uploads: str) -> int:
+        """Commits uploads to bronze.sales by a run that listed landing at a time."""
+        rows = [self._bronze_row(upload, state) for upload in uploads for state in ("live", "receipt")]
+        table = pa.Table.from_pylist(rows, schema=_BRONZE)
+        position = {"landing": {"listed_at": listed_at.isoformat()}}
+        return self.commit("bronze.sales", table, position, partition_by=["dt", "_state"])
+
     def _bronze_row(self, upload: str, state: str) -> dict[str, Any]:
         day = datetime.strptime(upload.split(".")[1], "%Y%m%d%H").replace(tzinfo=UTC)
         path = f"landing/sales/dt={day:%Y-%m-%d}/hour={day:%H}/{upload}.jsonl"

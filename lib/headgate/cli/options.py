@@ -1,7 +1,6 @@
 """The options that every verb takes, and what they resolve to."""
 
 import functools
-import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any
 
 import click
 
+from headgate.cli.output import json_text
 from headgate.contracts.environment import Environment, load_environment
 from headgate.logs import set_up_logging
 from headgate.project import Project, find_project
@@ -60,4 +60,4 @@ def target_options(verb: Callable[..., Any]) -> Callable[..., Any]:
 
 def print_json(value: Any) -> None:
     """One JSON document on standard output; times in ISO 8601, paths and decimals as text."""
-    click.echo(json.dumps(value, default=str, ensure_ascii=False))
+    click.echo(json_text(value))

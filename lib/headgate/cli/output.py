@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -31,6 +33,19 @@ def _shown(cell: Any) -> str:
     if isinstance(cell, bool):
         return str(cell).lower()
     return f"{cell:,}" if isinstance(cell, int) else str(cell)
+
+
+def json_text(value: Any, indent: int | None = None) -> str:
+    """`value` as JSON text. What JSON has no form for is text, NaN and the infinities as records may have them."""
+    return json.dumps(_finite(value), default=str, ensure_ascii=False, indent=indent, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, Mapping):
+        return {name: _finite(item) for name, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def progress(text: str) -> None:

@@ -11,7 +11,7 @@ from headgate.cli.selection import selected, selection_options
 from headgate.cli.work import spark_that_looks
 from headgate.planning.freshness import overdue
 from headgate.planning.graph import Graph, load_graph
-from headgate.planning.plan import Planner, Work
+from headgate.planning.plan import Kind, Planner, Work
 from headgate.planning.state import NOT_DECLARED, note, undeclared
 
 
@@ -84,6 +84,10 @@ def as_dict(work: Work) -> dict:
 
 
 def _next(works: list[Work]) -> str:
-    if any(work.is_work for work in works):
-        return "\nnext: headgate run"
-    return "\nnothing to do"
+    refused = [work.table for work in works if work.kind is Kind.REFUSED]
+    steps = []
+    if any(work.is_work and work.kind is not Kind.REFUSED for work in works):
+        steps.append("headgate run" + (f" --exclude {' --exclude '.join(refused)}" if refused else ""))
+    if refused:
+        steps.append(f"take the changes of the contract back, or headgate run --rebuild -s {' -s '.join(refused)}")
+    return f"\nnext: {'; '.join(steps)}" if steps else "\nnothing to do"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from headgate.cli.options import Target, target_options
-from headgate.cli.output import print_table
+from headgate.cli.output import json_text, print_table
 from headgate.errors import UsageError
 from headgate.ledger.ledger import Ledger
 from headgate.ledger.travel import checked_version, moment_of, vacuumed, version_at
@@ -85,7 +84,7 @@ def _as_table(columns: list[str], rows: list[dict[str, Any]]) -> None:
 
 def _as_json(columns: list[str], rows: list[dict[str, Any]]) -> None:
     for row in rows:
-        click.echo(json.dumps(row, default=str, ensure_ascii=False))
+        click.echo(json_text(row))
 
 
 def _as_csv(columns: list[str], rows: list[dict[str, Any]]) -> None:
@@ -100,7 +99,7 @@ _PRINTERS = {"table": _as_table, "json": _as_json, "csv": _as_csv}
 def _text(value: Any) -> str:
     if value is None:
         return ""
-    return json.dumps(value, default=str, ensure_ascii=False) if isinstance(value, list | dict) else str(value)
+    return json_text(value) if isinstance(value, list | dict) else str(value)
 
 
 def _cut(text: str) -> str:

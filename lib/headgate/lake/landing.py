@@ -23,6 +23,9 @@ from headgate import faults
 DEFAULT_LOOKBACK = timedelta(hours=26)
 LEAST_LOOKBACK = timedelta(minutes=65)
 
+# User metadata of a landed object on S3: when the receiver had it, in ISO 8601.
+RECEIVED = "headgate-received"
+
 # Times outside these years are taken for an accident of a random key, and get a claim instead.
 _KEY_YEARS = range(2020, 2100)
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -149,6 +152,19 @@ def list_landed(store: ObjectStore, dataset: str, since: datetime | None) -> Ite
     faults.point(f"listing:bronze.{dataset}")
     if since is not None:
         yield from _list_markers(store, dataset, since)
+
+
+def received_at(attributes: Mapping[Any, Any], modified: datetime) -> datetime:
+    """When an upload was received, in UTC: as the receiver noted it with the object, else when it was last modified.
+
+    Two uploads within a second are ordered by it. S3 tells the time of a change in whole seconds; a folder keeps no
+    attributes, but finer times.
+    """
+    try:
+        received = datetime.fromisoformat(str(attributes[RECEIVED]))
+    except (KeyError, ValueError):
+        return modified
+    return received if received.tzinfo else received.replace(tzinfo=UTC)
 
 
 def newest_received(store: ObjectStore, dataset: str) -> datetime | None:

@@ -100,6 +100,14 @@ class Commit:
         return any(is_live(file.get("partitionValues", {})) for file in removed if file.get("dataChange", True))
 
     @property
+    def partition_by(self) -> tuple[str, ...] | None:
+        """The partition columns, where the commit set them."""
+        for action in self.actions:
+            if "metaData" in action:
+                return tuple(action["metaData"].get("partitionColumns", ()))
+        return None
+
+    @property
     def schema(self) -> Mapping[str, Any] | None:
         """Column name -> type, where the commit set the schema."""
         for action in self.actions:

@@ -261,6 +261,8 @@ class Planner:
             return f"rows went away from {source}"
         if not self._only_adds_columns(source, since, known):
             return f"the schema of {source} changed"
+        if not self._same_partitions(source, since, known):
+            return f"the partitions of {source} changed"
         if any(commit.operation == "VACUUM END" for commit in known) and not self._files_remain(source, known):
             return f"change data of {source} after version {since} was vacuumed"
         return ""
@@ -278,6 +280,13 @@ class Planner:
                 return False
             schema = dict(after)
         return True
+
+    def _same_partitions(self, source: str, since: int, commits: list[Commit]) -> bool:
+        """Whether every version has the same partition columns: the change feed reads old files by the newest ones."""
+        changed = {commit.partition_by for commit in commits} - {None}
+        if since >= 0 and changed and (before := self._ledger.open(source, since)) is not None:
+            changed.add(tuple(before.metadata().partition_columns))
+        return len(changed) <= 1
 
     def _files_remain(self, source: str, commits: list[Commit]) -> bool:
         """Whether every file that the change feed would read is still there."""

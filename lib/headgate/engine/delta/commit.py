@@ -36,6 +36,7 @@ from headgate.engine.delta.actions import (
     why_not_by_actions,
 )
 from headgate.engine.delta.files import NewFile
+from headgate.engine.delta.partition_text import UnfitPartitionText, require_rows_fit
 from headgate.engine.delta.written_batch import WrittenBatch, delta_schema, discard, write_batch
 from headgate.errors import LostRace
 from headgate.ledger.ledger import Commit, Head, Ledger
@@ -85,7 +86,7 @@ class Committer:
 
         partition_by, properties: of a table that is made or replaced whole; without them those of the table.
         """
-        columns = self._partition_by if partition_by is None else partition_by
+        columns = self.partition_by if partition_by is None else partition_by
         indexed = indexed_columns({**(properties or {}), **self._configuration})
         batch = write_batch(rows, self.ledger.environment, self.node.name, columns, indexed)
         try:
@@ -95,16 +96,38 @@ class Committer:
                 discard(self.ledger.environment, batch.folder)
             raise
 
+    @contextmanager
+    def writing_whole(
+        self,
+        rows: DataFrame,
+        partition_by: Sequence[str],
+        properties_of: Callable[[Sequence[str]], Mapping[str, str]],
+    ) -> Iterator[WrittenBatch]:
+        """Writes the rows of a table that is made or replaced whole, as `writing` does.
+
+        A column with a text that no partition can hold is not among the batch's `partition_by`.
+        properties_of: the properties of the table, by its partition columns.
+        """
+        columns = list(partition_by)
+        while True:
+            try:
+                with self.writing(rows, columns, properties_of(columns)) as batch:
+                    yield replace(batch, partition_by=tuple(columns), properties=properties_of(columns))
+                return
+            except UnfitPartitionText as error:
+                _LOGGER.warning("%s; it becomes an ordinary column", error.what)
+                columns.remove(error.column)
+
     def append(self, batch: WrittenBatch, **facts: Any) -> Commit:
         """Adds the rows of the batch."""
-        return self._publish(batch, Removal(), self._partition_by, {}, facts)
+        return self._publish(batch, Removal(), self.partition_by, {}, facts)
 
     def advance(self, schema: StructType, **facts: Any) -> Commit:
         """Moves the position without rows and without a Spark job. The table gains the columns that `schema` adds."""
         if not self.work.head.exists:
             raise ValueError(f"{self.node.name} does not exist yet")
         nothing = WrittenBatch(self.session.createDataFrame([], schema), "", delta_schema(schema, self.node.name), ())
-        return self._publish(nothing, Removal(), self._partition_by, {}, facts)
+        return self._publish(nothing, Removal(), self.partition_by, {}, facts)
 
     def overwrite(
         self, batch: WrittenBatch, partition_by: Sequence[str], properties: Mapping[str, str], **facts: Any
@@ -120,7 +143,7 @@ class Committer:
         The caller has checked that every row of the batch is in one of them.
         """
         removal = replace(removal_of(self._table, slices), predicate=predicate)
-        return self._publish(batch, removal, self._partition_by, {}, facts)
+        return self._publish(batch, removal, self.partition_by, {}, facts)
 
     def add_files(
         self,
@@ -141,8 +164,12 @@ class Committer:
         faults.point(f"after_commit:{self.node.name}")
         return self.committed()
 
-    def merge(self, build: Callable[[DeltaTable], DeltaMergeBuilder], **facts: Any) -> Commit:
-        """Executes the MERGE that `build` makes for the table, as this work's one commit."""
+    def merge(self, build: Callable[[DeltaTable], DeltaMergeBuilder], rows: DataFrame, **facts: Any) -> Commit:
+        """Executes the MERGE of `rows` that `build` makes for the table, as this work's one commit.
+
+        Raises UnfitPartitionText, before it, where a partition cannot hold a text of `rows`.
+        """
+        require_rows_fit(rows, self.partition_by, self.node.name)
         confs = {
             f"{_MERGE_CONFS}.write.txnAppId": self.node.name,
             f"{_MERGE_CONFS}.write.txnVersion": str(self._txn),
@@ -261,7 +288,8 @@ class Committer:
         return self.ledger.open(self.node.name, self.work.head.version) if self.work.head.exists else None
 
     @property
-    def _partition_by(self) -> list[str]:
+    def partition_by(self) -> list[str]:
+        """The columns by which the table is partitioned at that version."""
         return list(self._table.metadata().partition_columns) if self._table is not None else []
 
     @property

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 import obstore
@@ -23,6 +23,7 @@ from pyspark.sql.types import BinaryType, DataType, IntegralType, StructType
 from headgate.contracts.environment import Environment, table_path
 from headgate.engine.delta.files import NewFile
 from headgate.engine.delta.footers import Found, Layout, describe_files
+from headgate.engine.delta.partition_text import require_fit, text_columns
 from headgate.errors import BatchRefused
 
 FOLDER = "batch-"
@@ -40,13 +41,15 @@ class WrittenBatch:
     """Files that no reader of the table sees.
 
     rows: the rows, read from the files. folder: below the lake. schema: the table's JSON schema of these rows.
-    files: those that have rows.
+    files: those that have rows. partition_by, properties: of a table that is made or replaced whole, as it will be.
     """
 
     rows: DataFrame
     folder: str
     schema: str
     files: Sequence[NewFile]
+    partition_by: Sequence[str] = ()
+    properties: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def count(self) -> int:
@@ -60,7 +63,8 @@ def write_batch(
     """Writes `rows` into a new folder of `table` and reads the footers; one Spark job.
 
     indexed: the columns that get statistics, by their dotted paths; None for every column of the first level.
-    Raises BatchRefused where Delta has no place for a column or for a partition value; the folder is removed then.
+    Raises BatchRefused where Delta has no place for a column, UnfitPartitionText where a partition cannot hold a
+    text; the folder is removed then.
     """
     schema = delta_schema(rows.schema, table)
     _require_text_or_ordered(rows.schema, partition_by, table)
@@ -70,7 +74,7 @@ def write_batch(
     layout = Layout(table_path(table), tuple(partition_by), indexed)
     try:
         files = _described(rows, environment, list_files(environment.object_store(), folder), layout)
-        require_partition_values(files, table)
+        require_fit((file.partition for file in files), text_columns(rows, partition_by), table)
     except BaseException:
         discard(environment, folder)
         raise
@@ -88,10 +92,10 @@ def discard(environment: Environment, folder: str) -> None:
 
 def delta_schema(schema: StructType, table: str) -> str:
     """The schema as Delta's JSON, with every column nullable. Raises BatchRefused where Delta cannot have a column."""
-    for field in schema:
-        if _FOREIGN & set(field.name):
+    for column in schema:
+        if _FOREIGN & set(column.name):
             raise BatchRefused(
-                f"the column '{field.name}' has a character of ' ,;{{}}()\\n\\t=' in its name",
+                f"the column '{column.name}' has a character of ' ,;{{}}()\\n\\t=' in its name",
                 where=table,
                 fix="rename it in the function",
             )
@@ -105,18 +109,6 @@ def delta_schema(schema: StructType, table: str) -> str:
             fix="cast it in the function",
         ) from error
     return text
-
-
-def require_partition_values(files: Sequence[NewFile], table: str) -> None:
-    """Raises BatchRefused where a partition value is empty text, which Delta reads as null."""
-    for file in files:
-        for name, value in file.partition.items():
-            if value == "":
-                raise BatchRefused(
-                    f"the partition column '{name}' has an empty text, which Delta cannot tell from null",
-                    where=table,
-                    fix=f"let the function give null, or another text, where {name} is empty",
-                )
 
 
 def list_files(store: ObjectStore, folder: str) -> list[Found]:

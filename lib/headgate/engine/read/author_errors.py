@@ -79,8 +79,16 @@ def cause_of(error: BaseException) -> str:
     if isinstance(error, Py4JJavaError):
         return _first_line(str(_root(error).toString()))
     if isinstance(error, PySparkException):
-        return _first_line(str(error.getMessage() or error)) or f"{type(error).__name__} {error.getCondition() or ''}"
+        return _first_line(_message(error)) or f"{type(error).__name__} {error.getCondition() or ''}"
     return f"{type(error).__name__}: {_first_line(str(error))}"
+
+
+def _message(error: PySparkException) -> str:
+    """The message. Spark formats those of its own conditions only: for Delta's it raises an internal error."""
+    try:
+        return str(error.getMessage() or error)
+    except Exception:
+        return str(error)
 
 
 def _root_error(error: BaseException) -> BaseException:

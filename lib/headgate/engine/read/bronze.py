@@ -22,7 +22,7 @@ from headgate.contracts.contract import Contract
 from headgate.contracts.environment import Environment, table_path
 from headgate.engine.delta.files import Files, NewFile
 from headgate.formats.records import Layout, Record, split
-from headgate.lake.landing import Landed
+from headgate.lake.landing import Landed, received_at
 from headgate.ledger.record_table import STATE, State
 from headgate.planning.plan import UNKNOWN_SIZE
 
@@ -118,7 +118,7 @@ def _write_upload(store: ObjectStore, layout: Layout, item: Landed, files: Files
     import obstore
 
     result = obstore.get(store, item.path)
-    received = result.meta["last_modified"].replace(microsecond=0)
+    received = received_at(result.attributes, result.meta["last_modified"])
     body = bytes(result.bytes())
     base = {"upload": item.upload, "store": item.store, "object": item.path, "received": received}
     day, count = _day(item.path), 0

@@ -10,6 +10,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import MapType
 
+from headgate.engine.read.slice_conditions import between, bounds_of, one_of, one_of_as_sql, points_of
 from headgate.engine.runtime.materialize import Stages
 from headgate.ledger.record_table import live_condition
 from headgate.planning.plan import Source
@@ -58,14 +59,16 @@ class AffectedRead:
 class Slices:
     """The affected slices, and for each read their live rows.
 
-    `values` are the slices' values of `by` (None: every slice). `within` gives a literal SQL condition
-    that every affected slice meets, its columns under a prefix; where `exact`, no other slice meets it.
+    `values` are the slices' values of `by` (None: every slice). `within` returns a condition of literals that every
+    affected slice meets, its columns under a prefix; where `exact`, no other slice meets it, and `predicate` is the
+    same as SQL.
     """
 
     by: tuple[str, ...]
     rows: Mapping[str, DataFrame]
     values: DataFrame | None = None
-    within: Callable[[str], str] = lambda _: "true"
+    within: Callable[[str], Column] = lambda _: F.lit(True)
+    predicate: str = "true"
     exact: bool = True
     none: bool = False
 
@@ -95,11 +98,12 @@ def read_affected(
         return Slices(by, everything, none=True)
     values = stages.stage(reduce(DataFrame.union, parts).distinct())
     if by_partition or all(read.partitioned for read in reads):
-        points = _points(values)
-        within = partial(_one_of, points)
-        return Slices(by, _filtered(everything, within("")), values, within, none=not points)
-    bounds = _bounds(values, by)
-    within = partial(_between, bounds)
+        points = points_of(values)
+        within = partial(one_of, points)
+        rows = _filtered(everything, within(""))
+        return Slices(by, rows, values, within, one_of_as_sql(points), none=not points)
+    bounds = bounds_of(values, by)
+    within = partial(between, bounds)
     if len(reads) == 1 and reads[0].unique and asked is None:
         rows = {name: net.filter("_sign > 0").select(everything[name].columns) for name, net in nets.items()}
     else:
@@ -107,7 +111,7 @@ def read_affected(
     return Slices(by, rows, values, within, exact=False, none=not bounds)
 
 
-def _filtered(frames: Mapping[str, DataFrame], condition: str) -> dict[str, DataFrame]:
+def _filtered(frames: Mapping[str, DataFrame], condition: Column) -> dict[str, DataFrame]:
     return {name: frame.filter(condition) for name, frame in frames.items()}
 
 
@@ -159,67 +163,3 @@ def _by_slices(rows: DataFrame, values: DataFrame, how: str) -> DataFrame:
     wanted = values.select(*(F.col(name).alias(f"_slice_{name}") for name in values.columns))
     matches = (F.col(name).eqNullSafe(F.col(f"_slice_{name}")) for name in values.columns)
     return rows.join(wanted, reduce(lambda a, b: a & b, matches), how)
-
-
-# A value as Spark prints it, and its type: what a literal is made of.
-Literal = tuple[str | None, str]
-
-
-def _points(values: DataFrame) -> list[dict[str, Literal]]:
-    """Each slice as literals, in a stable order."""
-    rows = _as_text(values).collect()
-    types = _types(values)
-    return [{name: (row[name], types[name]) for name in values.columns} for row in sorted(rows, key=str)]
-
-
-def _bounds(values: DataFrame, by: tuple[str, ...]) -> dict[str, tuple[Literal, Literal, int]]:
-    """Least and greatest value and number of nulls of each column of `by`; empty without rows."""
-    sides = [
-        f(name).cast("string").alias(f"{label}_{name}") for name in by for label, f in (("lo", F.min), ("hi", F.max))
-    ]
-    nulls = [F.count_if(F.col(name).isNull()).alias(f"nulls_{name}") for name in by]
-    row = values.agg(*sides, *nulls, F.count("*").alias("rows")).collect()[0]
-    if not row["rows"]:
-        return {}
-    types = _types(values)
-    sides_of = {name: ((row[f"lo_{name}"], types[name]), (row[f"hi_{name}"], types[name])) for name in by}
-    return {name: (*sides_of[name], row[f"nulls_{name}"]) for name in by}
-
-
-def _one_of(points: list[dict[str, Literal]], prefix: str) -> str:
-    """Exactly these slices, so that other partitions are neither read nor replaced."""
-    slices = (
-        "(" + " AND ".join(_equals(prefix + name, value) for name, value in point.items()) + ")" for point in points
-    )
-    return " OR ".join(slices) or "false"
-
-
-def _between(bounds: dict[str, tuple[Literal, Literal, int]], prefix: str) -> str:
-    """A condition by which files without an affected slice are skipped."""
-    sides = []
-    for name, (lo, hi, nulls) in bounds.items():
-        column = _quoted(prefix + name)
-        between = f"{column} BETWEEN {_literal(lo)} AND {_literal(hi)}" if lo[0] is not None else "false"
-        sides.append(f"({between} OR {column} IS NULL)" if nulls else between)
-    return " AND ".join(sides) or "false"
-
-
-def _equals(column: str, value: Literal) -> str:
-    return f"{_quoted(column)} IS NULL" if value[0] is None else f"{_quoted(column)} = {_literal(value)}"
-
-
-def _literal(value: Literal) -> str:
-    escaped = (value[0] or "").replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'" if value[1] == "string" else f"CAST('{escaped}' AS {value[1]})"
-
-
-def _quoted(column: str) -> str:
-    return ".".join(f"`{part}`" for part in column.split("."))
-
-
-def _as_text(rows: DataFrame) -> DataFrame:
-    return rows.select(*(F.col(name).cast("string").alias(name) for name in rows.columns))
-
-
-def _types(rows: DataFrame) -> dict[str, str]:
-    return {field.name: field.dataType.simpleString() for field in rows.schema}

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NoReturn
 
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.types import ArrayType, DataType, MapType, StructType
 
 from headgate.engine.read.author_errors import AuthorErrors, cause_of
 from headgate.engine.runtime.jvm_access import plan_json
 from headgate.errors import HeadgateError, TableError, suggestion
+from headgate.ledger.ledger import schema_of
 from headgate.modules import load_table
 from headgate.planning.graph import Node
 from headgate.project import Project
@@ -49,6 +51,8 @@ _UNREPEATABLE = {
     "CurrentTime": "current_time",
     "Uniform": "uniform",
 }
+#: Characters that Delta has no place for in a column's name; a dot separates the parts of a name in Spark.
+_FOREIGN_IN_NAMES = set(" ,;{}()\n\t=")
 #: Plan nodes that can give more than one row for a record.
 _MULTIPLYING = {"Generate", "Join", "Union", "Expand", "LateralJoin", "AsOfJoin"}
 #: Plan nodes that make a row of one row; and expressions in them that Spark does not know.
@@ -103,6 +107,7 @@ class AuthoredFunction:
             self._wrong(f"the column '{own[0]}' begins with '_', which is Headgate's", "rename it")
         if len({name.lower() for name in rows.columns}) != len(rows.columns):
             self._wrong("two columns have the same name", "give each its own")
+        self._check_names(rows)
         if isinstance(writes, Append | Merge):
             if SOURCE not in rows.columns:
                 self._wrong("the column _source was dropped", "keep it: add SOURCE to the select")
@@ -117,6 +122,27 @@ class AuthoredFunction:
                 missing = f"the declaration names '{name}', which the function does not return."
                 self._wrong(missing + suggestion(name, rows.columns), "return the column, or correct the declaration")
 
+    def _check_names(self, rows: DataFrame) -> None:
+        """Refuses names that Delta, or Spark where it is told a column by its name, cannot use."""
+        bad = next((name for name in rows.columns if {*_FOREIGN_IN_NAMES, ".", "`"} & set(name)), None)
+        bad = bad or next((name for name in _inner_names(rows.schema) if _FOREIGN_IN_NAMES & set(name)), None)
+        if bad is not None:
+            fix = "use letters, digits and _: rename it, for example with alias()"
+            self._wrong(f"the column name '{bad}' has a character that a table's column cannot have", fix)
+
+    def require_shape(self, rows: DataFrame, shape: DataFrame) -> None:
+        """Raises TableError where the columns of `rows` are not those of `shape`, which the function made of no rows.
+
+        Increments could not be compared with a table whose columns depend on the data.
+        """
+        real, empty = schema_of(rows.schema.json()), schema_of(shape.schema.json())
+        differing = [name for name in {**empty, **real} if real.get(name) != empty.get(name)]
+        if differing:
+            self._wrong(
+                f"its columns depend on the data: {', '.join(differing[:5])} differ between no rows and these rows",
+                "name the columns: pivot(column, [values]), and no column named by a value that was collected",
+            )
+
     def _check_delete_when(self, rows: DataFrame) -> None:
         condition = getattr(self._node.writes, "delete_when", None)
         if not condition:
@@ -128,6 +154,18 @@ class AuthoredFunction:
 
     def _wrong(self, what: str, fix: str) -> NoReturn:
         raise TableError(what, where=self.where, fix=fix)
+
+
+def _inner_names(kind: DataType) -> Iterator[str]:
+    """The names of all fields inside a type, at any depth."""
+    if isinstance(kind, StructType):
+        for field in kind:
+            yield field.name
+            yield from _inner_names(field.dataType)
+    elif isinstance(kind, ArrayType):
+        yield from _inner_names(kind.elementType)
+    elif isinstance(kind, MapType):
+        yield from _inner_names(kind.valueType)
 
 
 def named_columns(writes: Write) -> list[str]:

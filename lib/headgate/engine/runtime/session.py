@@ -45,6 +45,8 @@ _SETTINGS = {
     "spark.sql.execution.arrow.maxRecordsPerBatch": "10000",
     # Room for the compiled code of every table of a run: Spark's own 100 places are taken by a single one.
     "spark.sql.codegen.cache.maxEntries": "4000",
+    # Text in SQL is what it is: nothing in it is replaced by a variable.
+    "spark.sql.variable.substitute": "false",
     # A record may say a key twice; the last counts, as JSON readers have it.
     "spark.sql.variant.allowDuplicateKeys": "true",
 }

@@ -17,6 +17,7 @@ from headgate import faults
 from headgate.contracts.environment import Environment
 from headgate.contracts.table_contract import load_table_contracts
 from headgate.engine.delta.commit import Committer, new_run_id
+from headgate.engine.delta.partition_text import UnfitPartitionText
 from headgate.engine.gate.rules import import_ahead
 from headgate.engine.read import bronze
 from headgate.engine.read.author_errors import cause_of
@@ -227,7 +228,7 @@ class Runner:
             work = self._with_moved_snapshot(session, work)
             self._tell(f"{name}: {work.kind.value} {work.reason}".rstrip())
             try:
-                outcome = self._build(session, work)
+                work, outcome = self._build_or_rebuild(session, work)
             except LostRace as error:
                 lost = error.what
                 log.info("lost a race, planning again: %s", lost)
@@ -240,6 +241,17 @@ class Runner:
         if self._rebuild and self._graph.node(name).layer != "bronze" and work.head.exists:
             return self._planner.rebuilt(work, "asked for by --rebuild")
         return work
+
+    def _build_or_rebuild(self, session: SparkSession, work: Work) -> tuple[Work, Outcome]:
+        """The work that was done, and its outcome: a rebuild where a partition cannot hold a text of an increment."""
+        try:
+            return work, self._build(session, work)
+        except UnfitPartitionText as error:
+            rebuilt = self._planner.rebuilt(work, f"{error.column} has a text that no partition can hold")
+            if work.whole or not rebuilt.whole:
+                raise
+            self._tell(f"{work.table}: {rebuilt.kind.value} {rebuilt.reason}")
+            return rebuilt, self._build(session, rebuilt)
 
     def _build(self, session: SparkSession, work: Work) -> Outcome:
         node = self._graph.node(work.table)

@@ -68,8 +68,10 @@ class Batch:
 
 
 def apply_function(job: RecordJob, records: Records) -> DataFrame:
-    """Returns the rows of the table's function for the accepted records."""
-    return job.function(**{records.parameter: records.accepted}, **job.inputs)
+    """Returns the rows of the table's function for the accepted records. Raises TableError as the function does."""
+    rows = job.function(**{records.parameter: records.accepted}, **job.inputs)
+    job.function.require_shape(rows, job.shape)
+    return rows
 
 
 def apply_rules(job: RecordJob, placed: DataFrame, *, from_bronze: bool, one_row_per_record: bool) -> JudgedRows:

@@ -57,7 +57,7 @@ def _merge(job: RecordJob, changes: DataFrame, names: list[str], facts: dict[str
         merge = merge.whenMatchedDelete("changes._gone").whenMatchedUpdate(set=columns)
         return merge.whenNotMatchedInsert(condition="NOT changes._gone", values=columns)
 
-    return job.committer.merge(build, **facts)
+    return job.committer.merge(build, changes, **facts)
 
 
 def _within(changes: DataFrame) -> Column:

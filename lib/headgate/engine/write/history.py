@@ -21,7 +21,8 @@ def versions(rows: DataFrame, writes: History) -> DataFrame:
     """One row for each time a key's tracked columns were the same, from one row for each version of the key.
 
     Adds `valid_from`, `valid_to` (null where open) and `is_current`; leaves out `sequence_by` and the columns that
-    only `delete_when` names. Two equal versions at the same instant count once.
+    only `delete_when` names. Two equal versions at the same instant count once; a delete at the instant of another
+    version does not count, as the key is there at that instant.
     """
     columns = kept_columns(rows, writes)
     tracked = F.struct(*(F.col(name) for name in columns if writes.track is None or name in writes.track))
@@ -32,7 +33,7 @@ def versions(rows: DataFrame, writes: History) -> DataFrame:
         tracked.alias("_tracked"),
     )
     in_time = Window.partitionBy(*writes.keys).orderBy("_at")
-    one_each = Window.partitionBy(*writes.keys, "_at").orderBy(F.lit(1))
+    one_each = Window.partitionBy(*writes.keys, "_at").orderBy("_deleted")
     single = marked.withColumn("_copy", F.row_number().over(one_each)).filter("_copy = 1")
     opens = single.withColumn("_opens", _opens(in_time))
     stretches = opens.withColumn("_stretch", F.sum(F.col("_opens").cast("int")).over(in_time))
@@ -81,9 +82,12 @@ def _deleted(writes: History) -> Column:
 
 
 def require_no_ties(rows: DataFrame, writes: History, node: Node) -> None:
-    """Raises BatchRefused where a version has no instant, or two versions of a key differ at one instant."""
+    """Raises BatchRefused where a version has no instant, or two versions of a key differ at one instant.
+
+    Deletes are not compared: at one instant any other version takes precedence over them.
+    """
     by = [*writes.keys, writes.sequence_by]
-    hashed = rows.select(*by, content_hash(rows).alias("_content"))
+    hashed = rows.select(*by, F.when(~_deleted(writes), content_hash(rows)).alias("_content"))
     odd = hashed.groupBy(*by).agg(F.min("_content").alias("lo"), F.max("_content").alias("hi"))
     version = odd.filter(F.col(writes.sequence_by).isNull() | (F.col("lo") != F.col("hi"))).head()
     if version is None:

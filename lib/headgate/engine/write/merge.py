@@ -118,4 +118,4 @@ def _commit(job: RecordJob, judged: MergeBatch) -> Commit:
         merge = target.alias("target").merge(rows.alias("batch"), same)
         return merge.withSchemaEvolution().whenMatchedUpdateAll().whenNotMatchedInsertAll()
 
-    return job.committer.merge(build, **batch_facts(batch.counts, judged.quality))
+    return job.committer.merge(build, rows, **batch_facts(batch.counts, judged.quality))

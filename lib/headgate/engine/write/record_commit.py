@@ -67,11 +67,14 @@ def commit_rows(job: Job, rows: DataFrame, batch: Batch, quality: Judgement, par
         with job.committer.writing(spread) as files:
             pass
         return job.committer.append(files, **facts)
-    indexed = ",".join([KEY, f"{SOURCE}.upload", *indexed_columns(batch.rows.drop(KEY), columns)])
-    properties = {"delta.dataSkippingStatsColumns": indexed}
-    with job.committer.writing(spread, columns, properties) as files:
+
+    def properties(partition_by: Sequence[str]) -> dict[str, str]:
+        indexed = [KEY, f"{SOURCE}.upload", *indexed_columns(batch.rows.drop(KEY), partition_by)]
+        return {"delta.dataSkippingStatsColumns": ",".join(indexed)}
+
+    with job.committer.writing_whole(spread, columns, properties) as files:
         pass
-    return job.committer.overwrite(files, columns, properties, **facts)
+    return job.committer.overwrite(files, files.partition_by, files.properties, **facts)
 
 
 def batch_facts(counts: RecordCounts, quality: Judgement) -> dict[str, Any]:

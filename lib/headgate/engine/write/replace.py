@@ -6,7 +6,7 @@ rows that are gone, inserts the new ones, and leaves equal rows alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import Any
 
@@ -37,6 +37,7 @@ from headgate.engine.read.snapshots import live_rows
 from headgate.engine.write.history import require_no_ties, versions
 from headgate.engine.write.outcome import Job, Outcome
 from headgate.engine.write.record_commit import require_metrics
+from headgate.errors import TableError, suggestion
 from headgate.ledger.ledger import Commit
 from headgate.ledger.metadata import row_facts
 from headgate.planning.plan import Kind
@@ -48,20 +49,22 @@ def build_replace(job: Job) -> Outcome:
     """Recomputes the affected slices. Raises BatchRefused, with the target untouched, where the gate refuses them."""
     slices = _read(job)
     inputs = {**slices.rows, **job.inputs}
-    shape = _output(job, job.function.check(job.session, inputs))
+    returned = job.function.check(job.session, inputs)
+    shape = _output(job, returned)
     require_contract(shape, job.contract, job.node)
     require_athena(shape, job)
     require_same_or_added(shape, job.work, job.node, job.committer.ledger)
     if slices.none:
         return _advance(job, shape)
     rows = job.function(**inputs)
+    job.function.require_shape(rows, returned)
     if isinstance(job.node.writes, History):
         rows = job.stages.stage(rows)
         require_no_ties(rows, job.node.writes, job.node)
     rows = _output(job, rows)
     marks = gate.marks_of(job, shape)
     if slices.values is None:
-        return _build_whole(job, rows, marks)
+        return _build_whole(job, rows, marks, slices.rows)
     rows_in = sum(frame.count() for frame in slices.rows.values())
     if slices.exact and _is_by_partition(job):
         return _replace_partitions(job, rows, slices, marks, rows_in)
@@ -78,7 +81,7 @@ def _output(job: Job, rows: DataFrame) -> DataFrame:
 def _outside(rows: DataFrame, slices: Slices) -> DataFrame:
     """The rows that belong to none of the slices."""
     if slices.exact or slices.values is None:
-        return rows.filter(f"NOT coalesce({slices.within('')}, false)")
+        return rows.filter(~F.coalesce(slices.within(""), F.lit(False)))
     return outside_slices(rows, slices.values)
 
 
@@ -108,31 +111,60 @@ def _requested(job: Job, reads: list[AffectedRead], by: tuple[str, ...]) -> Data
 
 def _affected_read(job: Job, parameter: str, read: Affected) -> AffectedRead:
     writes = job.graph.node(read.table).writes
+    rows = live_rows(job, read.table)
+    _require_columns(job, read, rows)
     return AffectedRead(
         parameter,
         job.environment.table_uri(read.table),
         job.work.sources[read.table],
-        live_rows(job, read.table),
+        rows,
         unique=set(read.by) == set(unique_keys(writes)),
         partitioned=writes is not None and set(read.by) <= set(writes.partition_by),
     )
 
 
+def _require_columns(job: Job, read: Affected, rows: DataFrame) -> None:
+    """Raises TableError where a source lacks a column of `by`: a slice of it is not defined."""
+    missing = [name for name in read.by if name not in rows.columns]
+    if missing:
+        raise TableError(
+            f"{read.table} has no column '{missing[0]}', which Affected(by=...) names."
+            + suggestion(missing[0], rows.columns),
+            where=job.function.where,
+            fix=f"choose from its columns, here and in the write: {', '.join(rows.columns)}",
+        )
+
+
 def _is_by_partition(job: Job) -> bool:
     writes = job.writes_as(Replace, History)
-    return isinstance(writes, Replace) and writes.by_partition
+    if not (isinstance(writes, Replace) and writes.by_partition):
+        return False
+    return set(writes.by) <= set(job.committer.partition_by)  # the table may have kept one as an ordinary column
 
 
-def _build_whole(job: Job, rows: DataFrame, marks: Marks) -> Outcome:
-    """Every slice, in one overwriting commit."""
+def _build_whole(job: Job, rows: DataFrame, marks: Marks, sources: Mapping[str, DataFrame]) -> Outcome:
+    """Every slice, in one overwriting commit. sources: the rows that are read by `Affected`."""
     partition_by = list(job.writes_as(Replace, History).partition_by)
     spread = rows.hint("rebalance", *partition_by)
-    indexed = ",".join(indexed_columns(rows, partition_by))
-    properties = {"delta.dataSkippingStatsColumns": indexed} if indexed else {}
-    with job.committer.writing(spread, partition_by, properties) as batch:
+
+    def properties(columns: Sequence[str]) -> dict[str, str]:
+        indexed = ",".join(indexed_columns(rows, columns))
+        return {"delta.dataSkippingStatsColumns": indexed} if indexed else {}
+
+    with job.committer.writing_whole(spread, partition_by, properties) as batch:
+        _require_in_slices_of_sources(job, batch.rows, sources)
         quality = gate.judge_written(job, marks, batch.rows)
-    commit = job.committer.overwrite(batch, partition_by, properties, **quality.facts)
+    commit = job.committer.overwrite(batch, batch.partition_by, batch.properties, **quality.facts)
     return _outcome(job, commit, quality, _rows_in_sources(job))
+
+
+def _require_in_slices_of_sources(job: Job, rows: DataFrame, sources: Mapping[str, DataFrame]) -> None:
+    """Raises BatchRefused where a row is in a slice that no source has: no increment could ever replace it."""
+    if not sources:
+        return
+    by = slices_of(job.writes_as(Replace, History))
+    known = reduce(DataFrame.union, (frame.select(*by) for frame in sources.values())).distinct()
+    gate.require_inside(outside_slices(rows.select(*by).distinct(), known), by, job.node)
 
 
 def _replace_partitions(job: Job, rows: DataFrame, slices: Slices, marks: Marks, rows_in: int) -> Outcome:
@@ -145,7 +177,7 @@ def _replace_partitions(job: Job, rows: DataFrame, slices: Slices, marks: Marks,
         if not are_inside(batch.files, partitions):
             gate.require_inside(_outside(batch.rows, slices), slices.by, job.node)
         quality = gate.judge_written(job, marks, batch.rows)
-    commit = job.committer.replace(batch, partitions, slices.within(""), **quality.facts)
+    commit = job.committer.replace(batch, partitions, slices.predicate, **quality.facts)
     return _outcome(job, commit, quality, rows_in)
 
 
@@ -193,7 +225,7 @@ def _merge_difference(
     columns_of_target = list(job.committer.ledger.schema(job.node.name, job.work.head.version))
     # `startswith`, of two hashes equality, is no join key: only rows of the changed slices are hashed.
     same = content_hash(inserts, "target.", columns_of_target).startswith(F.col("changes._hash"))
-    condition = F.expr(slices.within("target.")) & same
+    condition = slices.within("target.") & same
     for name in slices_of(job.writes_as(Replace, History)):
         condition = condition & F.col(f"target.{name}").eqNullSafe(F.col(f"changes.{name}"))
     columns: dict[str, str | Column] = {f"`{name}`": F.col(f"changes.{name}") for name in inserts.columns}
@@ -202,7 +234,7 @@ def _merge_difference(
         merge = target.alias("target").merge(changes, condition).withSchemaEvolution().whenMatchedDelete()
         return merge.whenNotMatchedInsert(condition="changes._hash IS NULL", values=columns)
 
-    return job.committer.merge(build, **facts)
+    return job.committer.merge(build, inserts, **facts)
 
 
 def _advance(job: Job, shape: DataFrame, quality: Judgement = NOT_JUDGED) -> Outcome:
