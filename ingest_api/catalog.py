@@ -37,7 +37,7 @@ def show_dataset(dataset: str) -> Response:
     sender = authenticate()
     contract = contract_of(dataset, sender)
     details = {
-        "key": list(contract.key),
+        "key": [field.sent_name for name in contract.key for field in contract.fields if field.name == name],
         "fields": [_field(field) for field in contract.fields],
         "evolution": contract.evolution,
         "example": example(contract),
@@ -68,7 +68,7 @@ def _summary(contract: Contract) -> dict[str, Any]:
 
 
 def _field(field: Field) -> dict[str, Any]:
-    shown: dict[str, Any] = {"name": field.name, "type": field.type, "required": field.required}
+    shown: dict[str, Any] = {"name": field.sent_name, "type": field.type, "required": field.required}
     if field.description:
         shown["description"] = field.description
     if field.type == "decimal":
@@ -82,7 +82,7 @@ def _field(field: Field) -> dict[str, Any]:
 
 def example(contract: Contract) -> str | None:
     """A body with one record that the contract accepts; None for Parquet, which is not text."""
-    record = {field.name: _value(field) for field in contract.fields}
+    record = {field.sent_name: _value(field) for field in contract.fields}
     if contract.format == "parquet":
         return None
     if contract.format == "csv":
@@ -95,7 +95,7 @@ def example(contract: Contract) -> str | None:
 
 def _value(field: Field) -> Any:
     if field.type == "struct":
-        return {inner.name: _value(inner) for inner in field.fields}
+        return {inner.sent_name: _value(inner) for inner in field.fields}
     if field.type == "array":
         return [_value(field.item)] if field.item else []
     if field.type == "decimal":

@@ -22,6 +22,7 @@ from pyspark.sql import functions as F
 
 from headgate.contracts.environment import Environment, load_environment
 from headgate.engine.delta.commit import Committer
+from headgate.engine.delta.partition_text import UnfitPartitionText
 from headgate.engine.delta.statistics import PREFIX
 from headgate.errors import BatchRefused, LostRace
 from headgate.lake.query import Query
@@ -39,8 +40,7 @@ PLACES = [
     "50%",
     "é=ß",
     "c:d",
-    "__HIVE_DEFAULT_PARTITION__",
-    "x" * 300,
+    "x" * 240,
     "${x}",
     "null",
 ]
@@ -238,7 +238,7 @@ def test_spark_merges_and_compacts_what_deltalake_committed(spark, table):
         merge = target.alias("t").merge(batch.alias("b"), "t.number = b.number").withSchemaEvolution()
         return merge.whenMatchedUpdateAll().whenNotMatchedInsertAll()
 
-    commit = table().merge(build)
+    commit = table().merge(build, batch)
     rows = [(row.place, row.number, row.more) for row in read(spark, uri).collect()]
     assert sorted(rows, key=str) == [("a", 10, 5), ("a", 11, None), ("b", 1, 6), (None, 2, None)]
     feed = changes(spark, uri, commit.version)
@@ -274,14 +274,42 @@ def test_partition_values_of_every_type_are_the_same_for_every_reader(spark, tab
     }
 
 
-def test_an_empty_text_in_a_partition_column_is_refused(spark, table):
+UNFIT = ["", "__HIVE_DEFAULT_PARTITION__", "a\0b", "x" * 300, ":" * 90]
+
+
+@pytest.mark.parametrize("text", UNFIT, ids=["empty", "Hive's null", "NUL", "long", "long when escaped"])
+def test_a_text_that_no_partition_can_hold_is_refused_before_the_commit(spark, table, text):
     committer = table()
     with (
-        pytest.raises(BatchRefused, match="'place' has an empty text"),
-        committer.writing(by_place(spark, [""]), ["place"], {}),
+        pytest.raises(UnfitPartitionText, match="'place' has a text that no partition can hold"),
+        committer.writing(by_place(spark, [text]), ["place"], {}),
     ):
         pass
     assert data_files(committer.uri) == set()
+
+
+def test_a_whole_table_keeps_a_column_with_such_a_text_as_an_ordinary_column(spark, table):
+    made(table(), by_place(spark, ["a", None]), ("place",))
+    rows = by_place(spark, [*UNFIT, None, "a"])
+    committer = table()
+    with committer.writing_whole(
+        rows, ["place"], lambda columns: {INDEXED: ",".join({"number", "place"} - {*columns})}
+    ) as batch:
+        assert numbers(batch.rows) == numbers(rows)
+    committer.overwrite(batch, batch.partition_by, batch.properties)
+    assert numbers(read(spark, committer.uri)) == numbers(rows)
+    assert table().partition_by == []
+    assert DeltaTable(committer.uri).to_pyarrow_table().num_rows == len(UNFIT) + 2
+
+
+def test_a_merge_of_such_a_text_is_refused_before_it_is_made(spark, table):
+    made(table(), by_place(spark, ["a"]), ("place",))
+    batch = by_place(spark, ["__HIVE_DEFAULT_PARTITION__"])
+    with pytest.raises(UnfitPartitionText):
+        table().merge(
+            lambda target: target.alias("t").merge(batch.alias("b"), "false").whenNotMatchedInsertAll(), batch
+        )
+    assert table().work.head.version == 0
 
 
 def test_a_column_that_delta_refuses_is_refused_before_anything_is_written(spark, table):

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
-from tests.engine.values_project import TYPES, Upload, expected_tables, project_files, shown
+from tests.engine.values_project import SILVER, TYPES, Upload, expected_tables, project_files, shown
 from tests.engine.world import NOON, World, write_project
 
 LONG = "x" * 300
@@ -67,7 +67,8 @@ def run_uploads(world: World, uploads: dict[str, list[Upload]]) -> None:
         for kind, batch in uploads.items():
             at += timedelta(seconds=1)
             records = [{"id": i, "rev": r, "v": v} for i, r, v in batch[phase]]
-            world.records(kind, records, key=f"{kind}-{phase}", at=at)
+            for name in SILVER:
+                world.records(f"{name}_{kind}", records, key=f"{kind}-{phase}", at=at)
         world.run_well()
         assert_tables(world, {kind: batch[: phase + 1] for kind, batch in uploads.items()})
     reports = world.run(rebuild=True)

@@ -33,7 +33,7 @@ from headgate import SOURCE, Affected, Append, Changes, History, Merge, Replace,
 """
 _RECORDS = '''
 
-@table("silver.{name}_{type}", reads={{"uploads": Changes("bronze.{type}")}}, writes={writes})
+@table("silver.{name}_{type}", reads={{"uploads": Changes("bronze.{name}_{type}")}}, writes={writes})
 def {name}(uploads):
     """One row per record or key."""
     return uploads.select("id", "rev", "v", SOURCE)
@@ -45,7 +45,7 @@ def {name}(rows):
     """One row per value, or per version of it."""
     return {rows}
 '''
-_SILVER = {
+SILVER = {
     "flat": 'Merge(["id"], sequence_by="rev")',
     "parts": 'Merge(["id"], sequence_by="rev", partition_by=["v"])',
     "log": 'Append(partition_by=["v"])',
@@ -70,8 +70,8 @@ def project_files(types: Iterable[str]) -> dict[str, str]:
     for kind in types:
         number = 'name: rev, logicalType: integer, required: true, physicalType: "int"'
         columns = ("name: id, logicalType: string, required: true", number, f"name: v, {TYPES[kind]}")
-        files[f"conf/datasets/{kind}.yaml"] = json_lines(kind, *columns)
-        for name, writes in _SILVER.items():
+        for name, writes in SILVER.items():
+            files[f"conf/datasets/{name}_{kind}.yaml"] = json_lines(f"{name}_{kind}", *columns)
             files[f"jobs/silver/{name}_{kind}.py"] = _IMPORTS + _RECORDS.format(name=name, type=kind, writes=writes)
         for name, (writes, rows) in _GOLD.items():
             text = _SLICES.format(name=name, type=kind, writes=writes, rows=rows)

@@ -1,6 +1,6 @@
 """Runs every mutant of `mutants.py`: prints killed and surviving ones, by module; ends with 1 where one survives.
 
-    python -m tests.mutants [WORD ...] [--jobs N]    # only mutants whose file or invariant has a word
+python -m tests.mutants [WORD ...] [--jobs N]    # only mutants whose file or invariant has a word
 """
 
 from __future__ import annotations
@@ -22,7 +22,18 @@ from queue import SimpleQueue
 from tests.mutants.mutants import MUTANTS, Mutant
 
 ROOT = Path(__file__).parents[2]
-_COPIED = ("lib", "ingest_api", "read_api", "orchestration", "retail", "conf", "jobs", "tests", "pyproject.toml", "docs")
+_COPIED = (
+    "lib",
+    "ingest_api",
+    "read_api",
+    "orchestration",
+    "retail",
+    "conf",
+    "jobs",
+    "tests",
+    "pyproject.toml",
+    "docs",
+)
 _SECONDS = 600
 #: pytest's exit codes: tests failed, or could not be collected because the mutant does not import.
 _FAILED, _NOT_COLLECTED = 1, 2

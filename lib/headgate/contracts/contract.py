@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,8 @@ _MOST_DIGITS = 38  # of a Spark decimal
 class Field:
     """A column, a field of an object, or the item of an array. `type` is one of SCALARS, `struct` or `array`.
 
-    `precision` and `scale` are a decimal's, `fields` a struct's, `item` an array's.
+    `precision` and `scale` are a decimal's, `fields` a struct's, `item` an array's. `physical_name` is the name in an
+    upload where it is another one.
     """
 
     name: str
@@ -50,6 +51,12 @@ class Field:
     scale: int = 0
     classification: str = ""
     allowed: Allowed = ANYTHING
+    physical_name: str = ""
+
+    @property
+    def sent_name(self) -> str:
+        """The name that an upload has for the value."""
+        return self.physical_name or self.name
 
 
 @dataclass(frozen=True)
@@ -102,6 +109,25 @@ class Contract:
                 "path": Path(value["path"]),
             }
         )
+
+
+def as_sent(fields: Iterable[Field], record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record with the names that an upload has, from one with those of columns. Other names stay."""
+    known = {field.name: field for field in fields}
+    return {
+        (known[name].sent_name if name in known else name): (
+            _inner_as_sent(known[name], value) if name in known else value
+        )
+        for name, value in record.items()
+    }
+
+
+def _inner_as_sent(field: Field, value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return as_sent(field.fields, value)
+    if isinstance(value, list) and field.item is not None:
+        return [_inner_as_sent(field.item, item) for item in value]
+    return value
 
 
 def _field_from(value: dict[str, Any]) -> Field:
@@ -261,6 +287,7 @@ class Reading:
     def _read_columns(self, trail: Trail) -> list[_Column]:
         """The columns of the list at `trail`, without the faulty ones."""
         seen: dict[str, str] = {}
+        sent_names: set[str] = set()
         results = []
         for index, column in enumerate(_list(self._document.at(trail))):
             at = (*trail, index)
@@ -269,6 +296,10 @@ class Reading:
             if first := seen.get(column["name"].lower()):
                 self._wrong(at, f"is '{first}' again, whose case does not count", "rename one of them")
             seen.setdefault(column["name"].lower(), column["name"])
+            sent = column.get("physicalName", column["name"])
+            if sent in sent_names:
+                self._wrong(at, f"'{sent}' is the name in the upload of two columns", "give one of them another")
+            sent_names.add(sent)
             results.append(_Column(at, column, self._field(at, column)))
         return results
 
@@ -279,6 +310,7 @@ class Reading:
             required=column.get("required", False),
             description=column.get("description", ""),
             classification=column.get("classification", ""),
+            physical_name=column.get("physicalName", ""),
         )
         if trail[:-1] != _COLUMNS:
             self._check_no_key(trail, column)

@@ -78,6 +78,7 @@ _COLUMN: dict[str, Any] = {
     "required": ["name", "logicalType"],
     "properties": {
         "name": _NAME,
+        "physicalName": {"type": "string", "minLength": 1, "x-wanted": "the name in the upload, such as `_id`"},
         **_ELEMENT,
         **_LIMITS,
         "required": {"type": "boolean"},
@@ -248,7 +249,7 @@ _INSTEAD = {
     "unique": f"{_RULES}, or a primaryKey",
     "enum": _RULES,
     "logicalTypeOptions": _RULES,
-    "physicalName": "remove it; the name of a column is `name`, that of the dataset is `name` of its schema object",
+    "physicalName": "remove it; only a column of a dataset may have another name in the upload",
     "servers": "remove it; where the lake is stands in conf/environments",
     "partitioned": "remove it; a table says `partition_by` in its module",
     "partitionKeyPosition": "remove it; a table says `partition_by` in its module",

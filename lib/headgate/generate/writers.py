@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from headgate.contracts.allowed import readable
-from headgate.contracts.contract import Contract, Field
+from headgate.contracts.contract import Contract, Field, as_sent
 from headgate.contracts.upload_format import CsvDialect
 
 if TYPE_CHECKING:
@@ -29,8 +29,9 @@ def write(contract: Contract, records: Sequence[Record]) -> bytes:
     """Returns an upload in the contract's format; an upload of format json has exactly one record."""
     if contract.format == "parquet":
         return parquet(contract.fields, records)
+    records = [as_sent(contract.fields, record) for record in records]
     if contract.format == "csv":
-        text = csv_text([field.name for field in contract.fields], records, contract.csv)
+        text = csv_text([field.sent_name for field in contract.fields], records, contract.csv)
     elif contract.format == "json_array":
         text = json_array(records)
     else:
@@ -99,9 +100,9 @@ def parquet(fields: Sequence[Field], records: Sequence[Record]) -> bytes:
     import pyarrow as pa
     from pyarrow.parquet import write_table
 
-    schema = pa.schema([(field.name, arrow_type(field)) for field in fields])
+    schema = pa.schema([(field.sent_name, arrow_type(field)) for field in fields])
     output = io.BytesIO()
-    write_table(pa.Table.from_pylist(list(records), schema=schema), output)
+    write_table(pa.Table.from_pylist([as_sent(fields, record) for record in records], schema=schema), output)
     return output.getvalue()
 
 
@@ -129,7 +130,7 @@ def arrow_type(field: Field) -> "pa.DataType":
     import pyarrow as pa
 
     if field.type == "struct":
-        return pa.struct([(child.name, arrow_type(child)) for child in field.fields])
+        return pa.struct([(child.sent_name, arrow_type(child)) for child in field.fields])
     if field.type == "array" and field.item is not None:
         return pa.list_(arrow_type(field.item))
     if field.type == "decimal":

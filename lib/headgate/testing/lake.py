@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Protocol, Self
 import obstore
 from pyspark.sql import SparkSession
 
-from headgate.contracts.contract import Contract
+from headgate.contracts.contract import Contract, as_sent
 from headgate.contracts.environment import Environment, load_environment
 from headgate.engine.verbs.run import Report, Runner
 from headgate.errors import HeadgateError, UsageError
@@ -226,11 +226,13 @@ def written(contract: Contract, records: Sequence[Mapping[str, Any] | str]) -> b
     if contract.format == "parquet" and not any(isinstance(record, str) for record in records):
         rows = [{f.name: from_text(f, record.get(f.name)) for f in contract.fields} for record in records]  # type: ignore[union-attr]
         return parquet(contract.fields, rows)
-    texts = [record if isinstance(record, str) else _text(contract, record) for record in records]
+    texts = [
+        record if isinstance(record, str) else _text(contract, as_sent(contract.fields, record)) for record in records
+    ]
     if contract.format == "jsonl":
         return "\n".join(texts).encode()
     if contract.format == "csv":
-        return "\n".join([_csv_line(contract, [field.name for field in contract.fields]), *texts, ""]).encode()
+        return "\n".join([_csv_line(contract, [field.sent_name for field in contract.fields]), *texts, ""]).encode()
     if contract.format == "json_array":
         return f"[{','.join(texts)}]".encode()
     if contract.format == "json" and len(texts) == 1:
@@ -244,7 +246,7 @@ def written(contract: Contract, records: Sequence[Mapping[str, Any] | str]) -> b
 
 def _text(contract: Contract, record: Mapping[str, Any]) -> str:
     if contract.format == "csv":
-        return _csv_line(contract, [record.get(field.name) for field in contract.fields])
+        return _csv_line(contract, [record.get(field.sent_name) for field in contract.fields])
     return json.dumps(record)
 
 

@@ -69,7 +69,7 @@ def _problems(body: bytes, contract: Contract, compressed: bool, report: FileRep
         raise SetupError(f"{error.name} is not installed", fix="pip install 'headgate[spark]'") from error
     layout = Layout(
         format=contract.format,
-        columns=tuple(column.name for column in contract.fields),
+        columns=tuple(column.sent_name for column in contract.fields),
         max_record_bytes=contract.max_record_bytes,
         delimiter=contract.csv.delimiter,
         quote=contract.csv.quote,
@@ -91,5 +91,5 @@ def _missing(raw: bytes, contract: Contract) -> Iterator[str]:
         yield "not a JSON object"
         return
     for column in contract.fields:
-        if column.required and value.get(column.name) is None:
-            yield f"{column.name} is missing or null"
+        if column.required and value.get(column.sent_name) is None:
+            yield f"{column.sent_name} is missing or null"

@@ -61,12 +61,12 @@ def layout_of(contract: Contract) -> Layout:
     """How the contract says that uploads are written."""
     return Layout(
         format=contract.format,
-        columns=tuple(field.name for field in contract.fields),
+        columns=tuple(field.sent_name for field in contract.fields),
         max_record_bytes=contract.max_record_bytes,
         delimiter=contract.csv.delimiter,
         quote=contract.csv.quote,
         escape=contract.csv.escape,
-        required=tuple(field.name for field in contract.fields if field.required),
+        required=tuple(field.sent_name for field in contract.fields if field.required),
         is_open=contract.evolution == "add_columns",
     )
 

@@ -27,7 +27,7 @@ def limit_reasons(fields: Sequence[Field], values: Column, reason: str, shown: i
 
 def _reasons(fields: Sequence[Field], values: Column, path: Path, reason: str, shown: int) -> Iterator[Column]:
     for field in fields:
-        yield from _of_field(field, values[field.name], F.concat(path, F.lit(field.name)), reason, shown)
+        yield from _of_field(field, values[field.name], F.concat(path, F.lit(field.sent_name)), reason, shown)
 
 
 def _of_field(field: Field, value: Column, path: Path, reason: str, shown: int) -> Iterator[Column]:

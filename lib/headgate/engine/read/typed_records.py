@@ -49,19 +49,25 @@ def typed_schema(contract: Contract) -> str:
     return f"{_columns(contract.fields)}, _source struct<upload: string, received: timestamp, record: bigint>"
 
 
-def type_of(field: Field, *, required: str = "") -> str:
-    """The field's type in Spark's DDL; `required` stands after the types of required fields inside it."""
+def type_of(field: Field, *, as_sent: bool = False) -> str:
+    """The field's type in Spark's DDL. as_sent: with the names of an upload, and NOT NULL for what is required."""
     if field.type == "struct":
-        return f"struct<{_columns(field.fields, required=required)}>"
+        return f"struct<{_columns(field.fields, as_sent=as_sent)}>"
     if field.type == "array":
-        return f"array<{type_of(_item(field), required=required)}>"
+        return f"array<{type_of(_item(field), as_sent=as_sent)}>"
     return f"decimal({field.precision},{field.scale})" if field.type == "decimal" else field.type
 
 
-def _columns(fields: Iterable[Field], *, required: str = "") -> str:
+def _columns(fields: Iterable[Field], *, as_sent: bool = False) -> str:
     return ", ".join(
-        f"`{field.name}` {type_of(field, required=required)}{required if field.required else ''}" for field in fields
+        f"{_quoted(field.sent_name if as_sent else field.name)} {type_of(field, as_sent=as_sent)}"
+        f"{' NOT NULL' if as_sent and field.required else ''}"
+        for field in fields
     )
+
+
+def _quoted(name: str) -> str:
+    return f"`{name.replace('`', '``')}`"
 
 
 def _item(field: Field) -> Field:
@@ -73,7 +79,7 @@ def _item(field: Field) -> Field:
 def _read(session: SparkSession, contract: Contract) -> Column:
     """A record as `values` and `reasons`, null where it is accepted."""
     strict = contract.evolution == "strict" and contract.format != "csv"  # a CSV's header is the contract's
-    columns = _columns(contract.fields, required=" NOT NULL")
+    columns = _columns(contract.fields, as_sent=True)
     returns = f"values struct<{_columns(contract.fields)}>, reasons array<{REASON_TYPE}>"
     # A name is looked up when a frame is made: one for every contract does.
     register_reader(session, _READER, columns, returns, strict=strict, shown=SHOWN)
