@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 REQUIREMENTS := requirements.txt requirements-dev.txt constraints.txt setup.py
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test test-long test-cluster test-airflow platform platform-demo test-cloud test-infra record-calls environment test-s3 chaos jar lambda schedulers lint lock bench check-jar test-versions clean
+.PHONY: help setup demo test test-long test-mutants test-cluster test-airflow platform platform-demo test-cloud test-infra record-calls environment test-s3 chaos jar lambda schedulers lint lock bench check-jar test-versions clean
 
 help: ## Show this.
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ NOT_NEWEST := ^(pyspark|delta-spark|py4j|great-expectations)==|^-r
 test-versions: $(READY) .venv-newest/.ready ## A part of the engine's tests on the pinned pair of Spark and Delta, and on the newest.
 	@$(BIN)/python -m pytest -q $(if $(ARGS),$(ARGS),$(VERSIONS_TESTS))
 	@HEADGATE_JARS= .venv-newest/bin/python -m pytest -q -p no:cacheprovider $(if $(ARGS),$(ARGS),$(VERSIONS_TESTS))
+
+test-mutants: $(READY) ## Faults put into the code, which the tests must notice. A part: ARGS="landing".
+	@PYTHONPATH=. $(BIN)/python -m tests.mutants $(ARGS)
 
 test-cluster: $(READY) ## Spark on a cluster of processes, whose workers and drivers are killed: a few minutes.
 	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),-m cluster tests/cluster)

@@ -106,7 +106,7 @@ def _advice(error: BaseException) -> str:
         return "correct the syntax; `python -m py_compile FILE` shows the place"
     if isinstance(error, ImportError):
         return "correct the name, or install the package where jobs run; shared code belongs in jobs/common"
-    if type(error).__module__.startswith(("pyspark", "py4j")) or "SparkContext" in str(error):
+    if any("/pyspark/" in Path(frame.filename).as_posix() for frame in traceback.extract_tb(error.__traceback__)):
         return "a module is imported without Spark: keep columns and reads inside the function"
     if isinstance(error, TypeError) and "argument" in str(error):
         return "correct the arguments of the call; docs/tables.md lists those of reads and writes"

@@ -64,6 +64,19 @@ def test_a_column_made_at_import_is_refused_because_a_module_is_imported_without
     assert "imported without Spark" in error.fix
 
 
+@pytest.mark.parametrize(
+    ("line", "advice"),
+    [
+        ("import no_such_package", "install the package"),
+        ("from jobs.common.nothing import x", "jobs/common"),
+        ('LIMIT = int("many")', "correct the module"),
+        ('READ = Changes("bronze.things", 1, 2)', "correct the arguments"),
+    ],
+)
+def test_the_advice_fits_the_error(refusal, line, advice):
+    assert advice in refusal(GOOD.replace("\n\n\n@table", f"\n{line}\n\n\n@table")).fix
+
+
 def test_a_syntax_error_names_its_line(refusal):
     error = refusal(GOOD.replace("def things(uploads):", "def things(uploads:"))
     assert error.where == "jobs/silver/things.py:6"
