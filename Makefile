@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 REQUIREMENTS := requirements.txt requirements-dev.txt constraints.txt setup.py
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test test-long test-mutants test-cluster test-airflow platform platform-demo test-cloud test-infra record-calls environment test-s3 chaos jar lambda schedulers lint lock bench check-jar test-versions clean
+.PHONY: help setup demo test test-long test-mutants test-cluster test-airflow platform platform-demo test-cloud test-infra record-calls environment test-s3 test-trino chaos jar lambda schedulers lint lock bench check-jar test-versions clean
 
 help: ## Show this.
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,14 @@ test-s3: $(READY) ## Spark, planner and receiver on S3 servers: versitygw, and m
 	@for lake in $(LAKES); do \
 	  $(BIN)/python -m pytest -rs --lake $$lake -m 'not long or s3' $(if $(ARGS),$(ARGS),$(S3_TESTS)) || exit 1; \
 	done
+
+# Trino needs Java 24 or newer: TRINO_JAVA_HOME, or one of /usr/lib/jvm. Spark keeps its own.
+test-trino: $(READY) ## Gold by Trino, the engine of Athena 3, over S3 and Glue: the answers of DuckDB, Spark and the read API.
+	@bin/ensure-versitygw $(BIN)
+	@$(BIN)/python -m headgate.engine.runtime.jars s3
+	@env $$($(BIN)/python bin/ensure_trino.py $(VENV)/share/headgate/trino) $(BIN)/python -m pytest -rs \
+	  --lake $$(PATH="$(BIN):$$PATH:$$HOME/go/bin" command -v versitygw >/dev/null && echo versitygw || echo moto) \
+	  $(if $(ARGS),$(ARGS),-m trino tests/trino)
 
 chaos: $(READY) ## Uploads, runs and 200 kills at once, on versitygw and a cluster. Shorter: ARGS="--kills 10 --uploads 300".
 	@bin/ensure-versitygw $(BIN)

@@ -23,12 +23,14 @@ import httpx
 
 from headgate.contracts.environment import load_environment
 from headgate.project import Project
+from orchestration.local_cloud.resources import client
 from orchestration.local_platform.airflow import ROOT, Airflow
 from orchestration.local_platform.processes import Processes, StartError, free_port
 
 ENVIRONMENT, PROJECT_PREFIX = "cloud", "retail"
 LAKE, ARTIFACTS = "lake", "artifacts"
 REGION = "eu-central-1"
+READER_KEY = "demo-analyst"
 GENERATOR = "retail.generator"  # what the stores upload
 HEADGATE = Path(sys.executable).with_name("headgate")
 
@@ -47,6 +49,7 @@ class Platform:
         self.folder, self.processes, self.demo = folder, processes, demo
         self.cloud: dict[str, Any] = {}
         self.receiver = ""
+        self.read_api = ""
 
     @property
     def aws(self) -> dict[str, str]:
@@ -122,6 +125,31 @@ class Platform:
         self.receiver = f"http://127.0.0.1:{port}"
         self.processes.wait_until("receiver", lambda: _answers(f"{self.receiver}/healthz"), 120)
 
+    def start_read_api(self) -> None:
+        """Starts the read API on a free port; its clients are those of the environment `local`."""
+        port = free_port()
+        clients = load_environment(Project(ROOT), "local", {}).read_api.clients
+        variables = {**self.variables, "HEADGATE_READ_API_CLIENTS": json.dumps(clients)}
+        command = [str(HEADGATE), "serve", "api", "--port", str(port)]
+        self.processes.start("read-api", command, variables)
+        self.read_api = f"http://127.0.0.1:{port}"
+        self.processes.wait_until("read-api", lambda: _answers(f"{self.read_api}/healthz"), 120)
+
+    def registered(self) -> dict[str, str]:
+        """The address of each table that is registered in Glue, by its name."""
+        glue = client("glue", self.cloud["endpoint"], REGION)
+        tables = glue.get_tables(DatabaseName=self.cloud["database"])["TableList"]
+        return {table["Name"]: table["StorageDescriptor"]["Location"] for table in tables}
+
+    def read(self, table: str) -> list[dict[str, Any]]:
+        """The first rows of a table, by the read API."""
+        headers = {"Authorization": f"Bearer {READER_KEY}"}
+        answer = httpx.get(f"{self.read_api}/v1/tables/{table}/rows", headers=headers, timeout=60)
+        if answer.status_code != 200:
+            raise StartError(f"the read API answered {answer.status_code}: {answer.text}")
+        rows: list[dict[str, Any]] = answer.json()["rows"]
+        return rows
+
     def upload(self, seed: int, records: int) -> None:
         """Three stores upload a day's sales over HTTP."""
         self.headgate(
@@ -188,9 +216,11 @@ def _start(platform: Platform) -> Airflow:
     _say("3. Airflow, with DAGs from the manifest")
     airflow = platform.start_airflow(manifests)
     print(f"   {', '.join(airflow.dags())}")
-    _say("4. The receiver")
+    _say("4. The receiver, and the read API")
     platform.start_receiver()
     print(f"   {platform.receiver}")
+    platform.start_read_api()
+    print(f"   read API: {platform.read_api}")
     return airflow
 
 
@@ -212,6 +242,18 @@ def _round(platform: Platform, airflow: Airflow) -> None:
         raise StartError(f"the run failed: {airflow.xcom(dag, run, 'run', 'failure')}")
     _say("6. Gold on S3, as the job built it")
     platform.headgate("show", "gold.daily_store_sales")
+    _say("7. The same rows through the Glue catalog, and through the read API")
+    tables = platform.registered()
+    if "daily_store_sales" not in tables:
+        raise StartError(f"the run did not register gold.daily_store_sales; Glue has: {', '.join(tables) or 'nothing'}")
+    print(f"   Glue: daily_store_sales at {tables['daily_store_sales']}, and {len(tables) - 1} more tables")
+    platform.headgate(
+        "query", "--sql", "SELECT store_id, sum(revenue) AS revenue FROM daily_store_sales GROUP BY store_id"
+    )
+    rows = platform.read("gold.daily_store_sales")
+    if not rows:
+        raise StartError("the read API has no row of gold.daily_store_sales")
+    print(f"   read API: {len(rows)} rows, such as {rows[0]}")
     _say("The round is complete. `make platform` keeps everything running.")
 
 
@@ -220,6 +262,7 @@ def _serve(platform: Platform, airflow: Airflow) -> None:
     _say("The platform runs. Ctrl-C stops all of it.")
     print(f"   Airflow         {airflow.url}")
     print(f"   receiver        {platform.receiver}  (store-1 has the key demo-store-1)")
+    print(f"   read API        {platform.read_api}  (the key {READER_KEY})")
     print(f"   jobs on EMR     {platform.cloud['endpoint']}/_cloud/jobs")
     print("   for headgate in another terminal:")
     for name, value in sorted(_exports(platform.variables).items()):

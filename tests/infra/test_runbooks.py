@@ -13,6 +13,8 @@ ROOT = Path(__file__).parents[2]
 PAGES = [
     *sorted((ROOT / "docs" / "operate").glob("*.md")),
     ROOT / "docs" / "security.md",
+    ROOT / "docs" / "analysts.md",
+    ROOT / "docs" / "connect-bi.md",
     ROOT / "terraform" / "README.md",
 ]
 RUNBOOKS = ["deploy", "roll-back", "rotate-keys", "replay", "backfill", "restore-table", "lost-region", "cost"]

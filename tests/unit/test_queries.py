@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -233,3 +234,27 @@ def test_every_gold_table_of_the_retailer_has_a_query_and_each_fits_the_contract
         assert analysed_query(query, columns, query.name).columns
         tables |= set(parsed(query.sql).tables)
     assert tables == {name for name in contracts if name.startswith("gold.")}
+
+
+# --- docs/analysts.md and docs/connect-bi.md
+
+
+def test_the_page_for_analysts_lists_every_query_with_its_description():
+    listed = dict(
+        re.findall(r"^\| \[`(\w+)`\]\(\.\./conf/queries/\1\.sql\) \| (.*) \|$", page("analysts"), re.MULTILINE)
+    )
+    assert listed == {query.name: query.description for query in load_queries(Project(ROOT)).values()}
+
+
+@pytest.mark.parametrize("name", ["analysts", "connect-bi"])
+def test_the_sql_of_a_page_fits_the_contracts(name):
+    contracts = load_table_contracts(Project(ROOT))
+    columns = {table: {f.name: logged_type(f) for f in contract.fields} for table, contract in contracts.items()}
+    blocks = re.findall(r"^```sql\n(.*?)^```", page(name), re.MULTILINE | re.DOTALL)
+    assert blocks
+    for block in [*blocks, *re.findall(r'--sql "(.*?)"', page(name))]:
+        assert analysed(parsed(block), columns).columns
+
+
+def page(name: str) -> str:
+    return (ROOT / "docs" / f"{name}.md").read_text()

@@ -373,7 +373,7 @@ variable "workgroups" {
 }
 
 variable "queries" {
-  description = "Athena named queries by name: the files of conf/queries."
+  description = "Further Athena named queries by name, beside those of conf/queries."
   type        = map(string)
   default     = {}
 

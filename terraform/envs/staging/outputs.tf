@@ -83,6 +83,11 @@ output "workgroups" {
   value       = module.platform.workgroups
 }
 
+output "query_names" {
+  description = "Names of the Athena named queries."
+  value       = module.platform.query_names
+}
+
 output "dns_name" {
   description = "DNS name of the load balancer; null without services."
   value       = module.platform.dns_name

@@ -61,7 +61,7 @@ resource "aws_athena_named_query" "this" {
   for_each = var.queries
 
   name        = each.key
-  description = "Headgate: ${each.key}"
+  description = try(regex("^-- (.*)", each.value)[0], "Headgate: ${each.key}")
   database    = aws_glue_catalog_database.this["gold"].name
   workgroup   = aws_athena_workgroup.this["analysts"].id
   query       = each.value

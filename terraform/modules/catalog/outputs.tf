@@ -12,3 +12,8 @@ output "workgroup_arns" {
   description = "ARNs of the Athena workgroups by short name."
   value       = { for name, workgroup in aws_athena_workgroup.this : name => workgroup.arn }
 }
+
+output "query_names" {
+  description = "Names of the named queries."
+  value       = keys(aws_athena_named_query.this)
+}

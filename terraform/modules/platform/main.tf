@@ -9,6 +9,9 @@ locals {
     ManagedBy   = "terraform"
   })
   accounts = distinct(concat([var.account_id], var.trusted_account_ids))
+  # The project's queries, by the names of their files.
+  query_folder  = "${path.module}/../../../conf/queries"
+  saved_queries = { for file in fileset(local.query_folder, "*.sql") : trimsuffix(file, ".sql") => file("${local.query_folder}/${file}") }
   # Names that are needed before the resource exists.
   lake_bucket  = "${local.name_prefix}-lake-${var.account_id}"
   roles_prefix = "arn:${var.partition}:iam::${var.account_id}:role/${local.name_prefix}"
@@ -115,7 +118,7 @@ module "catalog" {
   logs_bucket     = module.lake.logs_bucket
   encrypt_catalog = var.encrypt_catalog
   workgroups      = var.workgroups
-  queries         = var.queries
+  queries         = merge(local.saved_queries, var.queries)
   tags            = local.tags
 }
 

@@ -78,6 +78,11 @@ output "workgroups" {
   value       = module.catalog.workgroups
 }
 
+output "query_names" {
+  description = "Names of the Athena named queries."
+  value       = module.catalog.query_names
+}
+
 output "dns_name" {
   description = "DNS name of the load balancer; null without services."
   value       = one(module.edge[*].dns_name)

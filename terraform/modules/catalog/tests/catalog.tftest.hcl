@@ -7,7 +7,7 @@ variables {
   tags        = { Project = "headgate", Environment = "test" }
   lake_bucket = "headgate-test-lake-111111111111"
   logs_bucket = "headgate-test-logs-111111111111"
-  queries     = { daily_sales = "SELECT 1" }
+  queries     = { daily_sales = "-- One.\nSELECT 1" }
 }
 
 run "limited_and_encrypted" {
@@ -34,8 +34,8 @@ run "limited_and_encrypted" {
   }
 
   assert {
-    condition     = aws_athena_named_query.this["daily_sales"].query == "SELECT 1"
-    error_message = "The named query is missing."
+    condition     = endswith(aws_athena_named_query.this["daily_sales"].query, "SELECT 1") && aws_athena_named_query.this["daily_sales"].description == "One."
+    error_message = "The named query is missing, or has another description."
   }
 
   assert {

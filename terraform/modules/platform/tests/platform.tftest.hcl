@@ -137,6 +137,16 @@ run "a_small_platform" {
   }
 
   assert {
+    condition     = contains(output.query_names, "store_revenue_by_month")
+    error_message = "The queries of conf/queries are not named queries."
+  }
+
+  assert {
+    condition     = yamldecode(output.environment_yaml).catalog.database == "headgate_dev_gold"
+    error_message = "The environment names another Glue database."
+  }
+
+  assert {
     condition     = yamldecode(output.environment_yaml).lake == "s3://headgate-dev-lake-111111111111"
     error_message = "The environment's file names another lake."
   }
