@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int:
 
     put(
         f"starts/{run}/{uuid.uuid4()}",
-        {"arguments": arguments[2:], "endpoint": urlsplit(os.environ["AWS_ENDPOINT_URL"]).port},
+        {"arguments": arguments[2:], "at": time.time(), "endpoint": urlsplit(os.environ["AWS_ENDPOINT_URL"]).port},
     )
     control = json.loads(s3.get_object(Bucket=BUCKET, Key="retail/control.json")["Body"].read())
     time.sleep(control.get("seconds", 0))

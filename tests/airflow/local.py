@@ -75,6 +75,14 @@ class Cloud:
         """What the jobs of the tests do from now on."""
         self.put("control.json", value)
 
+    def commands(self) -> list[list[str]]:
+        """The command lines under which jobs really began to work, the oldest first."""
+        s3 = self.client("s3")
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=LAKE, Prefix="retail/starts/")
+        items = [item for page in pages for item in page.get("Contents", [])]
+        bodies = [json.loads(s3.get_object(Bucket=LAKE, Key=item["Key"])["Body"].read()) for item in items]
+        return [body["arguments"] for body in sorted(bodies, key=lambda body: body["at"])]
+
     def starts(self) -> list[str]:
         """The run ids under which a job really began to work, with repetitions."""
         pages = self.client("s3").get_paginator("list_objects_v2").paginate(Bucket=LAKE, Prefix="retail/starts/")

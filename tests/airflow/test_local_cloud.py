@@ -25,7 +25,9 @@ SCHEDULES = (
     Schedule("work", notify=("failure", "recovery"), retries=2),
     Schedule("nothing_new", select=("bronze.stores",)),
     Schedule("on_arrival"),
+    Schedule("late", deadline_minutes=1),
 )
+LATE, BACKFILL = "headgate_test_late", "headgate_test_backfill"
 WORK, NOTHING_NEW, ON_ARRIVAL = "headgate_test_work", "headgate_test_nothing_new", "headgate_test_on_arrival"
 STEP = "headgate_steps_work"
 HEARTBEAT = {
@@ -43,6 +45,10 @@ class Platform:
 
     def new_job_runs(self):
         return self.cloud.job_runs()[self.seen_runs :]
+
+    def new_commands(self):
+        """The command lines of the jobs that began to work, in order."""
+        return self.cloud.commands()[self.seen_starts :]
 
     def new_starts(self):
         return self.cloud.starts()[self.seen_starts :]
@@ -262,6 +268,31 @@ def test_a_failure_and_the_recovery_after_it_are_sent_once_each(platform):
     platform.airflow.wait(WORK, platform.airflow.trigger(WORK), 300)
     subjects = receive()
     assert [subject.partition(":")[0] for subject in subjects if "work" in subject] == ["failed", "recovered"]
+
+
+def test_a_run_that_is_not_finished_at_its_deadline_is_reported_as_late(platform):
+    receive = platform.messages()
+    platform.cloud.control(seconds=100)
+    run = platform.airflow.trigger(LATE)
+    platform.wait_for(lambda: any(subject == "late: test late" for subject in receive()), 240)
+    assert platform.airflow.state(LATE, run) == "running"
+    assert platform.airflow.wait(LATE, run, 300) == "success"
+
+
+# --- backfill
+
+
+def test_a_backfill_is_a_dry_run_first_and_runs_only_when_it_is_confirmed(platform):
+    platform.cloud.control()
+    parameters = {"table": "silver.transactions", "from": "2026-03-01"}
+    run = platform.airflow.trigger(BACKFILL, **parameters)
+    assert platform.airflow.wait(BACKFILL, run, 300) == "success"
+    assert platform.airflow.tasks(BACKFILL, run)["backfill"] == "skipped"
+    run = platform.airflow.trigger(BACKFILL, **parameters, confirm=True)
+    assert platform.airflow.wait(BACKFILL, run, 300) == "success"
+    command = ["backfill", "silver.transactions", "--env", "test", "--from=2026-03-01"]
+    dry_run = [*command, "--dry-run"]
+    assert platform.new_commands() == [dry_run, dry_run, command]
 
 
 # --- on arrival

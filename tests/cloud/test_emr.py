@@ -5,9 +5,11 @@ Tests share one project and one lake. Each can run alone, and leaves the lake co
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -19,6 +21,13 @@ from typing import Any
 
 import pytest
 
+from headgate.aws.jobs import ServerlessJobs
+from headgate.aws.outcome import Lake
+from headgate.contracts.automation import VERBS, Schedule
+from headgate.engine.runtime.jars import jars_folder
+from headgate.planning.manifest import CURRENT, CurrentPackage, Manifest
+from orchestration.commands import schedule_command
+from orchestration.local_cloud.submission import parse as parse_submission
 from tests.cloud.conftest import ARTIFACTS, BUCKET, REGION, TERMINAL, LocalCloud
 from tests.processes import ROOT, environ
 
@@ -206,10 +215,18 @@ def test_what_is_deployed_twice_is_identical_and_uploaded_once(deployed):
     assert (first["version"], again["sent"] < 10_000) == (again["version"], True)
 
 
-def test_ctrl_c_detaches_and_the_job_goes_on(deployed):
-    deployed.upload("sixth", reading(9))
+@dataclass
+class Interrupted:
+    """A command that follows a job and received Ctrl-C."""
+
+    token: str
+    code: int
+    output: str
+
+
+def interrupted(deployed: Deployed, *options: str) -> Interrupted:
     process = subprocess.Popen(
-        [sys.executable, "-m", "headgate.cli", "run", "--env", "prod"],
+        [sys.executable, "-m", "headgate.cli", "run", "--env", "prod", *options],
         cwd=deployed.folder,
         env=environ(**deployed.cloud.variables, **jars()),
         stderr=subprocess.PIPE,
@@ -218,9 +235,109 @@ def test_ctrl_c_detaches_and_the_job_goes_on(deployed):
     )
     assert process.stderr is not None
     token = re.search(r"--run-id (\S+)\)", process.stderr.readline())
+    assert token
     time.sleep(1)
     process.send_signal(2)
     _, rest = process.communicate(timeout=60)
-    assert process.returncode == 130 and "goes on" in rest
-    assert token and re.search(r"gold\.daily_readings\s+done", deployed.headgate("run", "--run-id", token[1]))
+    return Interrupted(token[1], process.returncode, rest)
+
+
+def test_ctrl_c_detaches_and_the_job_goes_on(deployed):
+    deployed.upload("sixth", reading(9))
+    command = interrupted(deployed)
+    assert command.code == 130 and "goes on" in command.output
+    assert re.search(r"gold\.daily_readings\s+done", deployed.headgate("run", "--run-id", command.token))
     assert all(job["state"] in TERMINAL for job in deployed.jobs())
+
+
+def test_ctrl_c_cancels_the_job_where_it_is_told_to(deployed):
+    deployed.upload("seventh", reading(10))
+    command = interrupted(deployed, "--on-interrupt", "cancel")
+    assert command.code == 1 and "cancelled" in command.output
+    output = deployed.headgate("run", "--run-id", command.token, code=1)
+    assert "CANCELLED" in output
+
+
+def test_the_nightly_verbs_run_as_jobs(deployed):
+    """The command lines of the nightly DAG, submitted as the operator does it."""
+    if not deployed.readings():
+        deployed.upload("nightly", reading(200))
+        deployed.headgate("run")
+    application = deployed.cloud.resources["application"]
+    manifest = current_manifest(deployed)
+    jobs = ServerlessJobs(manifest.job, deployed.cloud.client("emr-serverless"))
+    lake = Lake(deployed.cloud.client("s3"), manifest.lake)
+    for verb in VERBS:
+        token = f"nightly-{verb}-{time.monotonic_ns()}"
+        command = schedule_command(manifest, Schedule("nightly", verbs=VERBS), verb)
+        job = jobs.submit("headgate_prod_nightly", ["--run-id", token, *command], token)
+        while not (status := jobs.status(job)).state.is_final:
+            time.sleep(1)
+        outcome = lake.outcome(token, status)
+        assert outcome.exit_code == 0, f"{application} {verb}: {outcome.message(status)}"
+
+
+def current_manifest(deployed: Deployed) -> Manifest:
+    s3 = deployed.cloud.client("s3")
+
+    def read(key: str) -> bytes:
+        return s3.get_object(Bucket=ARTIFACTS, Key=key)["Body"].read()
+
+    current = CurrentPackage.from_json(read(f"headgate/prod/{CURRENT}"))
+    return Manifest.from_json(read(current.manifest.removeprefix(f"s3://{ARTIFACTS}/")))
+
+
+def test_a_package_starts_from_an_empty_folder_with_spark_alone(deployed, tmp_path):
+    """The package's files and Spark; of the variables only those of a bare machine and of AWS."""
+    manifest, s3 = current_manifest(deployed), deployed.cloud.client("s3")
+    submission = parse_submission(shlex.split(manifest.job.spark_submit_parameters), manifest.job.entry_point)
+
+    def fetched(address: str) -> Path:
+        bucket, _, key = address.partition("#")[0].removeprefix("s3://").partition("/")
+        s3.download_file(bucket, key, str(tmp_path / Path(key).name))
+        return tmp_path / Path(key).name
+
+    for address in submission.files["--archives"]:
+        shutil.unpack_archive(fetched(address), tmp_path / address.partition("#")[2], filter="tar")
+    for jar in submission.files["--jars"]:
+        fetched(jar)
+    python = tmp_path / "environment" / "bin" / "python"
+    python.unlink()
+    python.symlink_to(Path(sys.base_prefix) / "bin" / "python3.11")  # on EMR it is the release's
+    jar_files = ",".join(str(path) for path in tmp_path.glob("*.jar"))
+    spark = Path(importlib.util.find_spec("pyspark").origin).parent
+    command = [str(spark / "bin" / "spark-submit"), "--master", "local[1]", "--jars", jar_files]
+    command += ["--driver-class-path", f"{jars_folder() / 's3'}/*", str(fetched(manifest.job.entry_point))]
+    kept = {name: os.environ[name] for name in ("PATH", "JAVA_HOME") if name in os.environ}
+    variables = {**kept, "SPARK_HOME": str(spark), **submission.variables, **deployed.cloud.variables}
+    variables |= {"AWS_ALLOW_HTTP": "true", "HOME": str(tmp_path), "SPARK_LOCAL_IP": "127.0.0.1"}
+    done = subprocess.run(
+        [*command, "--run-id", "bare", "tables", "--env", "prod"],
+        cwd=tmp_path,
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "gold.daily_readings" in done.stdout
+
+
+def test_a_package_that_is_built_twice_from_nothing_has_equal_bytes(deployed, tmp_path):
+    """Two builds of the whole package, each with an empty cache: another folder, other times."""
+    versions = []
+    for name in ("first", "second"):
+        folder = tmp_path / name
+        shutil.copytree(deployed.folder, folder, ignore=shutil.ignore_patterns(".headgate"))
+        done = subprocess.run(
+            [sys.executable, "-m", "headgate.cli", "deploy", "--dry-run", "--json", "--env", "prod"],
+            cwd=folder,
+            env=environ(**deployed.cloud.variables, **jars()),
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
+        assert done.returncode == 0, done.stderr
+        versions.append([(file["name"], file["sha256"]) for file in json.loads(done.stdout)["files"]])
+    assert versions[0] == versions[1]

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from headgate.aws.dead_letters import DeadLetters
+from headgate.aws.dead_letters import DeadLetters, Redriven
 from headgate.contracts.automation import Schedule
 from headgate.planning.manifest import CURRENT, SERVERLESS, CurrentPackage, JobSettings, Manifest, manifest_path
 from tests.cloud.conftest import ARTIFACTS, BUCKET, REGION, LocalCloud
@@ -78,6 +78,10 @@ class Burst:
         names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
         return sum(int(result[name]) for name in names)
 
+    def invocations(self) -> list[dict]:
+        """The calls of the Lambda on this queue; of triggers the last one is this one."""
+        return self.cloud.page("triggers")[-1]
+
     def jobs(self) -> list[dict]:
         runs = self.cloud.client("emr-serverless").list_job_runs(applicationId=self.cloud.resources["application"])
         own = [run for run in runs["jobRuns"] if run["name"].startswith(f"{LABEL} ")]
@@ -98,17 +102,30 @@ def wait_for(condition, seconds: float) -> None:
 
 def test_ten_thousand_events_are_at_most_five_jobs_and_dead_letters_are_redriven(cloud):
     burst = Burst(cloud)
+    started = time.monotonic()
     burst.send(0, ["garbage"])
     with ThreadPoolExecutor(8) as pool:
         batches = ((start, [body(number) for number in range(start, start + 10)]) for start in range(0, EVENTS, 10))
         list(pool.map(lambda batch: burst.send(*batch), batches))
-    sent = datetime.now(UTC)
+    sent, seconds = datetime.now(UTC), time.monotonic() - started
+    print(f"{EVENTS} events in {seconds:.0f} s")
     wait_for(lambda: burst.waiting() == 0, 300)
     wait_for(lambda: all(job["state"] == "SUCCESS" for job in burst.jobs()), 120)
     jobs = burst.jobs()
+    handled = sum(call["messages"] - call["failed"] for call in burst.invocations())
+    print(f"{len(jobs)} jobs, {handled} messages handled")
     assert 1 <= len(jobs) <= 5
+    assert handled >= EVENTS
     assert jobs[-1]["updatedAt"] > sent  # a job ended its work after the last event, so none was missed
+    redrive(burst, len(jobs))
+
+
+def redrive(burst: Burst, jobs: int) -> None:
+    """A dead letter that announces an upload goes back and starts a job; one that cannot be read stays."""
+    burst.sqs.send_message(QueueUrl=burst.dead, MessageBody=body(EVENTS))
     letters = DeadLetters(burst.sqs, burst.dead, burst.landing)
-    (letter,) = letters.list(10)
-    assert letter.problem
+    assert sorted(bool(letter.problem) for letter in letters.list(10)) == [False, True]
+    assert letters.redrive() == Redriven(moved=1, kept=1)
+    wait_for(lambda: burst.waiting() == 0 and len(burst.jobs()) == jobs + 1, 60)
+    time.sleep(31)  # redrive hid the other message for so long
     assert letters.redrive(unreadable=True).moved == 1

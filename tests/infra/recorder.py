@@ -129,6 +129,8 @@ def calls_of(service: str, environ: dict[str, Any], body: bytes) -> list[Call]:
         return _job_run_calls(environ)
     target = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
     operation = target or parse_qs(body.decode()).get("Action", [""])[0]
+    if service == "glue":
+        return _glue_calls(operation, json.loads(body or b"{}"))
     resources = {
         "sqs": "${queue_arn}",
         "sns": "${topics_arn}-notifications",
@@ -139,6 +141,16 @@ def calls_of(service: str, environ: dict[str, Any], body: bytes) -> list[Call]:
     action = f"{service}:{operation}"
     context = (("elasticmapreduce:ResourceTag/Platform", "headgate-test"),) if service == "elasticmapreduce" else ()
     return [Call(_IAM_NAMES.get(action, action), resources[service], context)]
+
+
+def _glue_calls(operation: str, request: dict[str, Any]) -> list[Call]:
+    """Glue checks an action on the catalog, on the database and, where one is named, on the table."""
+    action, base = f"glue:{operation}", "arn:${partition}:glue:${region}:${account_id}"
+    database = "${gold_database}" if request.get("DatabaseName") or request.get("Name") else ""
+    table = (request.get("TableInput") or {}).get("Name") or (request.get("DatabaseName") and request.get("Name"))
+    calls = [Call(action, f"{base}:catalog")]
+    calls += [Call(action, f"{base}:database/{database}")] if database else []
+    return [*calls, Call(action, f"{base}:table/{database}/{table}")] if table else calls
 
 
 def _job_run_calls(environ: dict[str, Any]) -> list[Call]:

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,13 +27,20 @@ DOCKERFILE = ROOT / "docker" / "receiver.Dockerfile"
 pytestmark = pytest.mark.infra
 
 
+USER, GROUP = next(item.text for item in instructions(DOCKERFILE) if item.name == "USER").split(":")
+BECOME = ["setpriv", "--reuid", USER, "--regid", GROUP, "--clear-groups"]
+
+
 @pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with what the image has: build/, venv/ and the last stage's working folder srv/."""
-    folder = tmp_path_factory.mktemp("image")
-    for parent in [folder, *folder.parents]:
-        if parent != Path("/") and parent.stat().st_uid == os.getuid():
-            parent.chmod(parent.stat().st_mode | 0o055)
+def image() -> Iterator[Path]:
+    """A folder with what the image has: build/, venv/ and the last stage's working folder srv/.
+
+    It is not one of pytest's, which no other user can read.
+    """
+    if os.getuid() != 0 or not shutil.which("setpriv"):
+        pytest.skip("needs root and setpriv, to run the command as the image's user")
+    folder = Path(tempfile.mkdtemp(prefix="headgate-image-"))
+    folder.chmod(0o755)
     for stage, target in ((0, folder / "build"), (1, folder / "srv")):
         target.mkdir()
         for copy in (item for item in instructions(DOCKERFILE) if item.name == "COPY" and item.stage == stage):
@@ -40,10 +48,19 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 for source in copy.arguments[:-1]:
                     _copy(ROOT / source, target / source)
     install = next(item.text for item in instructions(DOCKERFILE) if item.name == "RUN" and "pip install" in item.text)
-    script = install.replace("/opt/venv", str(folder / "venv")).replace("python -m venv", f"{sys.executable} -m venv")
+    script = install.replace("/opt/venv", str(folder / "venv")).replace("python -m venv", f"{_python()} -m venv")
     done = subprocess.run(["sh", "-ec", script], cwd=folder / "build", capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    return folder
+    yield folder
+    shutil.rmtree(folder)
+
+
+def _python() -> str:
+    """A Python that the image's user can start: not one below a home folder."""
+    for name in (sys.executable, "/usr/local/bin/python3.11", "/usr/bin/python3.11"):
+        if subprocess.run([*BECOME, name, "-c", "import venv, ensurepip"], capture_output=True).returncode == 0:
+            return name
+    pytest.skip(f"user {USER} can start no Python 3.11 of this machine")
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -62,10 +79,7 @@ def endpoint() -> Iterator[str]:
 
 
 def test_the_command_starts_as_its_user_and_passes_the_health_check(image, endpoint):
-    if os.getuid() != 0 or not shutil.which("setpriv"):
-        pytest.skip("needs root and setpriv, to run the command as the image's user")
     last = {item.name: item for item in instructions(DOCKERFILE) if item.stage == 1}
-    user, group = last["USER"].text.split(":")
     port = str(free_port())
     words = [w.replace("8080", port).replace("/srv/headgate", str(image / "srv")) for w in last["CMD"].arguments]
     environment = {
@@ -78,11 +92,10 @@ def test_the_command_starts_as_its_user_and_passes_the_health_check(image, endpo
         "AWS_ACCESS_KEY_ID": "RECEIVER",
         "AWS_SECRET_ACCESS_KEY": "secret",
     }
-    become = ["setpriv", "--reuid", user, "--regid", group, "--clear-groups"]
-    writes = subprocess.run([*become, "touch", str(image / "srv" / "x")], capture_output=True)
+    writes = subprocess.run([*BECOME, "touch", str(image / "srv" / "x")], capture_output=True)
     assert writes.returncode != 0, "the image's files are writable"
     process = subprocess.Popen(
-        [*become, *words],
+        [*BECOME, *words],
         cwd=image / "srv",
         env=environment,
         stdout=subprocess.PIPE,
@@ -92,7 +105,7 @@ def test_the_command_starts_as_its_user_and_passes_the_health_check(image, endpo
     try:
         check = [w.replace("8080", port) for w in _health_check(last["HEALTHCHECK"].text)]
         for _ in range(120):
-            healthy = subprocess.run([*become, *check], env=environment, capture_output=True).returncode == 0
+            healthy = subprocess.run([*BECOME, *check], env=environment, capture_output=True).returncode == 0
             if healthy or process.poll() is not None:
                 break
             time.sleep(1)

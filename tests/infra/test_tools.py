@@ -54,7 +54,7 @@ def terraform(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not shutil.which("terraform"):
         pytest.skip("terraform is not installed")
     copy = tmp_path_factory.mktemp("infra") / "terraform"
-    shutil.copytree(ROOT / "terraform", copy, ignore=shutil.ignore_patterns(".terraform*"))
+    shutil.copytree(ROOT / "terraform", copy, ignore=shutil.ignore_patterns(".terraform"))
     folder = copy / "modules" / "budget"
     done = subprocess.run(
         ["terraform", f"-chdir={folder}", "init", "-backend=false"], capture_output=True, text=True, env=_clean()
