@@ -86,7 +86,7 @@ def parse_size(text: str) -> int:
     """Bytes of a text such as 500MB."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]?B?)", text.strip().upper())
     if match is None or match.group(2) not in _UNITS:
-        raise argparse.ArgumentTypeError(f"'{text}' is no size: give one such as 10MB")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a size: use a size such as 10MB")
     return round(float(match.group(1)) * _UNITS[match.group(2)])
 
 

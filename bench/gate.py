@@ -1,12 +1,12 @@
 """The quality gate on 5 million rows, 12 and 20 expectations, against a plain copy and against GX's own validation.
 
-Three sides read the same rows and write one Delta table: a plain scan and write; the gate (marked and staged once,
+Three sides read the same rows and write a Delta table: a plain scan and write; the gate (marked and staged once,
 counted, split, written), with its cache of conditions cold and warm, and that of a table that is replaced whole, whose
 expectations only warn (written, judged in its files, committed); and GX's own validation at its fastest
 (BOOLEAN_ONLY, nothing persisted), then a split by hand. Each in a fresh process, in turns; the time begins when the
 session has written its first, small table, and holds the import of GX where a side needs it. 1 % of the rows fail;
-then all, for the memory. Two expectations of each suite judge the batch: the number of rows, and that ids are unique,
-which sorts them all; what row expectations alone cost stands beside it.
+then all, for the memory. Two expectations of each suite check the batch: the number of rows, and unique ids, which
+sorts all rows. The cost of row expectations alone is a separate row.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FEW, ALL = 1, 100  # percent of the rows that fail
 
 
 def main() -> None:
-    """Makes the rows, runs the sides in turns, prints them beside each other."""
+    """Makes the rows, runs the sides in turns, and prints a comparison."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=5_000_000)
     parser.add_argument("--repeat", type=int, default=3, help="turns [default: 3]; the median of each side counts")
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def _turn(folder: Path, rows: int) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each side once: its name, and what it told."""
+    """Each side once: its name, and its result."""
     yield "plain", _side(folder, "plain", rows, SIZES[0], FEW)
     shutil.rmtree(folder / f"project-{SIZES[0]}" / ".headgate", ignore_errors=True)
     yield f"gate {SIZES[0]}, cold cache", _side(folder, "gate", rows, SIZES[0], FEW)
@@ -84,21 +84,21 @@ def _mixed(size: int) -> list[tuple[str, dict[str, Any]]]:
     return [*(item[:2] for item in BY_ROW[: size - len(BY_BATCH)]), *BY_BATCH]
 
 
-def _make_project(folder: Path, asked: list[tuple[str, dict[str, Any]]], severity: str = "critical") -> None:
+def _make_project(folder: Path, kwargs_by_type: list[tuple[str, dict[str, Any]]], severity: str = "critical") -> None:
     """A project of one table and its suite."""
     suite = folder / "conf" / "expectations" / f"{TABLE.replace('.', '/')}.json"
     module = folder / "jobs" / f"{TABLE.replace('.', '/')}.py"
     for path in (suite, module, folder / "conf" / "environments" / "local.yaml"):
         path.parent.mkdir(parents=True)
-    expectations = [{"type": kind, "kwargs": kwargs, "severity": severity} for kind, kwargs in asked]
+    expectations = [{"type": kind, "kwargs": kwargs, "severity": severity} for kind, kwargs in kwargs_by_type]
     suite.write_text(json.dumps({"name": TABLE, "expectations": expectations}))
     module.touch()
     (folder / "conf" / "environments" / "local.yaml").write_text("lake: lake\n")
 
 
-def _require_same(told: list[dict[str, Any]]) -> None:
-    """All sides but the plain one split alike."""
-    splits = {json.dumps(figures["written"], sort_keys=True) for figures in told if len(figures["written"]) > 1}
+def _require_same(results: list[dict[str, Any]]) -> None:
+    """All sides except the plain copy split rows equally."""
+    splits = {json.dumps(figures["written"], sort_keys=True) for figures in results if len(figures["written"]) > 1}
     assert len(splits) == 1, splits
 
 
@@ -106,19 +106,19 @@ def _seconds(figures: dict[str, Any], kind: int = 0) -> float:
     return sum(spent[kind] for spent in figures["parts"].values())
 
 
-def _row(name: str, rows: int, told: list[dict[str, Any]]) -> dict[str, Any]:
-    parts = {part: median(item["parts"][part][0] for item in told) for part in told[0]["parts"]}
+def _row(name: str, rows: int, results: list[dict[str, Any]]) -> dict[str, Any]:
+    parts = {part: median(item["parts"][part][0] for item in results) for part in results[0]["parts"]}
     return {
         "side": name,
         "rows": rows,
-        "seconds": round(median(_seconds(item) for item in told), 2),
-        "cpu": round(median(_seconds(item, 1) for item in told), 2),
+        "seconds": round(median(_seconds(item) for item in results), 2),
+        "cpu": round(median(_seconds(item, 1) for item in results), 2),
         "parts": parts,
-        "jobs": told[0]["jobs"],
-        "scans": told[0]["scans"],
-        "staged_mb": round(told[0]["staged_bytes"] / 1e6, 1),
-        "peak_mb": round(median(item["peak_mb"] for item in told), 1),
-        "written": told[0]["written"],
+        "jobs": results[0]["jobs"],
+        "scans": results[0]["scans"],
+        "staged_mb": round(results[0]["staged_bytes"] / 1e6, 1),
+        "peak_mb": round(median(item["peak_mb"] for item in results), 1),
+        "written": results[0]["written"],
     }
 
 

@@ -1,7 +1,7 @@
 """One side of `gate` in a process of its own: `gate_sides.py SIDE FOLDER ROWS SUITE SHARE` prints its figures.
 
 FOLDER holds a project for each suite, and a folder of rows by the share of them that fails. Every side reads the
-same rows and writes one Delta table; `prepare` makes the rows, `warm` fills the cache of conditions.
+same rows and writes a Delta table; `prepare` makes the rows, `warm` fills the cache of conditions.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ _COLUMNS = {
 _BETWEEN, _IN_SET = "expect_column_values_to_be_between", "expect_column_values_to_be_in_set"
 _NOT_NULL, _REGEX = "expect_column_values_to_not_be_null", "expect_column_values_to_match_regex"
 _LENGTH = "expect_column_value_lengths_to_be_between"
-#: Row expectations: GX's type, its kwargs, and the same by hand, what a row that passes meets.
+#: Row expectations: GX's type, its kwargs, and the same condition by hand for passing rows.
 BY_ROW: tuple[tuple[str, dict[str, Any], str], ...] = (
     (_BETWEEN, {"column": "quantity", "min_value": 1, "max_value": 1000}, "quantity BETWEEN 1 AND 1000"),
     (_BETWEEN, {"column": "unit_price", "min_value": 0, "max_value": 10000}, "unit_price BETWEEN 0 AND 10000"),
@@ -113,8 +113,8 @@ class Clock:
 
 
 def main(side: str, folder: str, rows: str, suite: str, share: str) -> None:
-    """Does one side's work in a new session, and prints what it cost."""
-    answer, sys.stdout = os.fdopen(os.dup(1), "w"), sys.stderr  # what a library says must not run into the answer
+    """Does the work of a side in a new session, and prints its cost."""
+    answer, sys.stdout = os.fdopen(os.dup(1), "w"), sys.stderr  # output of libraries must not mix with the result
     os.dup2(2, 1)
     project = Project(Path(folder) / f"project-{suite}")
     session = start_session(environment_on(project, Path(folder) / "lake"), {"spark.ui.retainedJobs": "10000"})
@@ -277,7 +277,7 @@ def _rows_scanned(session: SparkSession) -> int:
 
 
 def _peak_megabytes() -> float:
-    """The most memory that this process and the JVM held, as the system counts it."""
+    """The peak memory of this process and the JVM, as the system counts it."""
     children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
     status = [Path(f"/proc/{pid}/status").read_text() for pid in ("self", *children)]
     peaks = (line.split()[1] for text in status for line in text.splitlines() if line.startswith("VmHWM"))

@@ -2,7 +2,7 @@
 
 5 % of the sales are corrections of the last seven days. Each increment runs in a fresh process, as a nightly run
 does; the median of `--repeat` increments counts. With random ids the rows of a day are all over the tables' keys:
-that is told beside it.
+that is reported too.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The baseline: what a good engineer writes on the first day, in plain PySpark and Delta.
+"""The baseline: a simple, good solution in plain PySpark and Delta.
 
 Raw lines to bronze, typed and cleaned to silver, items, and daily sales. It knows nothing of
 Headgate. It takes the care that gives right numbers with this data (a decimal that does not fit,
@@ -29,13 +29,13 @@ RECORD = """
 """
 REQUIRED = ("transaction_id", "revised_at", "store_id", "sold_at", "currency", "total", "items")
 TABLES = ("bronze", "transactions", "items")
-GOLD = "gold_of"  # the folder of the gold tables, so that each stands where its name says
+GOLD = "gold_of"  # the folder of the gold tables
 MONEY = "decimal(12,2)"
 T = TypeVar("T")
 
 
 def build(spark: SparkSession, lake: Path) -> None:
-    """Takes in what was landed since the last time."""
+    """Reads the uploads since the last time."""
     sales = build_silver(spark, lake)
     gold = str(lake / GOLD / "daily_store_sales")
     make("gold.daily_store_sales", lambda: overwrite(daily_sales(spark.read.format("delta").load(sales)), gold))
@@ -102,7 +102,7 @@ def write_sales(spark: SparkSession, batch: DataFrame, path: str) -> DataFrame |
     if not DeltaTable.isDeltaTable(spark, path):
         save(clean(batch).where("NOT coalesce(voided, false)"), "overwrite", path)
         return None
-    sales = clean(batch).localCheckpoint()  # computed once for the MERGE and what comes after it
+    sales = clean(batch).localCheckpoint()  # computed once for the MERGE and the later steps
     merge_sales(spark, sales, path)
     return sales.select("transaction_id")
 
@@ -119,7 +119,7 @@ def write_items(spark: SparkSession, touched: DataFrame | None, tables: dict[str
 
 
 def merge_sales(spark: SparkSession, sales: DataFrame, path: str) -> None:
-    """The newer version of a transaction wins; a cancelled one goes."""
+    """The newer version of a transaction wins; a cancelled transaction is deleted."""
     merge = DeltaTable.forPath(spark, path).alias("t").merge(sales.alias("s"), "t.transaction_id = s.transaction_id")
     newer = "s.revised_at > t.revised_at"
     merge = merge.whenMatchedDelete(f"{newer} AND s.voided").whenMatchedUpdateAll(newer)

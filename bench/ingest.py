@@ -4,7 +4,7 @@
     make bench NAME=ingest ARGS="--quick"     # a few rows: about 3 minutes
 
 wrk sends the uploads in a process of its own on one core, with the stub; the servers have the other cores. Both servers
-run two worker processes with 64 threads. The rounds of the two alternate, and a row holds the median round. A round in
+run two worker processes with 64 threads. The rounds of the two alternate, and a row has the median round. A round in
 which wrk itself used more than 90 % of a core is void. Needs wrk and Go (Debian: apt-get install wrk golang-go).
 """
 

@@ -56,7 +56,7 @@ def _without_java(folder: Path) -> dict[str, str]:
 
 def _row(verb: str, project: Path, environ: dict[str, str], times: int) -> dict[str, Any]:
     """A verb's wall seconds; `cpu` is the median of its processor seconds."""
-    assert SAYS in _headgate(verb, project, environ), f"{verb} found work"
+    assert SAYS in _headgate(verb, project, environ), f"{verb} has work"
     measured = [_timed(verb, project, environ) for _ in range(times)]
     seconds = [wall for wall, _ in measured]
     return {

@@ -1,4 +1,4 @@
-"""What Headgate costs beside the same tables written by hand: the first build, and an increment of 2 %.
+"""The cost of Headgate compared with the same tables written by hand: the first build, and an increment of 2 %.
 
 Both sides read the same landed files on the same machine, each in a fresh process with the same Spark
 settings, in turns. The gold tables have to be equal. A ratio is that of the medians. `cpu` are the
@@ -54,7 +54,7 @@ ITEMS = {"hand": "items", "headgate": "silver/transaction_items"}
 FIRST_DAY, DAYS = date(2026, 3, 1), 20
 INCREMENT = 0.02
 AIM_SIZE, AIM_RATIO = 500_000_000, 1.10
-# Up to so many landed bytes `headgate run` starts a JVM for little data. Both sides get the same one.
+# Up to this many landed bytes `headgate run` starts a JVM for little data. Both sides use the same JVM settings.
 SMALL_BYTES = 64 * 2**20
 _SHARES = {"late": 0.02, "repeated": 0.03, "corrected": 0.03, "broken": 0.02}
 
@@ -89,7 +89,9 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=parse_size, action="append", help="landed bytes, such as 500MB; repeatable")
-    parser.add_argument("--model", choices=list(MODELS), default="sales", help="what both sides make [default: sales]")
+    parser.add_argument(
+        "--model", choices=list(MODELS), default="sales", help="the tables of both sides [default: sales]"
+    )
     parser.add_argument("--repeat", type=int, help="times that each side runs (default: 3, from 100MB on 2)")
     options = parser.parse_args()
     options.size = options.size or [parse_size("10MB")]
@@ -109,7 +111,7 @@ def _project(folder: Path, model: str) -> Project:
 
 
 def _batches(folder: Path, size: int, model: str) -> list[Batch]:
-    """Twenty days, and then a day more with what comes late of the days before."""
+    """Twenty days, and then another day with late uploads of the days before."""
     last = FIRST_DAY + timedelta(days=DAYS - 1)
     made = _of_sales if model == "sales" else _of_all
     landed: dict[str, list[int]] = {"first build": [], "increment": []}
@@ -171,7 +173,7 @@ def _measure(project: Project, folder: Path, size: int, options: argparse.Namesp
 
 
 def _turn(project: Project, batch: Batch, lakes: dict[str, Path], number: int, model: str) -> list[dict[str, Any]]:
-    """Both sides once; which one begins alternates."""
+    """Both sides once, in alternating order."""
     order = SIDES if number % 2 == 0 else tuple(reversed(SIDES))
     details = []
     for side in order:
@@ -216,7 +218,7 @@ def _open(path: Path) -> Any:
     return DeltaTable(str(path))
 
 
-# --- what is told
+# --- results
 
 
 def _row(size: int, batch: Batch, runs: list[dict[str, Any]]) -> dict[str, Any]:
@@ -229,11 +231,11 @@ def _row(size: int, batch: Batch, runs: list[dict[str, Any]]) -> dict[str, Any]:
     return row
 
 
-def _parts(told: list[dict[str, Any]]) -> dict[str, dict[str, list[float]]]:
+def _parts(results: list[dict[str, Any]]) -> dict[str, dict[str, list[float]]]:
     """Table -> part -> the medians of wall and of processor seconds."""
     return {
-        table: {part: _middles(item[table].get(part, (0.0, 0.0)) for item in told) for part in parts}
-        for table, parts in told[0].items()
+        table: {part: _middles(item[table].get(part, (0.0, 0.0)) for item in results) for part in parts}
+        for table, parts in results[0].items()
     }
 
 
@@ -242,7 +244,7 @@ def _middles(spent: Iterable[Iterable[float]]) -> list[float]:
 
 
 def _print_parts(row: dict[str, Any]) -> None:
-    """Where Headgate's time goes, beside what the table takes by hand."""
+    """The parts of Headgate's time, compared with the table by hand."""
     own, hand = row["parts"]["headgate"], row["parts"]["hand"]
     total = sum(parts["all"][0] for parts in own.values())
     print(f"\nHeadgate, {size_text(row['size'])}, {row['batch']}: where the {total:.1f} s of the build go")

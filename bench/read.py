@@ -1,6 +1,6 @@
-"""The read API beside peers: 5 million rows of gold, points, pages, filtered scans and group-bys.
+"""The read API compared with peers: 5 million rows of gold, points, pages, filtered scans and group-bys.
 
-All servers run in one go on the same files, with the same workers and threads; wrk (a compiled load generator) sends
+All servers run together on the same files, with the same workers and threads; wrk (a compiled load generator) sends
 the requests. A peer that is not installed in .venv-peers is left out, and the output says so. The load of the machine
 is in the results: trust the ratios, not the milliseconds.
 

@@ -26,7 +26,7 @@ MODELS: dict[str, tuple[str, Sequence[str] | None]] = {"sales": ("hand", _SALES)
 
 
 def main(side: str, project: str, lake: str, clock: str, jvm: str, model: str = "sales") -> None:
-    """Builds what was landed in the lake, and prints the seconds that it took. `jvm` is small or large."""
+    """Builds the tables from the landed uploads, and prints the seconds. `jvm` is small or large."""
     # What a library says on stdout must not run into the answer.
     answer, sys.stdout = os.fdopen(os.dup(1), "w"), sys.stderr
     os.dup2(2, 1)
@@ -63,7 +63,7 @@ def by_headgate(project: Project, lake: Path, clock: datetime, small: bool, mode
     from headgate.planning.plan import Planner
 
     timers = instrument_headgate()
-    # One table at a time, as by hand: the parts of two at once could not be told apart.
+    # One table at a time, as by hand: the parts of two tables at once could not be separated.
     environment, graph = replace(environment_on(project, lake), parallel_tables=1), load_graph(project)
     planner = Planner(environment, graph, clock=lambda: clock)
     with writing(environment, wait=True, waiting=print):

@@ -78,7 +78,7 @@ def _records(count: int) -> Iterator[tuple[str, bytes]]:
 
 
 def _land(lake: Path, records: Iterator[tuple[str, bytes]], count: int, first: datetime) -> float:
-    """Lands `count` records, one an upload, over the hours of a day. Gives the seconds."""
+    """Lands `count` records, one per upload, over the hours of a day. Returns the seconds."""
     started = time.perf_counter()
     for number, (store, line) in zip(range(count), records, strict=False):
         at = first + timedelta(hours=number * HOURS // count)

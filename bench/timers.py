@@ -24,7 +24,7 @@ from headgate.engine.verbs.run import Runner
 from headgate.engine.write import merge, prepare, receipts, replace
 from headgate.planning.plan import Planner
 
-# What is wrapped, and what it is called; what a later Headgate no longer has is passed over.
+# The wrapped functions and their labels; missing functions are ignored.
 _WRAPPED = (
     (Planner, "plan_table", "plan"),
     (AuthoredFunction, "check", "check function"),
@@ -47,7 +47,7 @@ _WRAPPED = (
 
 
 class Timers:
-    """Wall and processor seconds by path: a table, then what was done for it, then parts of that."""
+    """Wall and processor seconds by path: a table, then its work, then parts of that."""
 
     def __init__(self) -> None:
         self.seconds: dict[tuple[str, ...], list[float]] = defaultdict(lambda: [0.0, 0.0])
@@ -80,7 +80,7 @@ class Timers:
         setattr(owner, name, timed)
 
     def parts(self) -> dict[str, dict[str, list[float]]]:
-        """Table -> part -> [wall seconds, processor seconds]; `other` is what no part accounts for."""
+        """Table -> part -> [wall seconds, processor seconds]; `other` is the rest."""
         tables = {path[0]: total for path, total in self.seconds.items() if len(path) == 1}
         return {table: self._parts_of(table, total) for table, total in tables.items()}
 
@@ -91,7 +91,7 @@ class Timers:
 
 
 def instrument_headgate() -> Timers:
-    """Wraps what a run consists of."""
+    """Wraps the parts of a run."""
     timers = Timers()
     timers.wrap(Runner, "_run_table", lambda _, runner, name: name)
     timers.wrap(Stages, "stage", lambda caller, *_: f"stage: {_assigned(caller)}")

@@ -1,7 +1,7 @@
 """The retailer's whole model by hand: the baseline of `hand.py`, with every dataset and every gold table.
 
-Small tables are appended, deduplicated and merged; gold is made anew from all of silver each time, as one does on the
-first day. It trusts its files: that a line is broken is looked for in sales only.
+Small tables are appended, deduplicated and merged; gold is rebuilt
+from all of silver each time. It trusts its files: only sales are checked for broken lines.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ STORE_DAY = ["sale_date", "store_id", "currency"]
 
 @dataclass(frozen=True)
 class Dataset:
-    """How a dataset's files are read, what makes a row of it one, and which of two is the newer."""
+    """The format of a dataset's files, its key, and its order of versions."""
 
     format: str
     schema: str
@@ -69,7 +69,7 @@ DATASETS = {
 
 
 def build(spark: SparkSession, lake: Path) -> None:
-    """Takes in what was landed since the last time, in every dataset, and makes gold anew."""
+    """Reads the uploads since the last time, in every dataset, and rebuilds gold."""
     for name, dataset in DATASETS.items():
         hand.make(f"silver.{name}", lambda name=name, dataset=dataset: load(spark, lake, name, dataset))
     hand.build_silver(spark, lake)
@@ -95,7 +95,7 @@ def load(spark: SparkSession, lake: Path, name: str, dataset: Dataset) -> None:
 
 
 def merge(spark: SparkSession, rows: DataFrame, path: str, dataset: Dataset) -> None:
-    """A row takes the place of an older one of its key."""
+    """A row replaces an older row of its key."""
     if not DeltaTable.isDeltaTable(spark, path):
         rows.write.format("delta").save(path)
         return
@@ -120,7 +120,7 @@ class Lake:
 
 
 def write_gold(rows: DataFrame, lake: Path, name: str) -> None:
-    """The whole table anew; by day where it has one."""
+    """Rewrites the whole table; partitioned by day if it has a day."""
     path = str(lake / hand.GOLD / name)
     if "sale_date" in rows.columns:
         hand.save(rows, "overwrite", path)
@@ -209,7 +209,7 @@ def totals(lake: Lake, key: str, when: str) -> DataFrame:
 
 
 def named(rows: DataFrame, dimension: DataFrame, key: str, names: tuple[str, ...]) -> DataFrame:
-    """The dimension's current columns beside the rows; `unknown` where it has none."""
+    """Adds the dimension's current columns to the rows; `unknown` for missing members."""
     current = dimension.where("is_current").select(key, *names, F.lit(True).alias("known"))
     filled = {name: F.when(F.col("known"), F.col(name)).otherwise("unknown") for name in names}
     return rows.join(current, key, "left").withColumns(filled).drop("known")

@@ -1,6 +1,6 @@
 """Builds Headgate's jar from its Java sources: `make jar`. The same sources and javac give the same bytes.
 
-`make check-jar` builds it again and compares: the jar in the repository is what its sources say, class by class.
+`make check-jar` builds it again and compares the classes with the jar in the repository.
 """
 
 import base64
@@ -59,7 +59,7 @@ def different(jar: Path, other: Path) -> list[str]:
 
 
 def check(jar: Path) -> None:
-    """Builds the jar again beside `jar`, and ends with 1 where an entry differs."""
+    """Builds the jar again next to `jar`; the exit code is 1 if an entry differs."""
     with tempfile.TemporaryDirectory() as folder:
         rebuilt = Path(folder) / jar.name
         build(rebuilt)

@@ -1,6 +1,6 @@
 """Builds the package of the Lambda for uploads on arrival: `make lambda`. The same sources give the same bytes.
 
-It contains the handler and the few modules of Headgate that it imports. Lambda's runtime brings boto3.
+It contains the handler and the few modules of Headgate that it imports. Lambda's runtime includes boto3.
 """
 
 import sys

@@ -36,7 +36,7 @@ class Box(NamedTuple):
 
 
 def boxes(graph: Graph) -> list[Box]:
-    """Stores and landing, every table of the graph by layer, and who reads gold."""
+    """Stores and landing, every table of the graph by layer, and the readers of gold."""
     columns = {layer: [n for n in graph.nodes.values() if n.layer == layer] for layer in ("bronze", "silver", "gold")}
     tallest = max(len(nodes) for nodes in columns.values())
     middle = (tallest - 1) / 2
@@ -73,10 +73,11 @@ def draw(graph: Graph) -> str:
     return f"{_HEAD.format(width=width, height=height)}\n{body}\n</svg>\n"
 
 
-_HEAD = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="14">
-<style>.small{{font-size:11.5px;fill:#444}} .title{{font-size:13px;fill:#666}}</style>
-<rect width="100%" height="100%" fill="white"/>
-<defs><marker id="tip" markerWidth="8" markerHeight="8" refX="7" refY="4" orient="auto"><path d="M0 0 8 4 0 8z" fill="#888"/></marker></defs>"""  # noqa: E501
+_HEAD = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif"
+font-size="14"> <style>.small{{font-size:11.5px;fill:#444}} .title{{font-size:13px;fill:#666}}</style> <rect
+width="100%" height="100%" fill="white"/>
+<defs><marker id="tip" markerWidth="8" markerHeight="8" refX="7" refY="4" orient="auto"><path d="M0 0 8 4 0 8z"
+fill="#888"/></marker></defs>"""
 
 
 def _title(text: str, column: int) -> str:

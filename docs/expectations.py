@@ -1,4 +1,4 @@
-"""Writes what Headgate does with each GX expectation: `python docs/expectations.py`. A test holds it against GX.
+"""Writes the table of GX expectations in Headgate: `python docs/expectations.py`. A test compares it with GX.
 
 From the installed GX itself: its registry says which metrics of an expectation have a Spark engine, and its
 classes which keyword arguments there are. The result is lib/headgate/suites/expectations.json, by which suites are
@@ -44,16 +44,16 @@ _REFUSED = {
 _INSTEAD = {"match_like_pattern": "match_regex", "be_dateutil_parseable": "match_strftime_format"}
 #: What GX does not say of itself, and why it does not judge a row.
 _BATCH = {
-    "expect_compound_columns_to_be_unique": "",  # a window, though GX does not register it as one
-    "expect_column_values_to_match_json_schema": "raises on text that is no JSON: reject that by "
+    "expect_compound_columns_to_be_unique": "",  # a window, though GX does not register it
+    "expect_column_values_to_match_json_schema": "raises an error for invalid JSON: reject it first with "
     "expect_column_values_to_be_json_parseable",
 }
 #: What GX takes as optional, though nothing fails without it.
 _NEEDED = {"column_list", "column_set", "type_list", "partition_object", "threshold"}
-#: Where GX takes times as bounds of what is always a number.
+#: Expectations for which GX accepts times as bounds of a number.
 _NUMBERS = {
-    f"expect_{what}_to_be_between"
-    for what in ("column_mean", "column_median", "column_sum", "table_column_count", "table_row_count")
+    f"expect_{measure}_to_be_between"
+    for measure in ("column_mean", "column_median", "column_sum", "table_column_count", "table_row_count")
 }
 _TYPE_ONLY = "GX looks at the column's type alone on Spark, and ignores this"
 _UNUSED = "GX does nothing with it: give a threshold"
@@ -150,10 +150,10 @@ def _entry(name: str, kind: Any) -> dict[str, Any]:
 
 
 def _metrics(kind: Any, fields: dict[str, Any]) -> Iterator[str]:
-    """The metrics that the expectation is made of; with `!` where one has no Spark engine."""
+    """The metrics of the expectation, with `!` if a metric has no Spark engine."""
     from great_expectations.execution_engine import SparkDFExecutionEngine
 
-    engine = object.__new__(SparkDFExecutionEngine)  # asked for what it is only: a session is not needed
+    engine = object.__new__(SparkDFExecutionEngine)  # only for its type: a session is not needed
     sampled = [f for f, v in fields.items() if v.required or f in ("min_value", "max_value", "partition_object")]
     expectation = kind(**{field: _SAMPLES[field] for field in sampled})
     needed = expectation.get_validation_dependencies(engine, {"result_format": {"result_format": "BASIC"}})
@@ -205,7 +205,7 @@ def _ignored(kind: Any, needed: set[str], fields: dict[str, Any]) -> dict[str, s
 
 
 def _schema(kind: Any) -> dict[str, Any]:
-    """The JSON schema of a keyword argument's Python type. A suite parameter (an object) is no value of one."""
+    """The JSON schema of a keyword argument's Python type. A suite parameter (an object) is not a valid value."""
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if origin is typing.Annotated:
         return _schema(inner[0])
@@ -248,26 +248,26 @@ def _without(schema: dict[str, Any], kind: str) -> dict[str, Any]:
 # --- the files
 
 
-def written(found: dict[str, Any]) -> str:
+def written(document: dict[str, Any]) -> str:
     """The file that suites are checked by: a line for each expectation."""
-    lines = [f"  {json.dumps(name)}: {json.dumps(entry)}" for name, entry in found["expectations"].items()]
+    lines = [f"  {json.dumps(name)}: {json.dumps(entry)}" for name, entry in document["expectations"].items()]
     body = ",\n".join(lines)
-    return f'{{"great_expectations": "{found["great_expectations"]}", "expectations": {{\n{body}\n}}}}\n'
+    return f'{{"great_expectations": "{document["great_expectations"]}", "expectations": {{\n{body}\n}}}}\n'
 
 
-def page(text: str, found: dict[str, Any]) -> str:
-    """docs/expectations.md with its table as `found` has it."""
+def page(text: str, document: dict[str, Any]) -> str:
+    """docs/expectations.md with the table of `document`."""
     before, rest = text.split(_MARKS[0])
     _, after = rest.split(_MARKS[1])
-    return before + _MARKS[0] + _table(found) + _MARKS[1] + after
+    return before + _MARKS[0] + _table(document) + _MARKS[1] + after
 
 
-def _table(found: dict[str, Any]) -> str:
-    entries = found["expectations"]
+def _table(document: dict[str, Any]) -> str:
+    entries = document["expectations"]
     rows = [f"| `{name}` | {entry['kind']} | {_remark(entry)} |" for name, entry in entries.items()]
     kinds = [entry["kind"] for entry in entries.values()]
     count = ", ".join(f"{kinds.count(kind)} {kind}" for kind in ("row", "batch", "refused"))
-    head = ["", f"GX {found['great_expectations']}: {len(entries)} expectations, {count}.", ""]
+    head = ["", f"GX {document['great_expectations']}: {len(entries)} expectations, {count}.", ""]
     return "\n".join([*head, "| expectation | kind | |", "|---|---|---|", *rows, "", ""])
 
 

@@ -86,7 +86,7 @@ def for_project(folder: str, environment: str) -> Flask:
 
 
 def _check_names(stores: list[str], contracts: Mapping[str, Contract]) -> None:
-    """Each object's name holds its dataset and store: what does not fit could never land."""
+    """Refuses names of dataset and store that are too long for an object's name."""
     for store in stores:
         for contract in contracts.values():
             name = Upload(contract.dataset, store, whole_hour(now()), "0" * 32).id + max(contract.suffixes, key=len)
@@ -112,7 +112,7 @@ def _on_problem(problem: Problem) -> Response:
 
 
 def _on_key_reused(error: KeyReused) -> Response:
-    return _on_problem(Problem(422, "key-reused", f"{error.what}; {error.fix}", upload=error.where))
+    return _on_problem(Problem(422, "key-reused", f"{error.message}; {error.fix}", upload=error.where))
 
 
 def _on_storage_error(error: StorageError) -> Response:

@@ -29,7 +29,7 @@ SCHEMAS: dict[str, Any] = {
         },
     },
     "Followed": {
-        "description": "A receipt, and what became of the upload.",
+        "description": "A receipt, and the state of the upload.",
         "allOf": [{"$ref": "#/components/schemas/Receipt"}],
         "type": "object",
         "required": ["state"],
@@ -199,7 +199,7 @@ def _list(contracts: Mapping[str, Contract]) -> dict[str, Any]:
 def _show() -> dict[str, Any]:
     return {
         "operationId": "showUpload",
-        "summary": "Show a receipt, and what became of the upload",
+        "summary": "Show a receipt, and the state of the upload",
         "parameters": [_ID],
         "responses": {"200": json_response("The receipt.", _schema("Followed")), **problems(401, 404, 503)},
     }

@@ -11,8 +11,8 @@ from flask import Flask, Response, g, request
 from ingest_api.landing.body import BodyCut, pieces
 from ingest_api.services import services
 
-# A body has this long, in seconds, from first to last byte: 128 MiB at 1.2 Mbit/s. A thread is not
-# held for longer by a client that sends a byte now and then.
+# A body has this long, in seconds, from first to last byte: 128 MiB at 1.2 Mbit/s.
+# A slow client cannot occupy a thread for longer.
 BODY_SECONDS = 900.0
 # How long, in seconds, the rest of a refused body is read so that its sender gets to the answer.
 DRAIN_SECONDS = 10.0
@@ -32,7 +32,7 @@ def body_is_read() -> None:
 
 
 def body_is_broken() -> None:
-    """Says that no more of the body will come, or that its end cannot be known."""
+    """Marks the body as ended, or its end as unknown."""
     g.body = _BROKEN
 
 
@@ -40,7 +40,7 @@ def body_is_broken() -> None:
 def time_limit(seconds: float) -> Iterator[None]:
     """Ends the reading of the body after `seconds`: the connection's input is shut, and the body cut.
 
-    Only another thread can do that: a server's `read` goes on as long as any byte comes. Under a server that
+    Only another thread can do that: a server's `read` continues while any byte arrives. Under a server that
     does not show its socket there is no limit.
     """
     connection = request.environ.get("gunicorn.socket")
@@ -92,7 +92,7 @@ def _begin() -> None:
 
 
 def _drain(response: Response) -> Response:
-    """Reads what is left of a refused body, up to a bound: else its sender may wait, or never see the answer.
+    """Reads the rest of a refused body, up to a limit: otherwise its sender may wait, or never see the response.
 
     Beyond the bound, or where the body is broken, the connection is closed.
     """

@@ -24,7 +24,7 @@ limit_request_fields = 64
 # Connections that a worker keeps open; beyond them the listener's backlog waits.
 worker_connections = 2000
 backlog = 2048
-# Seconds without a byte, in headers or body, after which a connection is given up.
+# Seconds without a byte, in headers or body, after which a connection is closed.
 _IDLE_SECONDS = 30
 
 logconfig_dict = logging_config({"ingest_api": "INFO", "ingest_api.access": "INFO", "ingest_api.emf": "INFO"})

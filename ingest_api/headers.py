@@ -14,14 +14,14 @@ _COMPRESSIONS = {"": "none", "identity": "none", "gzip": "gzip", "x-gzip": "gzip
 
 
 def idempotency_key(header: str | None) -> str:
-    """The key, the same whether it was sent quoted or bare. Raises Problem 400 without a usable one."""
+    """The key, the same whether it was sent quoted or bare. Raises Problem 400 without a valid key."""
     if header is None or not header.strip():
         raise _bad_key("Idempotency-Key is required: one key for each upload, the same on every retry of it")
     text = header.strip()
     if text.startswith('"'):
         match = _QUOTED.fullmatch(text)
         if match is None:
-            raise _bad_key("Idempotency-Key begins with a quote but is no quoted string")
+            raise _bad_key("Idempotency-Key begins with a quote but is not a quoted string")
         text = re.sub(r"\\(.)", r"\1", match.group(1))
     if not _VISIBLE.fullmatch(text):
         raise _bad_key("Idempotency-Key must be 1 to 255 visible ASCII characters")

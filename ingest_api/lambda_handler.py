@@ -83,6 +83,6 @@ def environ_of(event: dict[str, Any]) -> dict[str, Any]:
         key = name.upper().replace("-", "_")
         if key == "CONTENT_TYPE":
             environ[key] = value
-        elif key != "CONTENT_LENGTH":  # the length of what arrived counts, not what was declared
+        elif key != "CONTENT_LENGTH":  # the received length counts, not the declared length
             environ[f"HTTP_{key}"] = value
     return environ

@@ -1,4 +1,4 @@
-"""Backpressure: what a worker process takes on at a time, and what it answers beyond that.
+"""Backpressure: the concurrent load of a worker process, and its response beyond that.
 
 A refusal comes at once, with Retry-After. Nothing waits without a bound.
 """
@@ -13,7 +13,7 @@ _RETRY_AFTER = "2"  # seconds; senders spread their retries themselves
 
 
 class Limits:
-    """The bounds of one worker process.
+    """The limits of a worker process.
 
     `long_uploads` bodies above 8 MiB are received at a time: each needs about 20 MiB of memory. `waiting` is the most
     requests that wait for a thread; `queue_length` returns how many do, and is set by gunicorn's configuration.
@@ -30,7 +30,7 @@ class Limits:
 
     @contextmanager
     def long_upload(self) -> Iterator[None]:
-        """Holds one of the places for long bodies. Raises Problem 503 where none is free."""
+        """Holds one of the places for long bodies. Raises Problem 503 if none is free."""
         if not self._long.acquire(blocking=False):
             detail = "the receiver is busy with other long uploads; send it again with the same key"
             raise Problem(503, "busy", detail, _retry())

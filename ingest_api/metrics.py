@@ -26,7 +26,7 @@ _emf = logging.getLogger("ingest_api.emf")
 
 
 class UploadMetrics:
-    """Records what happened to an upload, for Prometheus and, with HEADGATE_EMF=1, for CloudWatch."""
+    """Records metrics of an upload, for Prometheus and, with HEADGATE_EMF=1, for CloudWatch."""
 
     def __init__(self, metrics: Metrics, store_emf: bool | None = None) -> None:
         self.metrics = metrics

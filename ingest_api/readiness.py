@@ -1,4 +1,4 @@
-"""Whether the lake can be used, asked no more often than every few seconds."""
+"""Whether the lake can be used, tested at most every few seconds."""
 
 import time
 

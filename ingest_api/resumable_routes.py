@@ -89,7 +89,7 @@ def _append(contract: Contract, sender: Sender, upload_id: str, offset: int, com
     except OffsetMoved:
         raise _offset_moved(resuming, contract, upload_id, offset) from None
     except WholeDiffers as error:
-        raise Problem(400, "digest-mismatch", f"{error.what}; send it again from its start") from None
+        raise Problem(400, "digest-mismatch", f"{error.message}; send it again from its start") from None
     if progress is None:
         raise unknown_upload()
     if progress.landing is not None and progress.offset != offset and body.size == 0 and offset:

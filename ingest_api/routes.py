@@ -1,4 +1,4 @@
-"""The routes of uploads: HTTP in, HTTP out; what happens between is in `landing`."""
+"""The routes of uploads: only HTTP; the work is in `landing`."""
 
 import time
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ def create_upload(dataset: str) -> Response:
 
 @routes.get("/v1/uploads/<upload_id>")
 def show_upload(upload_id: str) -> Response:
-    """The receipt of one of the store's own uploads, and what became of it."""
+    """The receipt and the state of an upload of the store."""
     parts = services()
     sender = authenticate()
     contract = own_contract(upload_id, sender)
@@ -121,8 +121,8 @@ def unknown_upload() -> Problem:
 def reading_body(limit: int) -> Iterator[Body]:
     """The request's body, to be read within the block.
 
-    Raises Problem 413 above `limit` bytes, 408 where the body is cut, 400 where it is not what its Content-Digest says,
-    503 where too many long bodies are being received.
+    Raises Problem 413 above `limit` bytes, 408 for a truncated body, 400 if it does not match its Content-Digest,
+    503 while too many long bodies are being received.
     """
     declared = request.content_length
     if declared is not None and declared > limit:
@@ -134,7 +134,7 @@ def reading_body(limit: int) -> Iterator[Body]:
     except BodyTooLarge:
         raise _too_large(limit) from None
     except DigestMismatch as error:
-        raise Problem(400, "digest-mismatch", f"the body's {error} is not what Content-Digest says") from None
+        raise Problem(400, "digest-mismatch", f"the body's {error} does not match Content-Digest") from None
     except BodyCut:
         body_is_broken()
         raise Problem(408, "incomplete-body", "the body ended early, or came too slowly; send it again") from None

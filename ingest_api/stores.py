@@ -1,4 +1,4 @@
-"""Which store sends a request, by its bearer key, and what the store may do.
+"""The store that sends a request, by its bearer key, and its permissions.
 
 Keys come from the environment (`receiver.store_keys`) and from a key file or a secret, which is read again when it
 changes, so that keys are added and rotated without a restart.

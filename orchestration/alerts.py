@@ -24,10 +24,11 @@ def send_outcome(
     failures: Mapping[str, str | None],
     outcomes: Sequence[Mapping[str, Any] | None],
 ) -> list[str]:
-    """Sends what the schedule asks for, and keeps the outcome for the next run. Returns the kinds that were sent.
+    """Sends the notifications of the schedule, and keeps the outcome for the next run. Returns the kinds that were
+    sent.
 
-    `states` and `failures` are the states and failure messages of the run's tasks by task id. A task that failed
-    without a message, such as one whose worker died, is reported with its state.
+    `states` and `failures` are the states and failure messages of the run's tasks by task id. A failed task
+    without a message, for example after its worker died, is reported with its state.
     """
     from airflow.sdk import Variable
 
@@ -46,7 +47,7 @@ def send_outcome(
 
 
 def publish(manifest: Manifest, message: Notification) -> None:
-    """Publishes one message to the environment's topic, with `kind` as a message attribute for filters."""
+    """Publishes a message to the environment's topic, with `kind` as a message attribute for filters."""
     SnsHook(region_name=manifest.job.region).publish_to_target(
         target_arn=manifest.topic_arn,
         subject=message.subject,

@@ -1,4 +1,4 @@
-"""Makes the DAGs of a deployed package from its manifest: one for each schedule, one on arrival, one for backfills."""
+"""Makes the DAGs of a deployed package from its manifest: a DAG per schedule, for arrivals, and for backfills."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from orchestration.triggers import LandingTrigger
 _START = datetime(2026, 1, 1)
 _TAGS = ("headgate",)
 
-#: Tasks that only read or send: what disturbs them passes quickly.
+#: Tasks that only read or send: their failures are transient.
 _RETRIED: dict[str, Any] = {"retries": 3, "retry_delay": timedelta(seconds=15)}
 
 
@@ -65,7 +65,7 @@ def _scheduled(manifest: Manifest, schedule: Schedule, poll_seconds: float) -> D
             if verb == "run" or len(schedule.verbs) == 1:
                 previous >> job
             else:
-                # Nothing new is no reason to leave out the nightly checks: they follow the skipped run.
+                # The nightly checks also follow a skipped run.
                 job.trigger_rule = "none_failed"
                 previous >> job
             previous = job
@@ -157,7 +157,7 @@ _BACKFILL_PARAMETERS = {
     "to": Param("", type="string", description="Last landing day, yyyy-mm-dd."),
     "uploads": Param([], type="array", description="Only these uploads."),
     "by": Param([], type="array", description="Slices of a gold table, such as sale_date=2026-03-02."),
-    "confirm": Param(False, type="boolean", description="Off: only the dry run, which shows what would be done."),
+    "confirm": Param(False, type="boolean", description="Off: only the dry run, which shows the work."),
 }
 
 
@@ -213,7 +213,7 @@ def _doc(manifest: Manifest, schedule: Schedule) -> str:
 
 _BACKFILL_DOC = """Computes chosen uploads, or slices of a table, again.
 
-Trigger it with parameters. The first run without `confirm` makes the dry run only; its log shows what would be done.
+Trigger it with parameters. Without `confirm` it makes only the dry run; its log shows the work.
 Trigger it again with `confirm` to do it.
 """
 

@@ -33,7 +33,7 @@ class LastOutcome:
 
     @classmethod
     def from_json(cls, text: str | None) -> LastOutcome:
-        """Reads what `to_json` wrote; anything else is an outcome without failure."""
+        """Reads the text of `to_json`; any other text is an outcome without failure."""
         try:
             return cls(**json.loads(text or "{}"))
         except (ValueError, TypeError):
@@ -62,7 +62,7 @@ def notifications(
     outcomes: Iterable[Mapping[str, Any]],
     last: LastOutcome,
 ) -> list[Notification]:
-    """What to send after a run. `outcomes` are what the run's jobs left (`Outcome.as_dict`).
+    """The notifications after a run. `outcomes` are the results of the run's jobs (`Outcome.as_dict`).
 
     A failure that the last run had too, with the same cause, is not sent again.
     """

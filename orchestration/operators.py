@@ -37,14 +37,14 @@ class Attempt:
     reported: bool = False
 
     def next(self) -> Attempt:
-        """The submission after a failed one."""
+        """The submission after a failed submission."""
         return Attempt(self.epoch, self.number + 1)
 
 
 class HeadgateJobOperator(BaseOperator):
     """Runs `headgate ARGUMENTS` on EMR and waits for it.
 
-    - A try that follows a dead worker attaches to the job that the dead one submitted, alive or ended.
+    - A try that follows a dead worker attaches to the job that the dead worker submitted, running or ended.
     - A try that follows a failure, or a clear, submits a new job.
     - A kill of the task cancels the job.
     - Only exit code 75, and jobs that ended before they could say anything, are retried.
@@ -85,7 +85,7 @@ class HeadgateJobOperator(BaseOperator):
         return connect(self.settings, self.aws_conn_id)
 
     def lake_reader(self) -> Lake:
-        """The lake, to read what a job left there."""
+        """The lake, to read the results of a job."""
         return Lake(AwsClients(self.aws_conn_id, self.settings.region).client("s3"), self.lake)
 
     def execute(self, context: Any) -> dict[str, Any]:
@@ -107,7 +107,7 @@ class HeadgateJobOperator(BaseOperator):
         return self._finish(context, attempt, status)
 
     def execute_complete(self, context: Any, event: dict[str, Any], attempt: dict[str, Any]) -> dict[str, Any]:
-        """Continues after the trigger: reads what the job did. Returns as `execute`."""
+        """Continues after the trigger: reads the job's result. Returns as `execute`."""
         if error := event.get("error"):
             self._fail(context, f"job {event['job']}: {error}", retry=True)
         status = self.jobs().status(event["job"])

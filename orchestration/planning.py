@@ -1,4 +1,4 @@
-"""The plan task: whether anything is new, told from the lake's logs without Spark and without the tables' modules."""
+"""The plan task: whether there is work, from the lake's logs, without Spark and without the tables' modules."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from headgate.aws.jobs import Jobs, JobStatus
 from headgate.planning.manifest import JobSettings
 from orchestration.hook import AwsClients, connect
 
-_MOST_ERRORS = 10  # consecutive polls that may fail before the wait is given up
+_MOST_ERRORS = 10  # consecutive polls that may fail before the wait ends
 _GRACE_SECONDS = 600  # how long a cancelled job may take to end
 
 
@@ -108,8 +108,8 @@ class JobTrigger(BaseTrigger):
 class LandingTrigger(BaseEventTrigger):
     """Turns the landing bucket's events on an SQS queue into one event for each burst of uploads.
 
-    After the first message it goes on reading for `settle_seconds`, then yields one event that says how many
-    objects arrived in which datasets, and deletes the messages after that. A message that cannot be read stays in the
+    After the first message it reads for `settle_seconds`, then yields an event with the
+    number of objects per dataset, and deletes the messages after that. A message that cannot be read stays in the
     queue, and SQS moves it to the dead letter queue.
     """
 
@@ -131,7 +131,7 @@ class LandingTrigger(BaseEventTrigger):
         return f"{type(self).__module__}.{type(self).__qualname__}", arguments
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Yields one event for each burst, for ever."""
+        """Yields an event per burst, without end."""
         queue = await asyncio.to_thread(self._queue)
         while True:
             batch = await asyncio.to_thread(queue.receive_burst, self.settle_seconds)

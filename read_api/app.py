@@ -81,7 +81,7 @@ def for_project(folder: str, environment: str) -> Flask:
 
 
 def _load_libraries() -> None:
-    """Loads now what the first request would load: deltalake, and pandas, which pyarrow loads with the first value."""
+    """Loads libraries before the first request: deltalake, and pandas, which pyarrow loads with the first value."""
     _log.debug("deltalake %s, pyarrow %s", deltalake.__version__, pa.array([None, "x"]).type)
 
 

@@ -57,7 +57,7 @@ class Access:
         return self.columns[name]
 
     def fingerprint(self) -> str:
-        """Returns a hash of what is visible, so that a cache or cursor of one client is never used by another."""
+        """Returns a hash of what is visible, so that a cache or cursor of a client is never used by another."""
         visible = [[c.name, c.masked] for c in self.columns.values()]
         text = json.dumps([self.table, visible, self.stores, self.store_column])
         return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -19,15 +19,15 @@ from read_api.reader import Page, Reader
 from read_api.snapshots import DataFile, Snapshot
 from read_api.sql import LocalFile, Statement
 
-#: Columns that say what happened to a row, as Delta's change data feed names them.
+#: Columns that describe the change of a row, named as in Delta's change data feed.
 TYPE, VERSION, TIME = "_change_type", "_commit_version", "_commit_timestamp"
-#: At most so many commits are looked at for one page.
+#: The maximum of commits that a page reads.
 _MOST_COMMITS = 1000
 
 
 @dataclass(frozen=True)
 class _ChangeFile:
-    """A file of changes in a commit; `kind` is empty if the rows themselves say what happened to them."""
+    """A file of changes in a commit; `kind` is empty if the rows have their own kind of change."""
 
     file: DataFile
     kind: str

@@ -27,7 +27,7 @@ class Engine:
     """Runs SQL with bound values. Safe for threads: each thread has a cursor of its own."""
 
     def __init__(self, folder: Path, memory_mb: int, seconds: float, slots: int, threads: int = 2) -> None:
-        """`folder` is the only one that SQL can read; at most `slots` queries run at the same time."""
+        """`folder` is the only folder that SQL can read; at most `slots` queries run at the same time."""
         self._seconds, self._slots = seconds, threading.BoundedSemaphore(slots)
         self._connection = duckdb.connect(
             config={

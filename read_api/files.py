@@ -24,7 +24,7 @@ class DataFiles(Protocol):
     """Makes data files readable as local files."""
 
     def local(self, paths: Sequence[str]) -> list[str]:
-        """Returns a local path for each path in the lake. Raises FileNotFoundError if one is gone, StorageError."""
+        """Returns a local path for each path in the lake. Raises FileNotFoundError for a deleted file, StorageError."""
         ...
 
     @property

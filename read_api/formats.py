@@ -34,7 +34,7 @@ def negotiate(accept: MIMEAccept) -> str:
 
 
 def encode(page: Page, media_type: str, around: Mapping[str, Any]) -> bytes:
-    """Returns the page in a media type; `around` are the members of the JSON document beside `rows`."""
+    """Returns the page in a media type; `around` are the other members of the JSON document."""
     if media_type == JSON:
         return _dump({**around, "rows": _dicts(page)})
     if media_type == NDJSON:
@@ -100,7 +100,7 @@ def dump(value: Any) -> bytes:
 
 
 def as_arrow(page: Page, columns: Sequence[Column]) -> Page:
-    """Returns a page of changes as an Arrow table: the columns, then what happened, in which version, and when."""
+    """Returns a page of changes as an Arrow table: the columns, then kind of change, version and time."""
     kinds = [arrow_type(column.type) for column in columns]
     kinds += [pa.string(), pa.int64(), pa.timestamp("us", "UTC")]
     values = list(zip(*(page.rows or ()), strict=True)) or [()] * len(kinds)

@@ -10,7 +10,7 @@ from read_api.catalog import Access
 from read_api.columns import Column
 from read_api.snapshots import Snapshot
 
-# At most so many commits are looked through for the last one that changed rows.
+# The maximum of commits to search for the last change of rows.
 _COMMITS = 50
 
 

@@ -66,7 +66,7 @@ class RowQuery:
     aggregates: tuple[Aggregate, ...] = ()
 
     def fingerprint(self, access: Access) -> str:
-        """Returns a hash of the query and of what the client may see; equal queries have equal hashes."""
+        """Returns a hash of the query and of the client's access; equal queries have equal hashes."""
         conditions = [[f.column.name, f.operator, [to_plain(v) for v in f.values]] for f in self.filters]
         parts = [
             access.fingerprint(),
@@ -80,7 +80,7 @@ class RowQuery:
 
 
 def row_query(access: Access, pairs: Pairs, extra: frozenset[str] = frozenset()) -> RowQuery:
-    """Returns the query of /rows and /changes; `extra` are the parameters that are allowed beside filters.
+    """Returns the query of /rows and /changes; `extra` are the parameters that are allowed in addition to filters.
 
     Raises Problem 400 for an unknown parameter, column or operator, or a value of the wrong type.
     """
@@ -169,7 +169,7 @@ def _filter(access: Access, name: str, text: str) -> Filter:
 
 
 def _list(text: str) -> list[str]:
-    """The values of `in`: separated by commas, quoted by `"` if they hold one."""
+    """The values of `in`: separated by commas, quoted by `"` if they contain a comma."""
     try:
         rows = list(csv.reader([text], strict=True))
     except csv.Error:

@@ -1,4 +1,4 @@
-"""The routes of the read API. Each one checks the key, resolves table and version, and answers a page of rows."""
+"""The routes of the read API. Each route checks the key, resolves table and version, and answers a page of rows."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def _snapshot(table: str) -> tuple[Snapshot, bool]:
 
 
 def _pinned_snapshot(table: str) -> tuple[Snapshot, bool]:
-    """The version of the cursor, if there is one, else that of the parameters."""
+    """The version of the cursor if there is a cursor, else that of the parameters."""
     return (_cursor_snapshot(table), True) if "cursor" in request.args else _snapshot(table)
 
 

@@ -89,7 +89,7 @@ def _slack(value: Any) -> Any:
 
 
 def _may_match(actions: pa.Table, condition: Filter) -> Any:
-    """A mask of the files that may match one filter; None if the statistics say nothing."""
+    """A mask of the files that may match a filter; None without statistics."""
     name, operator = condition.column.name, condition.operator
     partition = f"partition.{name}"
     if condition.column.type in FLOATING or operator == "ne":
@@ -169,7 +169,7 @@ class Snapshots:
         if entry is not None and self._clock() - entry[2] < self._refresh_seconds:
             return entry[1]
         lock = self._lock_of(table)
-        # While another thread looks for a new version, a known one is good enough.
+        # While another thread looks for a new version, the known version is used.
         if not lock.acquire(blocking=entry is None):
             assert entry is not None  # noqa: S101 - for mypy
             return entry[1]
@@ -225,8 +225,8 @@ class Snapshots:
         try:
             return self.at(table, travel.version_at(self._ledger, table, moment, now))
         except UsageError as error:
-            status = 410 if "cleaned up" in error.what or "gone" in error.what else 404
-            raise Problem(status, "gone" if status == 410 else "unknown-version", error.what) from error
+            status = 410 if "cleaned up" in error.message or "gone" in error.message else 404
+            raise Problem(status, "gone" if status == 410 else "unknown-version", error.message) from error
 
     def _keep(self, snapshot: Snapshot) -> None:
         with self._lock:

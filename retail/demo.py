@@ -7,6 +7,7 @@ and `plan`.
 
 from __future__ import annotations
 
+import argparse
 import os
 import socket
 import subprocess
@@ -25,12 +26,18 @@ from retail.generate import GeneratedUpload, Spec, uploads
 
 ROOT = Path(__file__).parents[1]
 HEADGATE = str(Path(sys.executable).with_name("headgate"))
-_PATIENCE = 30.0  # seconds for the receiver to be ready
-_NEXT_DAY = ROOT / ".headgate" / "demo-day"
+_PATIENCE = 120.0  # seconds for the receiver to start or stop, also on a slow machine
 
 
 def main() -> None:
-    day = _business_day()
+    parser = argparse.ArgumentParser(prog="python -m retail.demo", description=(__doc__ or "").partition("\n\n")[0])
+    parser.add_argument(
+        "--state", type=Path, default=ROOT / ".headgate", help="folder for the next day and the receiver's log"
+    )
+    state: Path = parser.parse_args().state
+    state.mkdir(parents=True, exist_ok=True)
+    next_day = state / "demo-day"
+    day = _business_day(next_day)
     spec = Spec(
         seed=7,
         stores=3,
@@ -45,20 +52,20 @@ def main() -> None:
     )
     generated = list(uploads(spec))
     late = [upload for upload in generated if upload.kind == "late"]
-    with _receiver() as url:
+    with _receiver(state / "demo-receiver.log") as url:
         _say(f"1. Three stores upload their sales of {day} over HTTP to {url}")
         upload_id = _send(url, [upload for upload in generated if upload.kind != "late"])
-        _say(f"2. {'A run over the new uploads' if _NEXT_DAY.exists() else 'The first run'}: bronze, silver, gold")
+        _say(f"2. {'A run over the new uploads' if next_day.exists() else 'The first run'}: bronze, silver, gold")
         _headgate("run")
         _say(f"3. {len(late)} late uploads arrive, and a second run reads only those")
         _send(url, late)
         _headgate("run")
     _say("4. Gold, as analysts see it")
     _headgate("show", "gold.daily_store_sales")
-    _say("5. One upload, followed")
+    _say("5. The progress of an upload")
     _headgate("receipt", upload_id)
-    _NEXT_DAY.write_text(str(day + timedelta(days=1)))
-    _say("Go on from here")
+    next_day.write_text(str(day + timedelta(days=1)))
+    _say("Next commands")
     print(_NEXT)
 
 
@@ -70,19 +77,17 @@ _NEXT = """  .venv/bin/headgate tables                                 all table
   .venv/bin/headgate new project ../my-project              a project of your own"""
 
 
-def _business_day() -> date:
+def _business_day(next_day: Path) -> date:
     """The day after that of the last demo, so that each demo has new sales."""
-    return date.fromisoformat(_NEXT_DAY.read_text()) if _NEXT_DAY.exists() else date(2026, 3, 2)
+    return date.fromisoformat(next_day.read_text()) if next_day.exists() else date(2026, 3, 2)
 
 
 @contextmanager
-def _receiver() -> Iterator[str]:
+def _receiver(log: Path) -> Iterator[str]:
     """Starts a receiver on a free port of this machine, and stops it after the block."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    log = ROOT / ".headgate" / "demo-receiver.log"
-    log.parent.mkdir(exist_ok=True)
     with log.open("w") as output:
         server = subprocess.Popen(
             [HEADGATE, "serve", "receiver", "--port", str(port)], cwd=ROOT, stdout=output, stderr=output
@@ -124,7 +129,7 @@ def _send(url: str, chosen: list[GeneratedUpload]) -> str:
 
 
 def _headgate(*arguments: str) -> None:
-    """Runs a command in a process of its own; ends the demo where it fails."""
+    """Runs a command in a process of its own; ends the demo if it fails."""
     print(f"   $ headgate {' '.join(arguments)}", flush=True)
     done = subprocess.run([HEADGATE, *arguments], cwd=ROOT, check=False, env={**os.environ, "COLUMNS": "160"})
     if done.returncode != 0:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes what follows from the modules' variables: the tables in their READMEs, and the .tf files of the environments.
+"""Generates files from the modules' variables: the tables in their READMEs, and the .tf files of the environments.
 
     python3 terraform/generate.py           write the files
     python3 terraform/generate.py --check   exit 1 if a file is not up to date
@@ -56,7 +56,7 @@ def _block(match: re.Match[str]) -> Block:
 
 
 def _short(text: str) -> str:
-    """An expression on one line; a long one by its kind alone."""
+    """An expression on one line; only the kind of a long expression."""
     line = " ".join(text.split())
     return line if len(line) <= 60 else f"{line.partition('(')[0].partition('{')[0].partition('[')[0] or line[0]}..."
 
@@ -84,7 +84,7 @@ def _cell(text: str) -> str:
 
 
 def readme(folder: Path) -> str:
-    """A README with its tables up to date; what is above the first marker is kept."""
+    """A README with its tables up to date; the text above the first marker is kept."""
     path = folder / "README.md"
     text = path.read_text() if path.exists() else f"# {folder.name}\n\n"
     return text.partition(START)[0] + readme_tables(folder)

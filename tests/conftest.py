@@ -1,4 +1,4 @@
-"""Fixtures that every tier shares, beside those of headgate.testing: `spark` and `lake` are pytest's by the plugin."""
+"""Fixtures of all tiers. `spark` and `lake` come from the plugin headgate.testing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytest_plugins = ["pytester"]
 
 ROOT = Path(__file__).parents[1]
 
-# How long an example takes says more of what else the machine does than of the code.
+# The duration of an example depends more on the load of the machine than on the code.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 

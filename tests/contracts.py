@@ -18,5 +18,5 @@ customProperties:
 
 
 def json_lines(name: str, *properties: str) -> str:
-    """The contract of a dataset of JSON lines; each property is what stands between its braces in YAML."""
+    """The contract of a dataset of JSON lines; each property is the text between its braces in YAML."""
     return _CONTRACT.format(name=name, properties="\n".join(f"      - {{{item}}}" for item in properties))

@@ -1,4 +1,4 @@
-"""What tests that start processes share: what those inherit, where they listen, what they started, how they end."""
+"""Helpers for tests that start processes: environment, ports, child processes and their end."""
 
 from __future__ import annotations
 

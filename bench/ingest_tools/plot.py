@@ -8,7 +8,7 @@ _BAR, _GAP, _LEFT, _WIDTH = 12, 14, 250, 420
 
 
 def write_plot(rows: list[dict[str, Any]], path: Path) -> None:
-    """One pair of bars for each case, scaled to the longest; the text beside a bar is rate and P99."""
+    """One pair of bars for each case, scaled to the longest; the text next to a bar is rate and P99."""
     cases: dict[tuple[Any, ...], dict[str, dict[str, Any]]] = {}
     for row in rows:
         key = (row["latency_ms"], row["items"], row["connections"], row["keys"])

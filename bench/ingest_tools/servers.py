@@ -80,7 +80,7 @@ def stub(folder: Path, latency: int) -> Iterator[None]:
 
 @contextmanager
 def serving(side: str, folder: Path) -> Iterator[Running]:
-    """Starts one side on a free port."""
+    """Starts a side on a free port."""
     port = _free_port()
     command, variables = _headgate(port) if side == "headgate" else _peer(port)
     with (folder / f"{side}.log").open("ab") as log:

@@ -1,8 +1,8 @@
-"""The receiver that one would write with FastAPI, uvicorn and boto3: the peer of bench/ingest.py.
+"""A receiver with FastAPI, uvicorn and boto3: the peer of bench/ingest.py.
 
-It promises what Headgate promises of a new upload: known key, exact bytes, a conditional PUT, then 201. It is written
-to be fast: the body is not parsed, boto3 runs on a pool of threads with one connection each, uvicorn uses uvloop and
-httptools. Run it by `uvicorn --workers 2 fastapi_boto3:app`.
+It has the same guarantees as Headgate for a new upload: known key, exact bytes, a conditional PUT, then 201. It is
+written to be fast: the body is not parsed, boto3 runs on a thread pool with a connection each, uvicorn uses uvloop
+and httptools. Run it by `uvicorn --workers 2 fastapi_boto3:app`.
 """
 
 import hashlib

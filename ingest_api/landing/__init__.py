@@ -1,5 +1,5 @@
-"""Landing without HTTP: an arriving body becomes one durable object, whatever the retries.
+"""Landing without HTTP: a received body becomes exactly one durable object, with any number of retries.
 
-`body.py` counts, digests and checks a body while it arrives, `land.py` gives it its place, `receipts.py` says what the
-sender hears. `direct.py` serves `headgate upload --direct`. No module here imports Flask.
+`body.py` counts, digests and checks a body while it arrives, `land.py` writes it to its path, `receipts.py` creates
+the response. `direct.py` serves `headgate upload --direct`. No module here imports Flask.
 """

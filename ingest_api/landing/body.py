@@ -8,7 +8,7 @@ from ingest_api.landing.digest import ContentDigest
 
 # Read in pieces of this size.
 _PIECE = 256 * 1024
-# A body up to this size is kept in memory and written by one request; a longer one is written while it arrives.
+# A body up to this size is kept in memory and written by one request; a longer body is written while it arrives.
 SMALL_BYTES = 8 * 2**20
 
 
@@ -27,7 +27,7 @@ class BodyCut(Exception):
 
 
 class DigestMismatch(Exception):
-    """The body is not what its Content-Digest says."""
+    """The body does not match its Content-Digest."""
 
 
 class Body:
@@ -65,7 +65,7 @@ class Body:
         """The rest of the body.
 
         Raises BodyTooLarge as soon as more than the limit came, BodyCut where fewer bytes came than declared (a
-        server's input stream may end early without an error, and half an upload must not land as a whole one), and
+        server's input stream may end early without an error, and a truncated upload must not land as complete), and
         DigestMismatch at the end of a body that its Content-Digest does not describe.
         """
         for piece in self._pieces:

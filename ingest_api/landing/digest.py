@@ -30,7 +30,7 @@ class ContentDigest:
 def parse_digest(field: str | None) -> ContentDigest | None:
     """The strongest digest that a field names and Headgate knows; None where there is none.
 
-    Unknown algorithms are ignored, as RFC 9530 asks. Raises BadDigest for a field that is not one.
+    Unknown algorithms are ignored, as RFC 9530 asks. Raises BadDigest for an invalid field.
     """
     known: dict[str, bytes] = {}
     for member in (field or "").split(","):

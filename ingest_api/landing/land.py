@@ -1,6 +1,6 @@
-"""The receiver's core, without HTTP: a body becomes one durable object, whatever the retries.
+"""The receiver's core, without HTTP: a body becomes exactly one durable object, with any number of retries.
 
-A key that names its hour (UUIDv7, ULID) costs one conditional write. Any other key costs two, one after the other: its
+A key that names its hour (UUIDv7, ULID) costs one conditional write. Any other key costs two sequential writes: its
 path needs an hour, the hour must be the same for every retry, and only a create-only object can settle that between
 two receivers. They cannot overlap: an object that was written under a wrong guess would be a second object.
 """
@@ -48,7 +48,8 @@ def land(storage: Storage, contract: Contract, store: str, key: str, body: Body,
     """Lands `body` for `store` under the idempotency `key`; durable, and listed under its hour, on return.
 
     Raises KeyReused where the key has landed other bytes, StorageError where the lake fails (then nothing is promised,
-    and the same call may be repeated), and what `Body` raises for a body that is cut, too long or not as its digest.
+    and the same call may be repeated), and the errors of `Body` for a body that is truncated, too long or different
+    from its digest.
     """
     read = body.read_small()
     upload, path = identify(storage, contract, store, key, clock)
@@ -133,7 +134,7 @@ def identify(storage: Storage, contract: Contract, store: str, key: str, clock: 
 
 
 def _claim(storage: Storage, upload: Upload, suffix: str) -> tuple[datetime, str]:
-    """The hour and suffix of the first claim of this key, be it this one or an earlier one."""
+    """The hour and suffix of the first claim of this key, this or an earlier claim."""
     content = json.dumps({"hour": upload.hour.isoformat(), "suffix": suffix}).encode()
     if storage.create(upload.claim, content, Facts(upload.hour)):
         return upload.hour, suffix

@@ -18,7 +18,7 @@ from ingest_api.storage.base import as_storage_error
 
 STATES = ("landed", "ingested", "done", "quarantined")
 MOST, DEFAULT = 500, 100
-# With a state each upload is looked up in the tables, so fewer are looked at for one page.
+# With a state each upload is looked up in the tables, so a page reads fewer uploads.
 _MOST_LOOKED_UP = 200
 _KNOWN = ("store", "date", "dataset", "state", "limit", "cursor")
 
@@ -127,5 +127,5 @@ def _cursor(text: str | None) -> str:
     return decoded
 
 
-def _bad(name: str, what: str) -> Problem:
-    return Problem(400, "parameter", f"{name}: {what}", parameter=name)
+def _bad(name: str, message: str) -> Problem:
+    return Problem(400, "parameter", f"{name}: {message}", parameter=name)

@@ -1,4 +1,4 @@
-"""The receipt: what the receiver says of an upload that is durable in landing."""
+"""The receipt: the receiver's response for an upload that is durable in landing."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -13,7 +13,7 @@ class Receipt:
     """One landed upload. `bytes` and `sha256` are of the object as it was sent, compressed or not.
 
     Every field follows from the upload's identity and the object with its metadata, so that the receipt of a replay is
-    equal to the first one, byte for byte.
+    equal to the first receipt, byte for byte.
     """
 
     upload: str

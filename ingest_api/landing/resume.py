@@ -19,7 +19,7 @@ from ingest_api.storage.resumable import OffsetMoved, Resumables, State, send_la
 
 
 class WholeDiffers(UploadRefused):
-    """The whole upload is not what its Repr-Digest or Upload-Length said. What was kept of it is removed."""
+    """The whole upload does not match its Repr-Digest or Upload-Length. Its parts are removed."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Progress:
 
 
 class Resuming:
-    """The resumable uploads of a receiver; `lifetime` is how long one that was cut is kept."""
+    """The resumable uploads of a receiver; `lifetime` is how long an interrupted upload is kept."""
 
     def __init__(self, storage: Storage, clock: Clock, lifetime: timedelta) -> None:
         self._storage, self._clock, self._lifetime = storage, clock, lifetime
@@ -52,7 +52,7 @@ class Resuming:
         return Progress(upload.id, self._resumables.offset(state), state.length)
 
     def progress(self, contract: Contract, upload_id: str) -> Progress | None:
-        """How far an upload is; None for one that is not known, or has expired. Raises StorageError."""
+        """The progress of an upload; None if it is unknown or expired. Raises StorageError."""
         if landing := self._landed(contract, upload_id, None):
             return Progress(upload_id, landing.receipt.bytes, landing.receipt.bytes, landing)
         state = self._state(upload_id)
@@ -96,7 +96,7 @@ class Resuming:
             digests.append(sha256)
             if (state.sha256 and sha256 != state.sha256) or (state.length is not None and size != state.length):
                 self._resumables.remove(state)
-                raise WholeDiffers("the whole upload is not what its Upload-Length or Repr-Digest says")
+                raise WholeDiffers("the whole upload does not match its Upload-Length or Repr-Digest")
 
         created = self._resumables.finish(state, check, lambda sha256: Facts(self._clock(), sha256))
         landing = self._landed(contract, state.upload, digests[0], replayed=created is None)

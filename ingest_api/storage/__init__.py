@@ -1,6 +1,6 @@
 """The receiver's storage: create-only writes that are durable when they return, and reads.
 
-`base.py` declares what the receiver needs; `folder.py` does it in a folder, `s3.py` on an S3 API with `multipart.py`
+`base.py` declares the interface; `folder.py` implements it for a folder, `s3.py` for an S3 API with `multipart.py`
 for long bodies. Every failure of a store is a StorageError. Only `ingest_api` imports this package.
 """
 

@@ -46,10 +46,10 @@ class LongWrite(Protocol):
         """Adds bytes. Raises StorageError."""
 
     def finish(self) -> Stored | None:
-        """Makes the object, durable; None where one exists at the path already. Raises StorageError."""
+        """Makes the object, durable; None if the path exists already. Raises StorageError."""
 
     def abort(self) -> None:
-        """Removes what was written. Does nothing after `finish`, and never raises."""
+        """Removes the written bytes. Does nothing after `finish`, and never raises."""
 
 
 class Storage(Protocol):
@@ -131,7 +131,7 @@ def as_storage_error(verb: str, path: str, *others: type[Exception]) -> Iterator
 
 
 def metadata_of(facts: Facts | None) -> dict[str, Any]:
-    """User metadata of an S3 object: what `stored_from` reads back."""
+    """User metadata of an S3 object, for `stored_from`."""
     if facts is None:
         return {}
     values = {RECEIVED: facts.received.isoformat(timespec="microseconds")}

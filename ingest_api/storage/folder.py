@@ -114,7 +114,7 @@ class FolderWrite:
 
     def abort(self) -> None:
         with suppress(OSError):
-            self._file.close()  # on a full disk it fails to write what is buffered, and closes
+            self._file.close()  # on a full disk it fails to write its buffer, and closes
         with suppress(OSError):
             self._storage.place(self._temporary).unlink(missing_ok=True)
 

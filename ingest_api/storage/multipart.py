@@ -35,7 +35,7 @@ class UploadedPart:
 
 
 class Multipart:
-    """The multipart requests of one lake. Paths are relative to the lake."""
+    """The multipart requests of a lake. Paths are relative to the lake."""
 
     def __init__(self, objects: S3Store) -> None:
         self._config, self._prefix = dict(objects.config), objects.prefix
@@ -72,7 +72,7 @@ class Multipart:
                 yield UploadedPart(part["PartNumber"], part["ETag"], part["Size"])
 
     def complete(self, path: str, upload: str, parts: list[UploadedPart]) -> bool:
-        """Makes the object of its parts; False where one exists at the path. Raises StorageError."""
+        """Makes the object of its parts; False if the path exists. Raises StorageError."""
         listed = [{"PartNumber": part.number, "ETag": part.etag} for part in parts]
         try:
             with self._errors(path):
@@ -163,7 +163,7 @@ class MultipartWrite:
             try:
                 self._storage.multipart.abort(self._path, upload)
             except StorageError:
-                return  # the bucket's lifecycle rule removes what is left of it
+                return  # the bucket's lifecycle rule removes the rest
 
 
 def _make_client(config: dict[str, Any]) -> Any:

@@ -2,8 +2,8 @@
 
 `State` is a create-only object at `incoming/resumable/<upload>.json`. The bytes are, until the upload is whole, a file
 in a folder, or on S3 a multipart upload of `incoming/resumable/<upload>.whole` plus a small tail object: S3 takes no
-parts under 5 MiB, and a cut must not lose what came after the last part. The whole is digested before it is moved to
-its place in landing, by a create-only write.
+parts under 5 MiB, and an interruption must not lose the bytes after the last part. The digest of the whole is checked
+before it is moved to its path in landing, by a create-only write.
 """
 
 import fcntl
@@ -59,14 +59,14 @@ class Appending(Protocol):
         """Adds bytes. Raises StorageError."""
 
     def keep(self) -> None:
-        """Makes durable what was written so far. Raises StorageError."""
+        """Makes the written bytes durable. Raises StorageError."""
 
     def close(self) -> None:
         """Frees the upload for another request. Never raises."""
 
 
 class Resumables:
-    """The uploads under way of one lake. Every method raises StorageError."""
+    """The uploads in progress of a lake. Every method raises StorageError."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
@@ -120,7 +120,7 @@ class Resumables:
         return self._finish_on_s3(state, check, facts)
 
     def remove(self, state: State) -> None:
-        """Removes what is kept of an upload."""
+        """Removes the stored parts of an upload."""
         self._drop_parts(state)
         for path in self._kept(state.upload):
             with as_storage_error("remove", path), suppress(FileNotFoundError):
@@ -147,7 +147,7 @@ class Resumables:
 
     def _drop_parts(self, state: State) -> None:
         if state.multipart:
-            with suppress(StorageError):  # it may be gone; a lifecycle rule of the bucket removes what is left
+            with suppress(StorageError):  # it may be gone; a lifecycle rule of the bucket removes the rest
                 self._s3.multipart.abort(_name(state.upload, "whole"), state.multipart)
 
     def _finish_in_folder(
@@ -223,7 +223,7 @@ class _FolderAppending:
 
 
 class _S3Appending:
-    """The end of a multipart upload. Parts have 8 MiB; what is shorter is kept as a tail object."""
+    """The end of a multipart upload. Parts have 8 MiB; a shorter rest is kept as a tail object."""
 
     def __init__(self, storage: S3Storage, state: State, offset: int) -> None:
         self._storage, self._state = storage, state
@@ -239,8 +239,8 @@ class _S3Appending:
         if existing + len(self._buffer.rest()) != offset:
             raise OffsetMoved
 
-    def _read_tail(self, held: int) -> bytes:
-        path = _tail(self._state.upload, held)
+    def _read_tail(self, size: int) -> bytes:
+        path = _tail(self._state.upload, size)
         return self._storage.read(path) if self._storage.find(path) else b""
 
     def _send(self, part: bytes) -> None:
@@ -258,7 +258,7 @@ class _S3Appending:
                 obstore.put(self._storage.objects, path, rest)
 
     def flush(self) -> None:
-        """Sends the rest as the last part. An upload needs one part, so an empty one gets an empty part."""
+        """Sends the rest as the last part. An upload needs one part, so an empty upload gets an empty part."""
         rest = self._buffer.rest()
         if rest or not self._parts:
             self._send(rest)
@@ -279,8 +279,8 @@ def _name(upload: str, kind: str) -> str:
     return f"{FOLDER}/{upload}.{kind}"
 
 
-def _tail(upload: str, held: int) -> str:
-    return _name(upload, f"tail-{held}")
+def _tail(upload: str, size: int) -> str:
+    return _name(upload, f"tail-{size}")
 
 
 def _file_digest(place: Path) -> str:

@@ -1,9 +1,9 @@
-"""Attributes of a dimension beside a fact, also where the fact came first."""
+"""Adds attributes of a dimension to a fact, also if the fact came first."""
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-#: What stands for the attributes of a member that its dimension does not have, or not yet.
+#: The attributes of a member that is not in its dimension (yet).
 UNKNOWN = "unknown"
 
 

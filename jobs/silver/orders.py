@@ -12,7 +12,8 @@ from headgate import SOURCE, Changes, Merge, table
 def orders(uploads: DataFrame) -> DataFrame:
     """One row per line of each revision of an order.
 
-    A revision may have fewer lines than the one before: what an order is now is told by all lines of its newest one.
+    A revision may have fewer lines than the previous revision: the current order consists of all lines of its newest
+    revision.
     """
     return uploads.select(
         "order_id",

@@ -1,7 +1,7 @@
 """Headgate, a Spark batch framework for EMR: uploads in, Delta tables out, nothing lost between.
 
 The modules of this folder import neither pyspark nor boto3, so that a plan needs no JVM;
-`engine` does the work on Spark, `cli` holds one thin module a verb.
+`engine` does the work on Spark, `cli` has a thin module per verb.
 """
 
 from headgate.table import SOURCE, Affected, Append, Changes, History, Merge, Replace, Snapshot, table

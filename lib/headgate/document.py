@@ -1,8 +1,7 @@
 """A YAML file that knows the line of everything in it, and its check against a JSON schema.
 
-Whatever is wrong with a file is reported together: each problem with its place, what is wrong and what
-to do. The parser takes YAML 1.1 as PyYAML does, but dates stay text, keys are the text as written, and
-a key that stands twice is a problem.
+All problems of a file are reported together, each with its place and correction. The parser reads YAML 1.1 like
+PyYAML, but dates stay strings, keys are the text as written, and a duplicate key is a problem.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ _SHOWN = 80  # characters of a value that a message repeats
 
 @dataclass(frozen=True)
 class Place:
-    """Where something stands: a file and its line from 1, or the name of what is no file, with line 0."""
+    """A place: a file and its line from 1, or another name with line 0."""
 
     file: str
     line: int = 0
@@ -52,13 +51,13 @@ class Problem:
 
     place: Place
     path: str
-    what: str
+    message: str
     fix: str = ""
     trail: Trail = ()
 
     @property
     def text(self) -> str:
-        return f"{self.path}: {self.what}" if self.path else self.what
+        return f"{self.path}: {self.message}" if self.path else self.message
 
 
 class Invalid(Exception):
@@ -81,21 +80,21 @@ def as_error(kind: type[Failure], problems: Iterable[Problem]) -> Failure:
 
 
 def listed(problem: Problem) -> str:
-    """A problem as a line of a list, and below it what to do."""
+    """A problem as a line of a list, with the correction on the next line."""
     advice = f"\n    to do: {problem.fix}" if problem.fix else ""
     return f"  {problem.place}: {problem.text}{advice}"
 
 
 @dataclass(frozen=True)
 class Document:
-    """A file's content, and where each of its keys and items stands."""
+    """The content of a file, and the places of its keys and items."""
 
     file: str
     value: Any
     places: Mapping[Trail, Place]
 
     def place(self, trail: Trail) -> Place:
-        """Where the value at `trail` stands, or the nearest one around it."""
+        """Returns the place of the value at `trail`, or of the closest parent."""
         while trail and trail not in self.places:
             trail = trail[:-1]
         return self.places.get(trail, Place(self.file, 1))
@@ -108,15 +107,15 @@ class Document:
         return value
 
     def dotted(self, trail: Trail) -> str:
-        """`trail` as a message shows it: an item of a list by its name where it has one, else by its index."""
+        """`trail` as a message shows it: an item of a list by its name if it has a name, else by its index."""
         shown, value = "", self.value
         for step in trail:
             value = _inner(value, step)
             shown += f"[{_name_of(value, step)}]" if isinstance(step, int) else f".{step}"
         return shown.removeprefix(".")
 
-    def problem(self, trail: Trail, what: str, fix: str = "") -> Problem:
-        return Problem(self.place(trail), self.dotted(trail), what, fix, trail)
+    def problem(self, trail: Trail, message: str, fix: str = "") -> Problem:
+        return Problem(self.place(trail), self.dotted(trail), message, fix, trail)
 
 
 def _inner(value: Any, step: str | int) -> Any:
@@ -143,7 +142,7 @@ def load_document(path: Path, file: str) -> Document:
 
 
 def parse_document(text: bytes | str, file: str) -> Document:
-    """The YAML `text` of `file`. Raises Invalid where it is no YAML, or a key stands twice."""
+    """Parses the YAML `text` of `file`. Raises Invalid for invalid YAML, or a duplicate key."""
     loader = _Loader(text)
     try:
         node = loader.get_single_node()
@@ -159,7 +158,7 @@ def parse_document(text: bytes | str, file: str) -> Document:
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """YAML without dates: what the file says stays text, to be typed by whoever knows the type."""
+    """YAML without dates: they stay strings, because only the reader knows the type."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012
         first: [(tag, form) for tag, form in resolvers if not tag.endswith(":timestamp")]
@@ -174,7 +173,7 @@ def _not_yaml(error: yaml.YAMLError, file: str) -> Problem:
 
 
 class _Reader:
-    """Turns YAML nodes into values, and notes where each stands and which key stands twice."""
+    """Converts YAML nodes into values, and records their places and duplicate keys."""
 
     def __init__(self, loader: Any, file: str) -> None:
         self.places: dict[Trail, Place] = {}
@@ -189,7 +188,7 @@ class _Reader:
         if node.tag not in (_MAPPING, _LIST):
             return self._refuse(node, trail, f"the YAML tag '{node.tag}' is not possible", "remove it")
         if node in self._around:
-            return self._refuse(node, trail, "an alias to what is around it", "write the value in its place")
+            return self._refuse(node, trail, "an alias to a parent of itself", "write the value in its place")
         self._around.append(node)
         inner = self._mapping(node, trail) if node.tag == _MAPPING else self._list(node, trail)
         self._around.pop()
@@ -211,7 +210,7 @@ class _Reader:
                 self._refuse(key, trail, "a key that is not text")
             elif key.value in results:
                 first = self.places[(*trail, key.value)].line
-                self._refuse(key, (*trail, key.value), f"stands twice; first in line {first}", "keep one of the two")
+                self._refuse(key, (*trail, key.value), f"is a duplicate; first in line {first}", "keep one of the two")
             else:
                 self.places[(*trail, key.value)] = self._place(key)
                 results[key.value] = self.value(value, (*trail, key.value))
@@ -220,9 +219,9 @@ class _Reader:
     def _place(self, node: yaml.Node) -> Place:
         return Place(self._file, node.start_mark.line + 1)
 
-    def _refuse(self, node: yaml.Node, trail: Trail, what: str, fix: str = "") -> None:
+    def _refuse(self, node: yaml.Node, trail: Trail, message: str, fix: str = "") -> None:
         path = Document(self._file, None, {}).dotted(trail)
-        self.problems.append(Problem(self._place(node), path, what, fix))
+        self.problems.append(Problem(self._place(node), path, message, fix))
 
 
 # --- checking
@@ -231,8 +230,8 @@ class _Reader:
 def check(document: Document, schema: Mapping[str, Any], explain: Explain = lambda level, key: None) -> list[Problem]:
     """What is wrong with `document` by a JSON schema (draft 2019-09).
 
-    Of the schema's annotations three are used: `title` is the level that `explain` is asked about,
-    `x-wanted` says in words what is asked for, and a value under `x-secret` is not repeated.
+    Three annotations of the schema are used: `title` is the level for
+    `explain`, `x-wanted` is the expected value in words, and a value under `x-secret` is not repeated.
     """
     if document.value is None:
         return [document.problem((), "is empty", "write something into it, or remove it")]
@@ -249,7 +248,7 @@ def _tell_unknown_keys(document: Document, trail: Trail, error: Any, explain: Ex
     known = error.schema.get("properties", {})
     for key in error.instance:
         if key not in known:
-            spelling = _spelled("unknown key", key, known), f"keys that may stand here: {_listing(known)}"
+            spelling = _spelled("unknown key", key, known), f"known keys: {_listing(known)}"
             yield document.problem((*trail, key), *(explain(error.schema.get("title", ""), key) or spelling))
 
 
@@ -289,9 +288,9 @@ _TELL: dict[str, Callable[[Document, Trail, Any, Explain], Iterator[Problem]]] =
 }
 
 
-def _spelled(what: str, word: str, known: Iterable[str]) -> str:
+def _spelled(message: str, word: str, known: Iterable[str]) -> str:
     near = suggestion(word, known)
-    return f"{what}.{near}" if near else what
+    return f"{message}.{near}" if near else message
 
 
 def _shown(error: Any) -> str:

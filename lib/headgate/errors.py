@@ -1,6 +1,6 @@
 """Every error that a user can meet: one tree, each with a stable code that docs/errors.md explains.
 
-A message says what was wrong, where (file, line, field, upload), and what to do.
+A message has the problem, the place (file, line, field, upload) and the correction.
 """
 
 import difflib
@@ -22,9 +22,9 @@ class HeadgateError(Exception):
     retryable = False
     _exit_code = 1
 
-    def __init__(self, what: str, *, where: str = "", fix: str = "", retryable: bool | None = None) -> None:
-        super().__init__(what)
-        self.what, self.where, self.fix = what, where, fix
+    def __init__(self, message: str, *, where: str = "", fix: str = "", retryable: bool | None = None) -> None:
+        super().__init__(message)
+        self.message, self.where, self.fix = message, where, fix
         self.problems: Sequence[Any] = ()  # of an error that reports several: `headgate.document.Problem`
         if retryable is not None:
             self.retryable = retryable
@@ -37,13 +37,13 @@ class HeadgateError(Exception):
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
         advice = f"\n  to do: {self.fix}" if self.fix else ""
-        return f"{place}{self.what}{advice}"
+        return f"{place}{self.message}{advice}"
 
     def as_dict(self) -> dict[str, Any]:
         """Returns the error as `--json` and the run's report show it."""
         return {
             "code": self.code,
-            "what": self.what,
+            "what": self.message,
             "where": self.where,
             "fix": self.fix,
             "retryable": self.retryable,
@@ -71,7 +71,7 @@ class EnvironmentConfigError(HeadgateError):
 
 
 class ContractError(HeadgateError):
-    """A contract that is not valid ODCS, or says what Headgate does not do."""
+    """A contract that is not valid ODCS, or that uses an unsupported feature."""
 
     code = "contract"
     _exit_code = 2
@@ -85,7 +85,7 @@ class TableDefinitionError(HeadgateError):
 
 
 class SuiteError(HeadgateError):
-    """An expectation suite that is not valid, names a column that is not there, or asks what Spark cannot judge."""
+    """An expectation suite that is not valid, names a missing column, or needs a check that Spark does not support."""
 
     code = "suite"
     _exit_code = 2
@@ -121,8 +121,10 @@ class BatchRefused(TableError):
 
     code = "batch-refused"
 
-    def __init__(self, what: str, *, where: str = "", fix: str = "", results: Sequence[Mapping[str, Any]] = ()) -> None:
-        super().__init__(what, where=where, fix=fix)
+    def __init__(
+        self, message: str, *, where: str = "", fix: str = "", results: Sequence[Mapping[str, Any]] = ()
+    ) -> None:
+        super().__init__(message, where=where, fix=fix)
         self.results = results
 
 
@@ -134,7 +136,7 @@ class LostRace(HeadgateError):
 
 
 class LakeBusy(HeadgateError):
-    """Another writer holds the folder's lock and `--no-wait` was given."""
+    """Another writer has the folder's lock, and the command has `--no-wait`."""
 
     code = "lake-busy"
     retryable = True

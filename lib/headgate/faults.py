@@ -14,10 +14,10 @@ VARIABLE = "HEADGATE_KILL_AT"
 
 #: The moments of a table's work, in their order.
 MOMENTS = {
-    "listing": "amid the landing list of a bronze table: uploads under their own hour are listed, late ones are not",
-    "planned": "between plan and commit: what there is to do is known, and nothing is read yet",
-    "before_commit": "everything is computed, or is about to be as it is written; nothing is committed",
-    "after_commit": "the commit is in the log, and the run does not know it yet",
+    "listing": "while the landing list of a bronze table is read: punctual uploads are listed, late uploads are not",
+    "planned": "after planning, before any data is read",
+    "before_commit": "before the commit; files may be written already",
+    "after_commit": "the commit is in the log, and the run has not processed it yet",
 }
 #: The steps of landing an upload.
 RECEIVER = ("receiver.claimed", "receiver.landed", "receiver.marked")
@@ -43,6 +43,6 @@ def require_known(name: str, tables: Iterable[str]) -> None:
         raise UsageError(
             f"no point '{name}'.{suggestion(name, known)}",
             where=VARIABLE,
-            fix=f"name <moment>:<table>, with one of {', '.join(MOMENTS)} (listing: of a bronze table) and one of "
-            f"{', '.join(tables)}; or one of {', '.join(RECEIVER)}",
+            fix=f"use <moment>:<table>. Moments: {', '.join(MOMENTS)} (listing: of a bronze table). "
+            f"Tables: {', '.join(tables)}. Or use {', '.join(RECEIVER)}",
         )

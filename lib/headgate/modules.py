@@ -1,4 +1,4 @@
-"""Loads table modules: one module, one table. Any error of the author's names file and line."""
+"""Loads table modules, each with a single table. Errors of the author have file and line."""
 
 import importlib.util
 import sys
@@ -23,7 +23,7 @@ def table_names(project: Project) -> list[str]:
     return [f"{path.parent.name}.{path.stem}" for path in module_paths(project)]
 
 
-# An import changes what all threads import from, and tables are built several at a time.
+# Imports change state that all threads share, and several tables are built at the same time.
 _IMPORTING = threading.Lock()
 
 
@@ -37,7 +37,7 @@ def load_table(project: Project, path: Path) -> Table:
         raise TableDefinitionError(
             f"declares {len(tables)} tables",
             where=where,
-            fix="keep one @table in a module; share helpers in jobs/common",
+            fix="keep a single @table per module; share helpers in jobs/common",
         )
     expected = f"{path.parent.name}.{path.stem}"
     if tables[0].name != expected:
@@ -59,7 +59,7 @@ def _import(project: Project, path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except HeadgateError as error:
         raise TableDefinitionError(
-            error.what, where=_inside(error.where, project) or author_line(error, project, path), fix=error.fix
+            error.message, where=_inside(error.where, project) or author_line(error, project, path), fix=error.fix
         ) from error
     except Exception as error:
         raise TableDefinitionError(
@@ -86,7 +86,7 @@ def _forget_other_projects(project: Project) -> None:
 
 
 def _origin(module: ModuleType) -> Path:
-    """The file of a module, or the folder of a package without one."""
+    """The file of a module, or the folder of a package without a file."""
     return Path(getattr(module, "__file__", None) or next(iter(getattr(module, "__path__", [])), ""))
 
 

@@ -54,7 +54,7 @@ def is_project(folder: Path) -> bool:
 
 
 def find_project(start: Path | None, here: Path | None = None) -> Project:
-    """The project at `start`, or the nearest one at or above `here`, by default the current folder.
+    """The project at `start`, or the nearest project at or above `here`, by default the current folder.
 
     Raises UsageError where there is none.
     """
@@ -63,7 +63,7 @@ def find_project(start: Path | None, here: Path | None = None) -> Project:
             raise UsageError(
                 "not a Headgate project: it needs the folders conf/ and jobs/",
                 where=str(start),
-                fix="name a project's folder, or make one: headgate new project DIR",
+                fix="use the folder of a project, or create a project: headgate new project DIR",
             )
         return Project(start.resolve())
     here = (here or Path.cwd()).resolve()
@@ -73,5 +73,5 @@ def find_project(start: Path | None, here: Path | None = None) -> Project:
     raise UsageError(
         "no Headgate project here or above (a folder with conf/ and jobs/)",
         where=str(here),
-        fix="cd into one, pass --project DIR, or make one: headgate new project DIR",
+        fix="cd into a project, pass --project DIR, or create a project: headgate new project DIR",
     )

@@ -1,8 +1,8 @@
 """`@table`: how a table is declared. Declarations only: nothing here reads, writes or imports Spark.
 
-A read *drives* a table: `Changes` (one) feeds `Append` or `Merge`, because only an insert-only source tells
-every change by its new rows; `Affected` (one or more, of the same slices) feeds `Replace` or `History`, because
-a slice is recomputed whole, so a row that left it is gone. `Snapshot` stands beside them, or alone with `Replace()`.
+A read *drives* a table: one `Changes` feeds `Append` or `Merge`, because only for an insert-only source are the new
+rows all of the changes; `Affected` (one or more, with the same slices) feeds `Replace` or `History`, because a slice
+is recomputed as a whole, so deleted rows disappear. `Snapshot` can be added to them, or be alone with `Replace()`.
 """
 
 from __future__ import annotations
@@ -43,10 +43,11 @@ class Affected:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All live rows of `table`, at one version a run.
+    """All live rows of `table`, at the same version during a run.
 
-    Where its content has changed since, what reads it is rebuilt, so that a row that came late is not missing
-    for ever. `frozen` accepts the version that a row was computed with, and gives up that order does not matter.
+    If its content changed since the last run, the reading table is rebuilt, so that late rows
+    are included. `frozen` keeps rows as computed with an older version; then the result depends on the order of
+    uploads.
     """
 
     table: str
@@ -92,9 +93,9 @@ class Merge:
 
 @dataclass(frozen=True)
 class Replace:
-    """The output owns each slice of `by`: what is computed for a slice replaces what was there.
+    """The output owns each slice of `by`: the computed rows of a slice replace its existing rows.
 
-    Without `by` the whole table is one slice.
+    Without `by` the whole table is a single slice.
     """
 
     by: tuple[str, ...] = ()
@@ -149,14 +150,14 @@ VALID_FROM, VALID_TO, IS_CURRENT = "valid_from", "valid_to", "is_current"
 
 
 def slices_of(writes: Write) -> tuple[str, ...]:
-    """The columns whose values are the slices that a write recomputes; empty for one that has none."""
+    """The columns whose values are the slices that a write recomputes; empty for writes without slices."""
     if isinstance(writes, History):
         return writes.keys
     return writes.by if isinstance(writes, Replace) else ()
 
 
 def unique_keys(writes: Write | None) -> tuple[str, ...]:
-    """The columns by which a table has one live row at most; empty where nothing is promised."""
+    """The unique key of the live rows; empty without a key."""
     if isinstance(writes, History):
         return (*writes.keys, VALID_FROM)
     return writes.keys if isinstance(writes, Merge) else ()
@@ -184,8 +185,8 @@ def table(
 ) -> Callable[[Callable[..., Any]], Table]:
     """Declares the table `name` (`layer.table`), built by the decorated function.
 
-    `reads` names the function's parameters and what each is given. Raises TableDefinitionError,
-    with file and line, where the declaration is not legal.
+    `reads` maps the function's parameters to their sources. Raises
+    TableDefinitionError, with file and line, if the declaration is invalid.
     """
     where = _caller()
 
@@ -198,11 +199,13 @@ def table(
     return declare
 
 
-def _names(what: str, value: Sequence[str], *, or_none: bool = False) -> tuple[str, ...]:
+def _names(argument: str, value: Sequence[str], *, or_none: bool = False) -> tuple[str, ...]:
     if isinstance(value, str) or not all(isinstance(name, str) for name in value):
-        raise TableDefinitionError(f"{what} takes a list of column names, not {value!r}", fix=f'write {what}=["..."]')
+        raise TableDefinitionError(
+            f"{argument} takes a list of column names, not {value!r}", fix=f'write {argument}=["..."]'
+        )
     if not value and not or_none:
-        raise TableDefinitionError(f"{what} is empty", fix="name at least one column")
+        raise TableDefinitionError(f"{argument} is empty", fix="name at least one column")
     return tuple(value)
 
 
@@ -210,7 +213,7 @@ def _check_name(name: str, where: str) -> None:
     layer, _, rest = name.partition(".")
     if layer not in LAYERS or not rest.isidentifier() or not rest.islower():
         raise TableDefinitionError(
-            f"'{name}' is no table's name", where=where, fix="write silver.<name> or gold.<name>, in small letters"
+            f"'{name}' is an invalid table name", where=where, fix="use silver.<name> or gold.<name>, in lower case"
         )
 
 
@@ -221,29 +224,29 @@ def _check_parameters(name: str, reads: Mapping[str, Read], function: Callable[.
         raise TableDefinitionError(
             f"{name}: the function takes ({', '.join(parameters)}), reads names ({', '.join(reads)})",
             where=where,
-            fix="give each read the name of one parameter",
+            fix="name each read after a parameter",
         )
     if not (function.__doc__ or "").strip():
         raise TableDefinitionError(f"{name}: no docstring", where=where, fix='say the grain: """One row per ..."""')
 
 
 def _check_pair(name: str, reads: Mapping[str, Read], writes: Write, where: str) -> None:
-    """Refuses every pair of driving read and write that would give wrong rows, and names the right one."""
+    """Refuses every pair of driving read and write that would give wrong rows, and names a correct pair."""
 
-    def refuse(what: str, fix: str) -> NoReturn:
-        raise TableDefinitionError(f"{name}: {what}", where=where, fix=fix)
+    def refuse(message: str, fix: str) -> NoReturn:
+        raise TableDefinitionError(f"{name}: {message}", where=where, fix=fix)
 
     changes = [r for r in reads.values() if isinstance(r, Changes)]
     affected = [r for r in reads.values() if isinstance(r, Affected)]
     if changes and affected:
         refuse(
             f"{changes[0].table} by Changes and {affected[0].table} by Affected cannot both drive a table",
-            f'read the other one whole: Snapshot("{affected[0].table}"), or make two tables',
+            f'read the other table whole: Snapshot("{affected[0].table}"), or make two tables',
         )
     if len(changes) > 1:
         refuse(
-            "two reads by Changes: rows of one that come later would never meet rows of the other",
-            "merge each into a table of its own, and read both by Affected with the same columns",
+            "two reads by Changes: rows that arrive later in one source would never be joined with the other",
+            "write each into its own table, and read both by Affected with the same columns",
         )
     if changes:
         _check_changes(changes[0], writes, refuse)
@@ -256,7 +259,7 @@ def _check_pair(name: str, reads: Mapping[str, Read], writes: Write, where: str)
 def _check_changes(read: Changes, writes: Write, refuse: Callable[[str, str], NoReturn]) -> None:
     if not isinstance(writes, Append | Merge):
         refuse(
-            f"Changes cannot feed {type(writes).__name__}: new rows alone do not tell what a slice is now",
+            f"Changes cannot feed {type(writes).__name__}: new rows alone do not determine the current slice",
             f'write with Append() or Merge(keys=[...]), or read Affected("{read.table}", by={list(slices_of(writes))})',
         )
 
@@ -281,13 +284,13 @@ def _check_affected(reads: list[Affected], writes: Write, refuse: Callable[[str,
 
 def _check_snapshots(reads: Mapping[str, Read], writes: Write, refuse: Callable[[str, str], NoReturn]) -> None:
     if not reads:
-        refuse("reads nothing", 'name what it reads: reads={"rows": Affected("silver.x", by=[...])}')
+        refuse("reads nothing", 'add its sources: reads={"rows": Affected("silver.x", by=[...])}')
     if not isinstance(writes, Replace) or writes.by:
         refuse(
             f"Snapshot alone cannot feed {type(writes).__name__}"
             + (f"(by={list(writes.by)})" if isinstance(writes, Replace) else "")
-            + ": nothing tells what changed",
-            "write the whole table with Replace(), or read what drives it by Changes or Affected",
+            + ": no read determines the changes",
+            "write the whole table with Replace(), or read the driving source by Changes or Affected",
         )
     if all(isinstance(read, Snapshot) and read.frozen for read in reads.values()):
         refuse("every read is frozen: nothing would ever rebuild it", "remove frozen=True from one read")

@@ -6,7 +6,7 @@ SQS calls it with up to 10,000 messages of the landing bucket at a time. It star
 - Otherwise one job follows the newest job. Its token is made from the newest job's id, so that any number of
   concurrent calls start the same follower.
 
-Messages that are no S3 events are returned to SQS, which moves them to the dead letter queue in the end.
+Messages that are not S3 events are returned to SQS, which finally moves them to the dead letter queue.
 The variable HEADGATE_CURRENT is the s3:// address of the environment's current.json, which names the deployed package.
 """
 
@@ -62,7 +62,7 @@ def handler(event: Mapping[str, Any], context: object = None) -> dict[str, Any]:
 
 
 def start(manifest: Manifest, jobs: Jobs) -> str:
-    """Returns the id of a job that lists landing after now: one that waits already, or a new one.
+    """Returns the id of a job that lists landing after now: a waiting job, or a new job.
 
     Raises SubmitError; SQS then delivers the messages again.
     """
@@ -76,9 +76,9 @@ def start(manifest: Manifest, jobs: Jobs) -> str:
         job = jobs.submit(label, ["--run-id", token, *command_of(manifest)], token)
         if jobs.status(job).state is JobState.WAITING:
             return job
-        # The job runs or has ended, so it may have listed landing before now: another one must follow it.
+        # The job runs or has ended, so it may have listed landing before now: another job must follow it.
     raise SubmitError(
-        "the list of job runs does not show the newest one yet", where=label, fix="SQS delivers the messages again"
+        "the list of job runs does not show the newest job yet", where=label, fix="SQS delivers the messages again"
     )
 
 

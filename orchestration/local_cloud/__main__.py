@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Parses the arguments, serves, and prints the resources when the cloud is ready."""
     options = parser().parse_args(arguments)
     if not ipaddress.ip_address(options.host).is_loopback:
-        sys.exit(f"local cloud: {options.host} is not a loopback address; it runs what anyone who reaches it submits")
+        sys.exit(f"local cloud: {options.host} is not a loopback address; it runs jobs of any client that reaches it")
     with serving(options) as endpoint:
         made = make(endpoint, options.region, options.bucket, options.landing)
         print(json.dumps(made.as_dict()) if options.json else _announcement(made), flush=True)
@@ -103,7 +103,7 @@ class _QuietHandler(MotoRequestHandler):
     """Serves without a line for each request."""
 
     def log_request(self, *_: Any) -> None:
-        """Logs nothing: what matters are the states of jobs."""
+        """Logs nothing: the states of jobs are enough."""
 
 
 def _unready(environ: dict[str, Any], start_response: Any) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""Objects that survive a restart: what a request changed in S3 is also written below a folder.
+"""Objects that survive a restart: changes in S3 are also written below a folder.
 
 Queues, topics, applications and catalog tables are in memory only; `resources` makes them again at each start.
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
-#: Kind of fault -> what the caller sees.
+#: Kind of fault -> its effect for the caller.
 KINDS = {
     "throttle": "the call is refused with a throttling error and has no effect",
     "lost_response": "the call takes effect, and the connection is closed instead of answered",

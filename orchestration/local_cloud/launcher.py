@@ -24,7 +24,7 @@ from orchestration.local_cloud.packages import Packages
 from orchestration.local_cloud.submission import FILE_OPTIONS, Submission
 
 TERMINAL = ("SUCCESS", "FAILED", "CANCELLED")
-#: What EMR Serverless answers where an application may start no more workers.
+#: The response of EMR Serverless if an application cannot start more workers.
 NO_CAPACITY = (
     "Job failed: worker could not be allocated as the application has exceeded maximumCapacity settings: "
     "[cpu: 4 vCPU, memory: 16 GB, disk: 20 GB]"

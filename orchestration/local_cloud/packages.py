@@ -13,7 +13,7 @@ _S3_SCHEMES = ("s3", "s3a", "s3n")
 
 
 class Packages:
-    """Downloads by S3 address, kept by ETag so that jobs of the same package share one copy."""
+    """Downloads by S3 address, kept by ETag so that jobs of the same package share a copy."""
 
     def __init__(self, s3: Any, cache: Path) -> None:
         self._s3, self._cache, self._lock = s3, cache, threading.Lock()

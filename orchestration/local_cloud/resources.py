@@ -15,7 +15,7 @@ QUEUE, DEAD_LETTERS, TOPIC = "headgate-uploads", "headgate-uploads-dead", "headg
 #: The Glue database of gold.
 DATABASE = "headgate_gold"
 RELEASE = "emr-spark-8.1.0"
-#: The role of a job run. EMR Serverless requires one; the local cloud does not check what it may do.
+#: The role of a job run. EMR Serverless requires one; the local cloud does not check its permissions.
 ROLE = "arn:aws:iam::123456789012:role/headgate-job"
 
 _SERVICES = ("s3", "sqs", "sns", "emr-serverless", "emr", "glue")
@@ -25,7 +25,7 @@ _VISIBILITY_SECONDS = 90
 
 @dataclass(frozen=True)
 class Resources:
-    """The addresses and names of what was made."""
+    """The addresses and names of the created resources."""
 
     endpoint: str
     region: str

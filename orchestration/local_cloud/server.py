@@ -67,7 +67,7 @@ class Cloud:
         answer = self._answer(service, environ, start_response if fault is None else _ignore)
         if fault == "lost_response":
             _close_connection(environ)
-            start_response("500 Internal Server Error", [])  # the server needs one; nobody is there to read it
+            start_response("500 Internal Server Error", [])  # the server needs a response; the client is gone
             return []
         return answer
 

@@ -19,9 +19,10 @@ from moto.emrserverless.models import Application, EMRServerlessBackend, JobRun
 
 from orchestration.local_cloud.faults import Faults
 from orchestration.local_cloud.launcher import Job, Launcher
+from orchestration.local_cloud.methods import as_method
 from orchestration.local_cloud.submission import Submission, parse
 
-_ACCEPTED_LABEL = "emr-7.0.0"  # what moto's own check lets through
+_ACCEPTED_LABEL = "emr-7.0.0"  # accepted by moto's own check
 
 
 class _Conflict(JsonRESTError):
@@ -31,71 +32,75 @@ class _Conflict(JsonRESTError):
         super().__init__("ConflictException", message)
 
 
-def install(launcher: Launcher, faults: Faults) -> None:
-    """Replaces the methods of moto's backend by those below, for the life of the process."""
-    lock = threading.RLock()
-    create, start, list_all = (
-        EMRServerlessBackend.create_application,
-        EMRServerlessBackend.start_job_run,
-        EMRServerlessBackend.list_job_runs,
-    )
+class _Serverless:
+    """The methods that replace those of moto's backend. Each gets the backend as its first argument."""
 
-    def create_application(self: EMRServerlessBackend, **request: Any) -> Application:
-        with lock:
-            tokens: dict[str, str] = self.__dict__.setdefault("application_tokens", {})
+    def __init__(self, launcher: Launcher, faults: Faults) -> None:
+        self._launcher, self._faults, self._lock = launcher, faults, threading.RLock()
+        self._create = EMRServerlessBackend.create_application
+        self._start = EMRServerlessBackend.start_job_run
+        self._list = EMRServerlessBackend.list_job_runs
+
+    def create_application(self, backend: EMRServerlessBackend, **request: Any) -> Application:
+        with self._lock:
+            tokens: dict[str, str] = backend.__dict__.setdefault("application_tokens", {})
             token = request["client_token"]
             if token in tokens:
-                return self.applications[tokens[token]]
+                return backend.applications[tokens[token]]
             label, request["release_label"] = request["release_label"], _ACCEPTED_LABEL
-            application = create(self, **request)
+            application = self._create(backend, **request)
             application.release_label = label
             application.created_at = application.updated_at = utcnow()
-            _name_by(self, application)
+            _name_by(backend, application)
             tokens[token] = application.id
             return application
 
-    def start_job_run(self: EMRServerlessBackend, **request: Any) -> JobRun:
-        with lock:
-            tokens: dict[tuple[str, str], tuple[JobRun, str]] = self.__dict__.setdefault("run_tokens", {})
+    def start_job_run(self, backend: EMRServerlessBackend, **request: Any) -> JobRun:
+        with self._lock:
+            tokens: dict[tuple[str, str], tuple[JobRun, str]] = backend.__dict__.setdefault("run_tokens", {})
             key, digest = (request["application_id"], request["client_token"]), _digest(request)
             if key in tokens:
                 run, earlier = tokens[key]
                 if earlier != digest:
                     raise _Conflict("Idempotent token was used with different parameters")
-                return _refreshed(launcher, run)
-            job_of = _submission(request)
-            run = start(self, **request)
+                return _refreshed(self._launcher, run)
+            submission = _submission(request)
+            run = self._start(backend, **request)
             run.created_at = run.updated_at = utcnow()
             tokens[key] = (run, digest)
-            job = Job(run.id, job_of, _logs(request, run), _timeout(request))
-            job.no_capacity = faults.take("StartJobRun", "no_capacity") is not None
-            launcher.start(job)
-            return _refreshed(launcher, run)
+            job = Job(run.id, submission, _logs(request, run), _timeout(request))
+            job.no_capacity = self._faults.take("StartJobRun", "no_capacity") is not None
+            self._launcher.start(job)
+            return _refreshed(self._launcher, run)
 
-    def get_job_run(self: EMRServerlessBackend, application_id: str, job_run_id: str) -> JobRun:
-        self.get_application(application_id)
-        for run in self.job_runs.get(application_id, []):
+    def get_job_run(self, backend: EMRServerlessBackend, application_id: str, job_run_id: str) -> JobRun:
+        backend.get_application(application_id)
+        for run in backend.job_runs.get(application_id, []):
             if run.id == job_run_id:
-                return _refreshed(launcher, run)
+                return _refreshed(self._launcher, run)
         raise ResourceNotFoundException(job_run_id, "JobRun")
 
-    def cancel_job_run(self: EMRServerlessBackend, application_id: str, job_run_id: str) -> tuple[str, str]:
-        launcher.cancel(launcher.jobs[get_job_run(self, application_id, job_run_id).id])
+    def cancel_job_run(self, backend: EMRServerlessBackend, application_id: str, job_run_id: str) -> tuple[str, str]:
+        self._launcher.cancel(self._launcher.jobs[self.get_job_run(backend, application_id, job_run_id).id])
         return application_id, job_run_id
 
-    def list_job_runs(self: EMRServerlessBackend, application_id: str, **filters: Any) -> list[JobRun]:
-        self.get_application(application_id)
-        runs = self.job_runs.setdefault(application_id, [])
-        for run in runs:
-            _refreshed(launcher, run)
-        return sorted(list_all(self, application_id, **filters), key=lambda run: run.created_at, reverse=True)
+    def list_job_runs(self, backend: EMRServerlessBackend, application_id: str, **filters: Any) -> list[JobRun]:
+        backend.get_application(application_id)
+        for run in backend.job_runs.setdefault(application_id, []):
+            _refreshed(self._launcher, run)
+        runs = self._list(backend, application_id, **filters)
+        return sorted(runs, key=lambda run: run.created_at, reverse=True)
 
-    for method in (create_application, start_job_run, get_job_run, cancel_job_run, list_job_runs):
-        setattr(EMRServerlessBackend, method.__name__, method)
+
+def install(launcher: Launcher, faults: Faults) -> None:
+    """Replaces methods of moto's backend by those of `_Serverless`, for the life of the process."""
+    serverless = _Serverless(launcher, faults)
+    for name in ("create_application", "start_job_run", "get_job_run", "cancel_job_run", "list_job_runs"):
+        setattr(EMRServerlessBackend, name, as_method(getattr(serverless, name)))
 
 
 def _name_by(backend: EMRServerlessBackend, application: Application) -> None:
-    """Gives an application an id that follows from its name, so that a restarted cloud has the same one."""
+    """Gives an application an id that follows from its name, so that a restarted cloud has the same id."""
     identity = "00" + hashlib.sha256(application.name.encode()).hexdigest()[:14]
     if identity in backend.applications:
         return
@@ -127,7 +132,7 @@ def _refreshed(launcher: Launcher, run: JobRun) -> JobRun:
 
 
 def _digest(request: Mapping[str, Any]) -> str:
-    """What has to be equal between two calls with one token."""
+    """A digest of the parameters that must be equal between two calls with the same token."""
     compared = {name: request.get(name) for name in ("job_driver", "execution_role_arn", "configuration_overrides")}
     return hashlib.sha256(json.dumps(compared, sort_keys=True, default=str).encode()).hexdigest()
 

@@ -16,69 +16,77 @@ from moto.emr.responses import ElasticMapReduceResponse
 
 from orchestration.local_cloud.faults import Faults
 from orchestration.local_cloud.launcher import Job, Launcher
+from orchestration.local_cloud.methods import as_method
 from orchestration.local_cloud.submission import parse
 
 #: The launcher's states as steps call them.
 _STATES = {"SUBMITTED": "PENDING", "SUCCESS": "COMPLETED", "CANCELLING": "CANCEL_PENDING"}
 
 
-def install(launcher: Launcher, faults: Faults) -> None:
-    """Replaces the methods of moto's clusters by those below, for the life of the process."""
-    status: Any = vars(Step)["status"].fget
-    run_job_flow = ElasticMapReduceBackend.run_job_flow
-    list_steps = ElasticMapReduceBackend.list_steps
+class _Steps:
+    """The methods that replace those of moto's clusters. Each gets the instance of moto's class first."""
 
-    def add_steps(self: Cluster, steps: list[dict[str, Any]]) -> list[Step]:
+    def __init__(self, launcher: Launcher, faults: Faults) -> None:
+        self._launcher, self._faults = launcher, faults
+        self._status: Any = vars(Step)["status"].fget
+        self._run_job_flow = ElasticMapReduceBackend.run_job_flow
+        self._list_steps = ElasticMapReduceBackend.list_steps
+
+    def add_steps(self, cluster: Cluster, steps: list[dict[str, Any]]) -> list[Step]:
         added = [Step(state="PENDING", **step) for step in steps]
-        jobs = [_job(self, step) for step in added]  # all are checked before the first one starts
+        jobs = [_job(cluster, step) for step in added]  # all are checked before the first job starts
         for step, job in zip(added, jobs, strict=True):
-            self.steps.append(step)
-            job.no_capacity = faults.take("AddJobFlowSteps", "no_capacity") is not None
-            launcher.start(job)
+            cluster.steps.append(step)
+            job.no_capacity = self._faults.take("AddJobFlowSteps", "no_capacity") is not None
+            self._launcher.start(job)
         return added
 
-    def step_status(self: Step) -> dict[str, Any]:
-        job = launcher.jobs[self.id]
-        self.state = _STATES.get(job.state, job.state)
-        vars(self).update(start_date_time=job.started, end_date_time=job.ended)
-        answer = status(self)
-        if self.state == "FAILED":
+    def status(self, step: Step) -> dict[str, Any]:
+        job = self._launcher.jobs[step.id]
+        step.state = _STATES.get(job.state, job.state)
+        vars(step).update(start_date_time=job.started, end_date_time=job.ended)
+        answer = self._status(step)
+        if step.state == "FAILED":
             log = f"{job.logs[0]}/stderr.gz" if job.logs else ""
             answer["FailureDetails"] = {"Reason": "Unknown Error.", "Message": job.details, "LogFile": log}
         return answer
 
-    def refreshed_steps(self: ElasticMapReduceBackend, cluster_id: str, **filters: Any) -> list[Step]:
-        for step in self.clusters[cluster_id].steps:
+    def list_steps(self, backend: ElasticMapReduceBackend, cluster_id: str, **filters: Any) -> list[Step]:
+        for step in backend.clusters[cluster_id].steps:
             _ = step.status
-        return list_steps(self, cluster_id, **filters)
+        return self._list_steps(backend, cluster_id, **filters)
 
-    def cancel_steps(self: ElasticMapReduceResponse) -> ActionResult:
-        cluster = self.backend.describe_cluster(self._get_param("ClusterId"))
+    def cancel_steps(self, response: ElasticMapReduceResponse) -> ActionResult:
+        cluster = response.backend.describe_cluster(response._get_param("ClusterId"))
         known = {step.id for step in cluster.steps}
         answers = []
-        for step_id in self._get_param("StepIds", []):
-            job = launcher.jobs.get(step_id) if step_id in known else None
+        for step_id in response._get_param("StepIds", []):
+            job = self._launcher.jobs.get(step_id) if step_id in known else None
             if job is None or job.is_terminal:
                 reason = "the step is not on this cluster" if job is None else f"the step is {job.state}"
                 answers.append({"StepId": step_id, "Status": "FAILED", "Reason": reason})
                 continue
-            launcher.cancel(job)
+            self._launcher.cancel(job)
             answers.append({"StepId": step_id, "Status": "SUBMITTED", "Reason": ""})
         return ActionResult({"CancelStepsInfoList": answers})
 
-    def start_cluster(self: ElasticMapReduceBackend, **request: Any) -> Cluster:
+    def start_cluster(self, backend: ElasticMapReduceBackend, **request: Any) -> Cluster:
         identity = "j-" + hashlib.sha256(request["name"].encode()).hexdigest()[:13].upper()
-        if identity not in self.clusters:  # an id that follows from the name: a restarted cloud has the same one
+        if identity not in backend.clusters:  # derived from the name: a restarted cloud has the same id
             request["cluster_id"] = identity
-        cluster = run_job_flow(self, **request)
+        cluster = self._run_job_flow(backend, **request)
         cluster.state = "WAITING"
         return cluster
 
-    Cluster.add_steps = add_steps  # type: ignore[method-assign]
-    Step.status = property(step_status)  # type: ignore[assignment,method-assign]
-    ElasticMapReduceBackend.list_steps = refreshed_steps  # type: ignore[method-assign,assignment]
-    ElasticMapReduceBackend.run_job_flow = start_cluster  # type: ignore[method-assign]
-    ElasticMapReduceResponse.cancel_steps = cancel_steps  # type: ignore[attr-defined]
+
+def install(launcher: Launcher, faults: Faults) -> None:
+    """Replaces methods of moto's clusters by those of `_Steps`, for the life of the process."""
+    steps = _Steps(launcher, faults)
+    Cluster.add_steps = as_method(steps.add_steps)  # type: ignore[method-assign]
+    Step.status = property(as_method(steps.status))  # type: ignore[assignment,method-assign]
+    ElasticMapReduceBackend.list_steps = as_method(steps.list_steps)  # type: ignore[method-assign]
+    ElasticMapReduceBackend.run_job_flow = as_method(steps.start_cluster)  # type: ignore[method-assign]
+    ElasticMapReduceResponse.cancel_steps = as_method(steps.cancel_steps)  # type: ignore[attr-defined]
 
 
 def _job(cluster: Cluster, step: Step) -> Job:

@@ -1,4 +1,4 @@
-"""Which job a request describes: the arguments of spark-submit as EMR takes them, as one value."""
+"""The job in a request: the arguments of spark-submit, as EMR accepts them, as a value."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FILE_OPTIONS = {
 _SWITCHES = {"--verbose", "--supervise"}
 #: The settings by which EMR Serverless and YARN pass variables to the driver.
 _DRIVER_VARIABLES = ("spark.emr-serverless.driverEnv.", "spark.yarn.appMasterEnv.")
-#: Sizes and places of a cluster, which one machine cannot have.
+#: Sizes and places of a cluster, which a single machine does not have.
 _CLUSTER_ONLY = re.compile(
     r"spark\.(master|submit\.deployMode|(driver|executor)\.(memory|cores|memoryOverhead|disk)|"
     r"dynamicAllocation\..*|executor\.instances|emr-serverless\..*|yarn\..*|"
@@ -33,7 +33,7 @@ _CLUSTER_OPTIONS = {
     "--num-executors": "spark.executor.instances",
     "--name": "spark.app.name",
 }
-#: What EMR Serverless starts where the job does not say: workers of 4 vCPU and 14 GB, one driver and three executors.
+#: The defaults of EMR Serverless: workers of 4 vCPU and 14 GB, one driver and three executors.
 _DEFAULT_CORES, _DEFAULT_MEMORY, _DEFAULT_EXECUTORS = "4", "14g", "3"
 
 
@@ -49,7 +49,7 @@ class Submission:
 
     @property
     def local_conf(self) -> dict[str, str]:
-        """The settings that also hold on one machine: without sizes, places and files of the cluster."""
+        """The settings that are also valid on a single machine: without sizes, places and files of the cluster."""
         return {name: value for name, value in self.conf.items() if not _CLUSTER_ONLY.fullmatch(name)}
 
     @property
@@ -72,7 +72,7 @@ def parse(tokens: Sequence[str], entry: str = "", arguments: Iterable[str] = ())
     """The job of spark-submit's arguments.
 
     EMR Serverless names `entry` and its `arguments` apart from the options in `tokens`; for an EMR step they follow
-    the options. Raises ValueError where there is no entry point or an option has no value.
+    the options. Raises ValueError if there is no entry point or an option has no value.
     """
     conf: dict[str, str] = {}
     files: dict[str, tuple[str, ...]] = {}

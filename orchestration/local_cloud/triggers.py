@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-_POLL = 10  # what one ReceiveMessage returns at most
+_POLL = 10  # the maximum per ReceiveMessage
 _RUN = """
 import importlib.util, json, sys
 spec = importlib.util.spec_from_file_location("handler", sys.argv[1])
@@ -29,7 +29,7 @@ print("\\n" + json.dumps(getattr(module, sys.argv[2])(json.load(sys.stdin), None
 
 @dataclass(frozen=True)
 class Trigger:
-    """One event source mapping: a batch is full at `batch_size` messages or `window_seconds` after its first one."""
+    """An event source mapping: a batch is full at `batch_size` messages or `window_seconds` after the first."""
 
     queue: str  # its URL
     file: Path  # the handler's Python file
@@ -114,7 +114,7 @@ class TriggerLoop:
 
     @staticmethod
     def _failed(process: subprocess.CompletedProcess[str], batch: Sequence[Mapping[str, Any]]) -> tuple[set[str], str]:
-        """The ids of the messages that failed, and what the handler printed."""
+        """The ids of the messages that failed, and the handler's output."""
         output = process.stdout + process.stderr
         if process.returncode:
             return {message["MessageId"] for message in batch}, output

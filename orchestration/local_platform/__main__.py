@@ -1,4 +1,4 @@
-"""`make platform`: the whole platform on this machine, until it is stopped. `--demo`: one round, then it ends.
+"""`make platform`: the whole platform on this machine, until it is stopped. `--demo`: a single round.
 
 Starts the local cloud, deploys this project to it, starts Airflow and the receiver. Stores upload over HTTP; the
 landing bucket's events start a run in Airflow, which submits a job; the job's Spark builds the tables on S3.
@@ -31,7 +31,7 @@ ENVIRONMENT, PROJECT_PREFIX = "cloud", "retail"
 LAKE, ARTIFACTS = "lake", "artifacts"
 REGION = "eu-central-1"
 READER_KEY = "demo-analyst"
-GENERATOR = "retail.generator"  # what the stores upload
+GENERATOR = "retail.generator"  # the generator of the stores' uploads
 HEADGATE = Path(sys.executable).with_name("headgate")
 
 SCHEDULES = {
@@ -43,7 +43,7 @@ _RUN_SECONDS = 900
 
 
 class Platform:
-    """The parts of the platform that run, and what the demo does with them."""
+    """The parts of the platform that run, and the steps of the demo."""
 
     def __init__(self, folder: Path, processes: Processes, *, demo: bool) -> None:
         self.folder, self.processes, self.demo = folder, processes, demo
@@ -173,7 +173,7 @@ class Platform:
         )
 
     def headgate(self, *arguments: str) -> None:
-        """Runs a headgate command; its output is for the person who watches. Raises StartError if it fails."""
+        """Runs a headgate command; its output goes to the terminal. Raises StartError if it fails."""
         print(f"   $ headgate {' '.join(arguments)}", flush=True)
         done = subprocess.run([str(HEADGATE), *arguments], env=self.variables, check=False)
         if done.returncode:
@@ -282,7 +282,7 @@ def _exports(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def _output(code: str) -> str:
-    """What a line of Python prints: the jars are found by the engine, which nothing here imports."""
+    """The output of a line of Python: only the engine knows the jars, and this package does not import it."""
     done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         raise StartError("the jars for S3 could not be fetched")

@@ -1,4 +1,4 @@
-"""Airflow on this machine: its four processes, and what a person does with it, over its REST API."""
+"""Airflow on this machine: its four processes, and a person's actions over its REST API."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Airflow:
         self.processes.wait_until("api-server", lambda: bool(self.dags()), _READY_SECONDS)
 
     def start_part(self, part: str) -> None:
-        """Starts one of PARTS, also after it was ended."""
+        """Starts a part of PARTS, also after it was ended."""
         # Their log servers would listen on all addresses; here the logs are read from the disk.
         options = ["--skip-serve-logs"] if part in ("scheduler", "triggerer") else []
         self.processes.start(part, [str(self.python), "-m", "airflow", part, *options], self.variables)
@@ -93,7 +93,7 @@ class Airflow:
             [str(self.python), "-m", "airflow", *arguments], env=self.variables, check=True, capture_output=True
         )
 
-    # --- what a person does
+    # --- actions of a person
 
     def dags(self) -> list[str]:
         """The ids of the DAGs that Airflow knows; none while it starts."""

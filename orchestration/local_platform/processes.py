@@ -52,7 +52,7 @@ class Processes:
         _signal(process.pid, number)
         with suppress(subprocess.TimeoutExpired):
             process.wait(_GRACE_SECONDS)
-        _signal(process.pid, signal.SIGKILL)  # what the process left in its group, too
+        _signal(process.pid, signal.SIGKILL)  # also the remaining processes of its group
         process.wait()
 
     def log(self, name: str) -> Path:

@@ -43,7 +43,7 @@ class Customers(Versions):
         }
 
     def changed(self, number: int, row: Record, numbers: Random) -> Record:
-        """Returns a version with another tier, city, phone or consent; an equal one; or a deletion.
+        """Returns a version with another tier, city, phone or consent; an equal version; or a deletion.
 
         A deleted customer comes back with the content of the first version.
         """

@@ -56,7 +56,7 @@ class Products(Versions):
         }
 
     def changed(self, number: int, row: Record, numbers: Random) -> Record:
-        """Returns a version with another price, category or brand; discontinued or not; or an equal one."""
+        """Returns a version with another price, category or brand; discontinued or not; or an equal version."""
         change, draw = numbers.random(), numbers.random()
         if change < 0.5:
             return row | {"list_price": _raised(row["list_price"], draw)}

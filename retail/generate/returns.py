@@ -1,4 +1,4 @@
-"""Returned goods: JSON lines per store and day. Each record returns a line of a sale of one of the days before."""
+"""Returned goods: JSON lines per store and day. Each record returns a line of a sale of an earlier day."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta

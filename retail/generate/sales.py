@@ -1,4 +1,4 @@
-"""The sales of one store on one day, made by number and written as JSON, and how a line is damaged."""
+"""The sales of one store on one day, made by number and written as JSON, and the damages of a line."""
 
 import re
 from collections.abc import Sequence

@@ -57,10 +57,10 @@ class Spec:
         require(2000 <= self.first_day.year <= 2098, "first-day", self.first_day, "a day from 2000 to 2098")
         require(self.days <= 366, "days", self.days, "at most 366")
         require(self.size is None or self.size >= 1, "size", self.size, "a number of bytes from 1")
-        require(self.keys in KEY_STYLES, "keys", self.keys, f"one of {', '.join(KEY_STYLES)}")
-        require(bool(self.datasets), "datasets", self.datasets, f"at least one of {', '.join(DATASETS)}")
+        require(self.keys in KEY_STYLES, "keys", self.keys, ", ".join(KEY_STYLES))
+        require(bool(self.datasets), "datasets", self.datasets, f"any of {', '.join(DATASETS)}")
         for dataset in self.datasets:
-            require(dataset in DATASETS, "dataset", dataset, f"one of {', '.join(DATASETS)}")
+            require(dataset in DATASETS, "dataset", dataset, ", ".join(DATASETS))
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A job for tests, which spark-submit starts: it leaves what a run of Headgate leaves, in the way `control.json` says.
+"""A job for tests, started by spark-submit: it writes the files of a run of Headgate, as `control.json` defines.
 
 `control.json` in the lake: {"seconds": how long to work, "exit_code", "error", "tables": [the report's tables],
 "consume": whether the landed uploads are new no longer}.

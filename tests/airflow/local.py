@@ -1,4 +1,4 @@
-"""The local cloud and a real Airflow for tests, and what they know about jobs."""
+"""The local cloud and a real Airflow for tests, and their view of jobs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The DAGs of a manifest: they parse quickly without Spark and network, and have what every DAG must have."""
+"""The DAGs of a manifest: they parse quickly without Spark and network, and have the required properties."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""A real Airflow, the local cloud, jobs that spark-submit starts: one job for one piece of work, whatever dies."""
+"""A real Airflow, the local cloud, jobs by spark-submit: one job per piece of work, even with crashes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ HEARTBEAT = {
 
 
 class Platform:
-    """The cloud, Airflow, and what the tests ask of both."""
+    """The cloud, Airflow, and helpers for both."""
 
     def __init__(self, cloud: Cloud, airflow: Airflow, processes: Processes) -> None:
         self.cloud, self.airflow, self.processes = cloud, airflow, processes
@@ -217,7 +217,7 @@ def test_exit_code_75_is_retried_with_a_new_job_that_may_succeed(platform):
     platform.cloud.control(exit_code=75, error={"code": "lost-race", "what": "lost 3 races"}, seconds=3)
     run = platform.airflow.trigger(WORK)
     platform.wait_for(platform.new_starts)
-    time.sleep(1)  # the first job has read what to do
+    time.sleep(1)  # the first job has started
     platform.cloud.control()
     assert platform.airflow.wait(WORK, run, 420) == "success"
     assert len(platform.new_job_runs()) == len(platform.new_starts()) == 2

@@ -1,4 +1,4 @@
-"""The operator, on fake jobs: when it submits, when it attaches, what it reports, when it is retried."""
+"""The operator, on fake jobs: when it submits, attaches, reports and retries."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def test_a_retry_after_a_failure_submits_a_new_job(setting):
 
 def test_a_cleared_task_submits_a_new_job_although_the_last_succeeded(setting):
     setting.end(setting.start_try(), JobState.SUCCEEDED)
-    setting.max_tries += 3  # what Airflow does when a person clears the task
+    setting.max_tries += 3  # as Airflow does when a person clears the task
     assert setting.start_try().trigger.job == "job-2"
 
 
@@ -190,7 +190,7 @@ def test_only_exit_code_75_and_jobs_that_said_nothing_are_retried(setting, exit_
     assert isinstance(failure.value, AirflowFailException) is not retried
 
 
-def test_a_failure_names_job_table_expectation_log_and_what_to_do(setting):
+def test_a_failure_names_job_table_expectation_log_and_next_step(setting):
     with pytest.raises(AirflowFailException) as failure:
         setting.end(setting.start_try(), JobState.FAILED, Outcome("r", 1, [BROKEN]))
     assert str(failure.value).splitlines() == [

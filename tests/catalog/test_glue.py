@@ -85,7 +85,7 @@ def test_a_changed_comment_is_drift(site, rows):
     assert "the comment of column store_id is out of date" in site.headgate("plan").output
 
 
-def test_what_others_add_to_a_table_stays(site, rows):
+def test_additions_of_other_writers_stay(site, rows):
     site.build(rows)
     site.headgate(*REGISTER)
     glue, table = site.client("glue"), site.table()
@@ -106,7 +106,7 @@ def test_a_table_that_something_else_registered_is_left_alone(site, rows):
     assert site.table()["Parameters"] == {"classification": "csv"}
 
 
-def test_only_prune_removes_what_the_project_no_longer_has(site, rows):
+def test_only_prune_removes_tables_that_the_project_no_longer_has(site, rows):
     site.build(rows)
     site.headgate(*REGISTER)
     table = site.table()
@@ -128,7 +128,7 @@ def test_a_missing_database_names_terraform(site, rows):
     assert "catalog: not compared" in site.headgate("plan", HEADGATE_CATALOG_DATABASE="other_gold").output
 
 
-def test_an_environment_without_a_catalog_is_told_what_to_set(site):
+def test_an_environment_without_a_catalog_names_the_missing_key(site):
     path = site.project.environments / "local.yaml"
     path.write_text(f"lake: {LAKE}\n")
     assert "set catalog.database" in str(site.headgate(*REGISTER, code=2).exception)

@@ -1,8 +1,8 @@
 """Uploads, runs and kills at once, on an S3 server and a Spark cluster; then: is everything there, once, and right?
 
 Senders upload to two receivers. Meanwhile runs follow each other, and gunicorn workers, runs, Spark workers and
-executors are killed at random moments. In the end runs go on undisturbed until nothing is left to do, and the lake
-is held against what was acknowledged and against a clean run of the same landed objects.
+executors are killed at random moments. At the end runs continue without kills until there is no work, and the lake
+is compared with the acknowledged uploads and with a clean run of the same landed objects.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Sending:
 
 
 @dataclass
-class Told:
+class Counters:
     """What happened. `acknowledged` gives, of each upload that a store has a receipt of, its body's SHA-256."""
 
     acknowledged: dict[str, str] = field(default_factory=dict)
@@ -142,7 +142,7 @@ class Chaos:
         met: Counter[str],
     ) -> None:
         self.options, self.project, self.server, self.processes = options, project, server, processes
-        self.urls, self.met, self.told = urls, met, Told()
+        self.urls, self.met, self.counters = urls, met, Counters()
         self.kinds = _kinds(options.kills, with_spark=options.engine == "cluster")
         self.waiting = deque(_sendings(options.uploads, options.seed))
         self.ends = time.monotonic() + 60 * options.minutes
@@ -160,13 +160,13 @@ class Chaos:
 
     @property
     def over(self) -> bool:
-        """Whether there is no more time to disturb."""
+        """Whether the time for kills is over."""
         return time.monotonic() > self.ends
 
     def left(self, *kinds: Kind) -> int:
         """How many kills of these kinds are still to be done; none when the time is over."""
         # Of two runs at a time both may be killed where one more was wanted.
-        wanted = sum(max(0, self.kinds[kind] - self.told.kills[kind]) for kind in kinds)
+        wanted = sum(max(0, self.kinds[kind] - self.counters.kills[kind]) for kind in kinds)
         return 0 if self.over else wanted
 
     # --- stores
@@ -177,7 +177,7 @@ class Chaos:
             while True:
                 while self.left(*Kind) and self._ahead():
                     time.sleep(0.1)
-                with self.told.turn:
+                with self.counters.turn:
                     if not self.waiting:
                         return
                     sending = self.waiting.popleft()
@@ -187,21 +187,21 @@ class Chaos:
 
     def _ahead(self) -> bool:
         """Whether more of the uploads than of the kills are done."""
-        if time.monotonic() - self.told.killed > PATIENCE:
+        if time.monotonic() - self.counters.killed > PATIENCE:
             return False
         sent = 1 - len(self.waiting) / self.options.uploads
-        return sent > (sum(self.told.kills.values()) + 1) / sum(self.kinds.values())
+        return sent > (sum(self.counters.kills.values()) + 1) / sum(self.kinds.values())
 
     def _behind(self) -> bool:
-        """Whether so few of the uploads are done that who serves them needs a rest: a worker takes seconds to start."""
-        done = len(self.told.acknowledged) / self.options.uploads
-        return done < sum(self.told.kills.values()) / sum(self.kinds.values()) - 0.1
+        """Whether uploads are so far behind that the receivers need a pause: a worker takes seconds to start."""
+        done = len(self.counters.acknowledged) / self.options.uploads
+        return done < sum(self.counters.kills.values()) / sum(self.kinds.values()) - 0.1
 
     def _send(self, sending: Sending, drawn: random.Random, http: httpx.Client) -> None:
         """Sends until it is acknowledged, each try to any of the receivers."""
         while True:
-            with self.told.turn:
-                self.told.tries += 1
+            with self.counters.turn:
+                self.counters.tries += 1
             try:
                 receipt = send(
                     drawn.choice(self.urls),
@@ -215,15 +215,15 @@ class Chaos:
                     timeout=30,
                 )
             except UploadRefused as refused:
-                if not refused.what.startswith("not accepted after"):
+                if not refused.message.startswith("not accepted after"):
                     raise
                 time.sleep(drawn.uniform(0.2, 1.0))
                 continue
             digest = _digest(sending.body)
-            with self.told.turn:
-                self.told.replayed += receipt.replayed
-                if self.told.acknowledged.setdefault(receipt.upload, digest) != digest:
-                    self.told.disagreeing.append(receipt.upload)
+            with self.counters.turn:
+                self.counters.replayed += receipt.replayed
+                if self.counters.acknowledged.setdefault(receipt.upload, digest) != digest:
+                    self.counters.disagreeing.append(receipt.upload)
             return
 
     # --- kills
@@ -236,7 +236,7 @@ class Chaos:
             doomed = self.left(Kind.RUN) > 0 and (not self.waiting or drawn.random() < DOOMED)
             life = drawn.uniform(*LIFE) if doomed else None
             ended = self.processes.run(life, until=lambda: self.over)
-            self.told.runs[ended] += 1
+            self.counters.runs[ended] += 1
             if ended == "killed":
                 self._killed(Kind.RUN)
 
@@ -251,21 +251,21 @@ class Chaos:
                 self._killed(kind)
 
     def _killed(self, kind: Kind) -> None:
-        self.told.kills[kind] += 1
-        self.told.killed = time.monotonic()
+        self.counters.kills[kind] += 1
+        self.counters.killed = time.monotonic()
 
     # --- the end
 
     def settle_and_compare(self) -> list[str]:
-        """Runs until nothing is left to do, and says what is wrong then."""
+        """Runs until there is no work; returns the problems."""
         self.processes.stop_receivers()
         for _ in range(10):
-            self.told.runs[self.processes.run(None)] += 1
+            self.counters.runs[self.processes.run(None)] += 1
             if self.processes.is_current():
                 break
         else:
             return ["ten undisturbed runs left something to do"]
-        self.processes.variables["AWS_ENDPOINT_URL"] = self.server.endpoint  # what is held against it meets no fault
+        self.processes.variables["AWS_ENDPOINT_URL"] = self.server.endpoint  # the comparison runs without faults
         os.environ.update(self.server.variables)
         World.lakes = lakes.OnS3(self.server)
         dirty, clean = (World(None, self.project, Path(name)) for name in (DIRTY, CLEAN))
@@ -273,11 +273,11 @@ class Chaos:
             World.lakes.copy(Path(DIRTY) / part, Path(CLEAN) / part)
         if self.processes.run_clean(clean.environment.lake) != "done":
             return ["the clean run failed"]
-        wrong = [f"one key, two contents: {upload}" for upload in self.told.disagreeing]
-        if unsent := self.options.uploads - len(self.told.acknowledged):
+        wrong = [f"one key, two contents: {upload}" for upload in self.counters.disagreeing]
+        if unsent := self.options.uploads - len(self.counters.acknowledged):
             wrong.append(f"{unsent} uploads were never acknowledged")
         wrong += self._compare_bronze(dirty) + self._compare_tables(dirty, clean)
-        missed = [kind for kind, requested in self.kinds.items() if requested and not self.told.kills[kind]]
+        missed = [kind for kind, requested in self.kinds.items() if requested and not self.counters.kills[kind]]
         wrong += [f"no {kind} were killed: nothing is shown of them" for kind in missed]
         errors = self.processes.reconcile()
         return wrong + ([f"reconcile: {errors} errors"] if errors else [])
@@ -286,7 +286,7 @@ class Chaos:
         receipts = [row for row in world.raw_rows("bronze.transactions") if row["_state"] == "receipt"]
         times = Counter(row["upload"] for row in receipts)
         digests = {row["upload"]: row["receipt"]["sha256"] for row in receipts}
-        details = self.told.acknowledged
+        details = self.counters.acknowledged
         wrong = [
             f"acknowledged and {times[upload]} times in bronze: {upload}" for upload in details if times[upload] != 1
         ]
@@ -296,12 +296,12 @@ class Chaos:
 
     def _compare_tables(self, dirty: World, clean: World) -> list[str]:
         result, expected = dirty.contents(), clean.contents()
-        self.told.rows = {name: len(rows) for name, (rows, _) in result.items()}
+        self.counters.rows = {name: len(rows) for name, (rows, _) in result.items()}
         empty = [f"{name} is empty" for name, (rows, _) in expected.items() if not rows]
         return empty + [f"{name} differs from a clean run" for name in expected if result[name] != expected[name]]
 
     def _progress(self) -> None:
-        details = self.told
+        details = self.counters
         kills = ", ".join(f"{details.kills[kind]}/{self.kinds[kind]} {kind}" for kind in Kind)
         sent = f"{len(details.acknowledged)}/{self.options.uploads} uploads acknowledged"
         print(f"  {sent}; killed {kills}; runs {dict(details.runs)}", file=sys.stderr, flush=True)
@@ -351,7 +351,7 @@ def _digest(body: bytes) -> str:
 
 
 def _print(chaos: Chaos, wrong: list[str], seconds: float) -> None:
-    details, table = chaos.told, Table(show_header=False)
+    details, table = chaos.counters, Table(show_header=False)
     faults = {fault: count for fault, count in chaos.met.items() if fault}
     facts: Mapping[str, object] = {
         "kills": f"{sum(details.kills.values())}: "

@@ -104,7 +104,7 @@ class Processes:
     # --- kills
 
     def kill_one(self, kind: Kind, drawn: random.Random) -> bool:
-        """Kills one process of a kind as by `kill -9`; whether there was one."""
+        """Kills a process of a kind with SIGKILL; returns whether there was a process."""
         result = self._gunicorn_workers() if kind is Kind.GUNICORN else self._spark_workers()
         if result:
             _kill(drawn.choice(result))
@@ -154,7 +154,7 @@ def _kill(pid: int) -> None:
 
 
 def _reap(run: subprocess.Popen, seconds: float = 60) -> None:
-    """Waits for the end of a run one of whose processes was killed."""
+    """Waits for the end of a run after one of its processes was killed."""
     try:
         run.wait(seconds)
     except subprocess.TimeoutExpired:

@@ -1,4 +1,4 @@
-"""An S3 endpoint that misbehaves: requests go through to a real one, and a share of them meets a fault.
+"""An S3 endpoint with faults: it forwards requests to a real endpoint, and injects a fault into a share of them.
 
 A request is passed on with its `Host` header as it came, so that its signature holds.
 """
@@ -17,13 +17,13 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
-#: What may happen to a request, and how often beside the others.
+#: The faults of a request, with their relative frequencies.
 FAULTS = {
     "500": 3,  # an error, and nothing is done
     "503 SlowDown": 3,
     "reset before": 3,  # the connection breaks, and nothing is done
-    "reset after": 3,  # it is done, and its answer is lost
-    "torn body": 3,  # half of what is sent arrives; of a request without a body, half of the answer
+    "reset after": 3,  # the request takes effect, and its response is lost
+    "torn body": 3,  # half of the request's body arrives; without a body, half of the response
     "timeout": 1,  # no answer for `STALL` seconds, then the connection breaks
 }
 STALL = 12.0
@@ -42,7 +42,7 @@ def misbehaving(
 ) -> Iterator[tuple[str, Counter[str]]]:
     """The address of a proxy to `endpoint` on this machine, and how many requests met which fault ("" is none).
 
-    `among` says of a request's method and path whether it may meet one; those that may not are not counted.
+    `among` decides by method and path whether a request may get a fault; other requests are not counted.
     """
     drawn, met, turn = random.Random(seed), Counter[str](), threading.Lock()  # noqa: S311
 
@@ -73,7 +73,7 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 256
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that went away is what this is for."""
+        """Ignores clients that closed the connection, which is intended."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -130,13 +130,13 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.wfile.write(content)
 
-    def _send_head(self, asked: http.client.HTTPConnection, length: int) -> None:
-        asked.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+    def _send_head(self, upstream: http.client.HTTPConnection, length: int) -> None:
+        upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
         for name, value in self.headers.items():
             if name.lower() not in _HOP:
-                asked.putheader(name, value)
-        asked.putheader("Content-Length", str(length))
-        asked.endheaders()
+                upstream.putheader(name, value)
+        upstream.putheader("Content-Length", str(length))
+        upstream.endheaders()
 
     def _tear(self, length: int) -> None:
         """Passes on half of the body, and breaks both connections."""
@@ -158,7 +158,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(content)
 
     def _break(self) -> None:
-        """A reset: what was not read or sent is lost."""
+        """A reset: unread and unsent bytes are lost."""
         self.close_connection = True
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.connection.close()

@@ -26,7 +26,7 @@ TERMINAL = ("SUCCESS", "FAILED", "CANCELLED")
 
 @dataclass(frozen=True)
 class LocalCloud:
-    """A running local cloud and what it printed about its resources."""
+    """A running local cloud, with its printed resources."""
 
     resources: dict[str, Any]
     pid: int

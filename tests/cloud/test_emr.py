@@ -1,6 +1,6 @@
 """Deploy and run on the local cloud: real spark-submit of the package, from its archived environment, on S3.
 
-Tests share one project and one lake. Each can run alone, and leaves the lake complete.
+Tests share a project and a lake. Each test can run alone, and leaves the lake complete.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The local cloud behaves as the AWS APIs that it stands for: states, tokens, cancel, faults, logs, atomic puts."""
+"""The local cloud behaves like the AWS APIs: states, tokens, cancel, faults, logs, atomic puts."""
 
 from __future__ import annotations
 

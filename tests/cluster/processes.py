@@ -25,17 +25,17 @@ SMALL = {"HEADGATE_CLUSTER_WORKER_MEMORY_GB": "1"}
 SECONDS = 120.0
 
 #: Holds a task while a file is there, in whatever Python process it runs.
-HELD = '''
+PAUSED = '''
 """A task that waits in the middle while a file says so, and tells that it is there."""
 
 import os
 import time
 from pathlib import Path
 
-FOLDER = Path(__file__).parents[2] / "held"
+FOLDER = Path(__file__).parents[2] / "paused"
 
 
-def held(value: str) -> str:
+def paused(value: str) -> str:
     """`value`, once nothing holds it."""
     end = time.monotonic() + 240
     while (FOLDER / "hold").exists() and time.monotonic() < end:
@@ -47,7 +47,7 @@ def held(value: str) -> str:
 
 @dataclass(frozen=True)
 class Served:
-    """A cluster that runs. `folder` is its own; `log` is what it has told on standard error."""
+    """A cluster that runs. `folder` is its own; `log` is its standard error."""
 
     process: subprocess.Popen[str]
     port: int
@@ -64,7 +64,7 @@ class Served:
         return [pid for pid in children(self.process.pid) if "deploy.worker.Worker" in command_of(pid)]
 
     def at_work(self) -> list[int]:
-        """Executors and their Python processes: what works in the cluster's folder."""
+        """Executors and their Python processes, which work in the cluster's folder."""
         return [pid for pid in processes() if place_of(pid).startswith(f"{self.folder}/")]
 
 
@@ -90,35 +90,35 @@ def serve(project: Project, log: Path, *options: str) -> Iterator[Served]:
 
 
 class Site:
-    """A copy of the sales project, whose silver function can be held, and a lake."""
+    """A copy of the sales project, whose silver function can be paused, and a lake."""
 
     def __init__(self, folder: Path) -> None:
         shutil.copytree(SALES, folder / "project")
         self.project = Project(folder / "project")
-        self._held = self.project.root / "held"
-        self._held.mkdir()
+        self._paused = self.project.root / "paused"
+        self._paused.mkdir()
         self._make_holdable()
         self.world = World(None, self.project, folder / "lake")  # type: ignore[arg-type]  # it needs no Spark here
 
     def _make_holdable(self) -> None:
         (self.project.jobs / "common").mkdir()
-        (self.project.jobs / "common" / "held.py").write_text(HELD)
+        (self.project.jobs / "common" / "paused.py").write_text(PAUSED)
         module = self.project.jobs / "silver" / "transactions.py"
-        text = module.read_text().replace('"store_id",', 'F.udf(held)("store_id").alias("store_id"),')
-        text = text.replace("from headgate import", "from jobs.common.held import held\n\nfrom headgate import", 1)
-        assert text.count("held") == 3
+        text = module.read_text().replace('"store_id",', 'F.udf(paused)("store_id").alias("store_id"),')
+        text = text.replace("from headgate import", "from jobs.common.paused import paused\n\nfrom headgate import", 1)
+        assert text.count("paused") == 3
         module.write_text(text)
 
     def hold(self) -> None:
         """From now on tasks of silver.transactions wait."""
-        (self._held / "hold").touch()
+        (self._paused / "hold").touch()
 
     def go_on(self) -> None:
-        (self._held / "hold").unlink()
+        (self._paused / "hold").unlink()
 
     def waiting(self) -> set[int]:
         """The processes in which a task has waited."""
-        return {int(path.name) for path in self._held.glob("[0-9]*")}
+        return {int(path.name) for path in self._paused.glob("[0-9]*")}
 
     def staged(self) -> list[str]:
         """The staging folders in the lake."""
@@ -144,7 +144,7 @@ class Site:
             process.communicate()
 
     def run_well(self, cluster: Served) -> str:
-        """A run in which nothing fails; what it printed."""
+        """Runs without failures; returns the output."""
         with self.running(cluster) as process:
             return ended_well(process)
 
@@ -155,11 +155,11 @@ def ended_well(process: subprocess.Popen[str]) -> str:
     return output
 
 
-def eventually(is_so: Callable[[], Any], what: str) -> Any:
+def eventually(is_so: Callable[[], Any], condition: str) -> Any:
     """What `is_so` gives once it gives something; fails after two minutes."""
     end = time.monotonic() + SECONDS
     while not (result := is_so()):
-        assert time.monotonic() < end, f"not within {SECONDS:.0f} s: {what}"
+        assert time.monotonic() < end, f"not within {SECONDS:.0f} s: {condition}"
         time.sleep(0.1)
     return result
 

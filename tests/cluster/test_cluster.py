@@ -1,4 +1,4 @@
-"""Runs on Spark standalone, as real processes that are killed: the tables are those of one clean run."""
+"""Runs on Spark standalone, as real processes that are killed: the tables equal those of a clean run."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_run_all_of_whose_workers_are_killed_ends_right(cluster: Served, site:
     """What was staged before outlives them: in the workers' memory it would be lost, and the run would fail."""
     site.hold()
     with site.running(cluster) as run:
-        eventually(site.waiting, "a task that is held")
+        eventually(site.waiting, "a paused task")
         assert site.staged() != []
         killed = cluster.workers()
         kill(killed)
@@ -77,7 +77,7 @@ def test_a_run_all_of_whose_workers_are_killed_ends_right(cluster: Served, site:
 def test_a_killed_driver_leaves_nothing_at_work_and_the_next_run_resumes(cluster: Served, site: Site) -> None:
     site.hold()
     with site.running(cluster) as run:
-        existing = eventually(site.waiting, "a task that is held")
+        existing = eventually(site.waiting, "a paused task")
         kill([run.pid])
         run.wait()
     eventually(lambda: not cluster.at_work() and not existing & set(processes()), "the executors' end")
@@ -93,7 +93,7 @@ def test_a_killed_driver_leaves_nothing_at_work_and_the_next_run_resumes(cluster
 def test_a_run_whose_cluster_goes_away_says_so_and_resumes_on_another(tmp_path: Path, site: Site) -> None:
     site.hold()
     with serve(site.project, tmp_path / "log", "--workers", "1") as cluster, site.running(cluster) as run:
-        eventually(site.waiting, "a task that is held")
+        eventually(site.waiting, "a paused task")
         cluster.process.terminate()
         output, errors = run.communicate(timeout=90)
     assert run.returncode == 1, output + errors

@@ -1,4 +1,4 @@
-"""The club: a project with every read, write and legal pair, its records, and what its tables then hold."""
+"""The club: a project with every read, write and legal pair, its records, and the expected rows."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def club(spark: SparkSession, lake: Path) -> World:
 
 
 def own_club(spark: SparkSession, root: Path, **modules: str) -> World:
-    """A club whose modules can be changed: `modules` (layer_table) take the place of its own, or stand beside them."""
+    """A club whose modules can be changed: `modules` (layer_table) replace or extend its own modules."""
     for folder in ("conf", "jobs"):
         shutil.copytree(ROOT / folder, root / "project" / folder, ignore=shutil.ignore_patterns("__pycache__"))
     for name, text in modules.items():

@@ -1,4 +1,4 @@
-"""The club's tables by their definitions alone, in plain Python: what any history of uploads and runs has to give."""
+"""The club's tables in plain Python: the expected rows for any history of uploads and runs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _REQUIRED = {
 
 @dataclass(frozen=True)
 class Record:
-    """An accepted record, and what places it among others."""
+    """An accepted record, and its order."""
 
     received: datetime
     upload: str
@@ -63,7 +63,7 @@ def _accepted(uploads: Iterable[Sent]) -> Iterator[Record]:
 
 
 def _reasons(dataset: str, line: str) -> list[str]:
-    """Why a record is rejected: what the contracts ask of the fields that the tests play with."""
+    """The reason why a record is rejected, for the fields that the tests vary."""
     try:
         record = json.loads(line)
     except ValueError:
@@ -192,13 +192,13 @@ def _gold(uploads: dict[str, list[Sent]]) -> dict[str, Any]:
         "gold.daily_known": _ordered(
             {"day": day, "visits": len(rows), "cities": len(cities)} for day, rows in days.items()
         ),
-        # What it saw of the cities depends on when it was computed: that is what frozen means.
+        # The cities depend on the time of computation, because the read is frozen.
         "gold.daily_frozen": _ordered({"day": day, "visits": len(rows)} for day, rows in days.items()),
     }
 
 
 def _history(versions: list[Row]) -> list[Row]:
-    """One row per member and time in one city: its level is the last one of that time."""
+    """One row per member and time in one city: its level is the last level of that time."""
     results: list[Row] = []
     for member in {row["member_id"] for row in versions}:
         open_row: Row | None = None

@@ -26,7 +26,7 @@ def world(spark: SparkSession, sales_project: Project, tmp_path: Path) -> World:
 def new_world(
     spark: SparkSession, sales_project: Project, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[], World]:
-    """Makes worlds on empty lakes, where one a test is not enough."""
+    """Makes worlds on empty lakes, for tests that need several."""
     return lambda: World(spark, sales_project, tmp_path_factory.mktemp("world") / "lake")
 
 

@@ -1,4 +1,4 @@
-"""The three tables by their definitions alone, in plain Python: what any order of uploads and runs has to give."""
+"""The three tables by their definitions alone, in plain Python: the expected rows for any order of uploads and runs."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def tables(sent: Iterable[Sent]) -> dict[str, Any]:
 
 
 def _reasons(line: str) -> list[str]:
-    """Why a record is rejected: what the contract asks of the fields that the tests play with."""
+    """The reason why a record is rejected, for the fields that the tests vary."""
     try:
         record = json.loads(line)
     except ValueError:

@@ -1,7 +1,8 @@
-"""The retailer's tables by their definitions alone, in plain Python: what any order of uploads and runs has to give.
+"""The retailer's tables by their definitions alone, in plain Python: the expected rows for any order of uploads and
+runs.
 
-It knows neither Spark nor Headgate's code: what a record may be is written down here once more, and what each
-table holds is computed from all records at once.
+It uses neither Spark nor Headgate's code: it has its own rules for valid records,
+and computes each table from all records at once.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
-class Given:
-    """An upload: `records` as parsed, None for one that cannot be read."""
+class Landed:
+    """An upload: `records` as parsed, None if it cannot be read."""
 
     dataset: str
     id: str
@@ -30,7 +31,7 @@ class Given:
     records: Sequence[Row | None]
 
 
-def tables(uploads: Iterable[Given]) -> dict[str, list[Row]]:
+def tables(uploads: Iterable[Landed]) -> dict[str, list[Row]]:
     """The live rows of every silver and gold table, each table's in a stable order."""
     silver = _silver(list(uploads))
     items = _items(silver["transactions"])
@@ -74,7 +75,7 @@ def _comparable(value: Any) -> str:
 
 
 def parsed(dataset: str, body: bytes) -> list[Row | None]:
-    """The records of an upload, each as a dict of what it says; None for one that cannot be read."""
+    """The records of an upload, each as a dict; None if it cannot be read."""
     if dataset in ("stores", "products", "orders"):
         return _parsed_csv(body.decode("utf-8", "surrogateescape"))
     if dataset == "customers":
@@ -102,7 +103,7 @@ def _parsed_line(line: bytes) -> Row | None:
     return record if isinstance(record, dict) else None
 
 
-# --- what a record may be
+# --- valid records
 
 
 def _text(value: Any) -> str:
@@ -260,11 +261,11 @@ _SEQUENCES = {"transactions": "revised_at", "returns": "revised_at"}
 _DAYS = {"transactions": "sold_at", "returns": "returned_at"}
 
 
-def _silver(uploads: Sequence[Given]) -> dict[str, list[Row]]:
+def _silver(uploads: Sequence[Landed]) -> dict[str, list[Row]]:
     return {name: _newest(name, [upload for upload in uploads if upload.dataset == name]) for name in _KEYS}
 
 
-def _newest(dataset: str, uploads: Sequence[Given]) -> list[Row]:
+def _newest(dataset: str, uploads: Sequence[Landed]) -> list[Row]:
     """The live rows of a dataset's table: of each key the record that comes last, unless it is voided."""
     results: dict[tuple, tuple[tuple, Row]] = {}
     for upload in uploads:

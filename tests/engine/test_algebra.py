@@ -1,4 +1,4 @@
-"""Every read, write and legal pair on a small project: what moves what, and what is refused."""
+"""Every read, write and legal pair on a small project: propagation of changes, and refusals."""
 
 from __future__ import annotations
 
@@ -142,8 +142,8 @@ def test_either_driving_read_may_come_later(spark: SparkSession, tmp_path: Path)
 # --- net changes
 
 
-def test_what_goes_and_comes_back_affects_nothing(grown: World) -> None:
-    """x -> y -> x by ties, in silver alone: members and visits say later what they said first."""
+def test_rows_that_are_deleted_and_restored_affect_nothing(grown: World) -> None:
+    """x -> y -> x by ties, in silver only: members and visits return to their first values."""
     before = {name: grown.rows(name) for name in GOLD}
     for number, (city, amount) in enumerate([("C", 9.0), ("B", 1.5)]):
         at = NOON + timedelta(minutes=1 + number)
@@ -217,10 +217,10 @@ def test_a_slice_that_lost_its_rows_is_emptied_and_null_is_a_slice(grown: World)
     assert_as_defined(grown)
 
 
-# --- what others do to an insert-only table
+# --- changes of an insert-only table by other writers
 
 
-def test_a_rollback_of_an_append_table_rebuilds_what_reads_its_changes(grown: World) -> None:
+def test_a_rollback_of_an_append_table_rebuilds_readers_of_its_changes(grown: World) -> None:
     grown.records("scans", [scan("s5", "z"), scan("s6", "x")], key="second")
     grown.run_well()
     grown.delta(SCANS).restoreToVersion(0)
@@ -244,7 +244,7 @@ def test_compaction_of_an_append_table_is_no_work(grown: World) -> None:
     assert_as_defined(grown)
 
 
-# --- what is refused
+# --- refusals
 
 
 def module(name: str, read: str, writes: str, body: str) -> str:
@@ -271,11 +271,11 @@ SPENT = 'select("member_id", "day", "amount")'
 VERSIONED = 'History(keys=["member_id"], sequence_by="day")'
 STRAYED = 'F.when(F.col("amount") == 66, "elsewhere").otherwise(F.col("member_id")).alias("member_id")'
 LEAPT = 'F.when(F.col("amount") == 66, F.lit("1999-01-01").cast("date")).otherwise(F.col("day")).alias("day")'
-#: Tables that fail once a second run brings what they cannot take -> module, and what their error says.
+#: Tables that fail in a second run with invalid rows -> module, and a part of the error.
 MISTAKES = {
     "silver_doubled": (
         module("silver.doubled", OF_SCANS, 'Merge(keys=["scan_id", "code"])', 'rows.filter("place <> 1")'),
-        "gave 2 rows; Merge takes one",
+        "has 2 rows; Merge accepts one",
     ),
     "silver_keyless": (
         module(
@@ -314,7 +314,7 @@ NAMED = {
 
 @pytest.fixture(scope="module")
 def mistaken(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tuple[World, dict, dict[str, Report]]:
-    """A club whose tables have their mistakes, their rows before what brings the mistakes out, and the reports."""
+    """A club whose tables have mistakes, their rows before the second run, and the reports."""
     modules = {name: text for name, (text, _) in MISTAKES.items()} | NAMED
     world = own_club(spark, tmp_path_factory.mktemp("mistaken"), **modules)
     names = [name.replace("_", ".", 1) for name in MISTAKES]
@@ -329,7 +329,7 @@ def mistaken(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> t
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_what_a_table_cannot_take_fails_it_and_leaves_it_as_it_was(mistaken, name):
+def test_invalid_output_fails_the_table_and_does_not_change_it(mistaken, name):
     world, before, reports = mistaken
     table = name.replace("_", ".", 1)
     version, rows = before[table]
@@ -343,7 +343,7 @@ def test_what_a_table_cannot_take_fails_it_and_leaves_it_as_it_was(mistaken, nam
 
 def test_a_column_that_history_adds_is_refused(mistaken):
     _, _, reports = mistaken
-    assert reports["gold.named"].error["what"] == "the column 'valid_from' is what History adds"
+    assert reports["gold.named"].error["what"] == "History adds the column 'valid_from'"
 
 
 # --- a column that a function starts to return
@@ -414,7 +414,7 @@ def test_a_new_column_comes_with_new_rows_alone_too(changed: World) -> None:
         assert {row["more"] for row in changed.rows(name)} > {None}
 
 
-def test_a_source_that_gained_a_column_and_lost_its_log_before_is_read_anew(changed: World) -> None:
+def test_a_source_with_a_new_column_and_a_lost_log_is_read_again(changed: World) -> None:
     changed.records("visits", [visit("v9", "q", 9)], key="second")
     changed.run_well("+silver.visits")
     clean_up_log(changed, VISITS)  # its newest commit, which adds the column, is still there

@@ -1,6 +1,6 @@
-"""Mistakes in table functions: each names file and line, fails its own table, and stops what reads it.
+"""Mistakes in table functions: each names file and line, fails its own table, and stops the tables that read it.
 
-One project holds them all, beside the retailer's own tables, and one run meets them.
+A single project has all of them and the retailer's own tables, and a single run covers them.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def declared(rows: DataFrame) -> DataFrame:
 '''
 DECLARED = "@table("
 
-#: A Merge table of a dataset of its own -> its write, and what its function returns.
+#: A Merge table of a dataset of its own -> its write, and the result of its function.
 MERGES = {
     "dropping": ('Merge(keys=["id"])', 'rows.select("id", "code")'),
     "exploding": ('Merge(keys=["id", "part"])', 'rows.select("id", F.explode("parts").alias("part"), SOURCE)'),
@@ -51,7 +51,7 @@ MERGES = {
     "coded": ('Merge(keys=["code"])', 'rows.select("code", "id", SOURCE)'),
     "parted": ('Merge(keys=["id", "part"])', 'rows.select("id", F.explode("parts").alias("part"), SOURCE).limit(1)'),
 }
-#: A Replace table over the sales -> what its function returns.
+#: A Replace table over the sales -> the result of its function.
 REPLACES = {
     "random": 'rows.select("sale_date", F.rand().alias("n"))',
     "stamped": 'rows.select("sale_date", F.current_timestamp().alias("at"))',
@@ -67,10 +67,10 @@ REPLACES = {
     "sourced": 'rows.withColumn("_source", F.lit(1))',
     "counted": 'rows.select("sale_date", F.col("transaction_id").cast("int").alias("n"))',
 }
-#: What the report of a failed table says: which line of its module, and a part of what and of fix.
+#: The report of a failed table: the line of its module, and parts of message and fix.
 SAID: dict[str, tuple[str, str, str]] = {
     "silver.dropping": (DECLARED, "the column _source was dropped", "add SOURCE to the select"),
-    "silver.exploding": (DECLARED, "Merge takes one", "explode them in a second table"),
+    "silver.exploding": (DECLARED, "Merge accepts one", "explode them in a second table"),
     "silver.dated": ("rows.select", "31.12.2026", "declare the column's type in the contract"),
     "silver.cast": ("rows.select", "31.12.2026", "declare the column's type in the contract"),
     "silver.cased": (DECLARED, "`gone`", ""),
@@ -82,7 +82,7 @@ SAID: dict[str, tuple[str, str, str]] = {
     "gold.nothing": (DECLARED, "returned NoneType", "return a DataFrame"),
     "gold.text": (DECLARED, "returned list", "return a DataFrame"),
     "gold.python": ("rows.select", "KeyError: 'column'", ""),
-    "gold.only": (DECLARED, "every column is one of partition_by", "return one"),
+    "gold.only": (DECLARED, "all columns are in partition_by", "return another column"),
     "gold.elsewhere": (DECLARED, "names 'sale_date', which the function does not return", ""),
     "gold.doubled": (DECLARED, "two columns have the same name", ""),
     "gold.sourced": (DECLARED, "_source does not belong into this table", "drop it"),
@@ -96,7 +96,7 @@ def write_module(project: Project, name: str, read: str, writes: str, body: str)
 
 
 def write_project(sales_project: Project, root: Path) -> Project:
-    """The sales project with every mistake beside its tables."""
+    """The sales project, with an additional table per mistake."""
     for folder in ("conf", "jobs"):
         shutil.copytree(sales_project.root / folder, root / folder)
     project = Project(root)
@@ -145,7 +145,7 @@ def ran(spark: SparkSession, sales_project: Project, tmp_path_factory: pytest.Te
 
 
 @pytest.mark.parametrize("table", SAID)
-def test_a_mistake_fails_its_table_and_says_what_and_what_to_do(ran, table):
+def test_a_mistake_fails_its_table_with_message_and_correction(ran, table):
     _, message, fix = SAID[table]
     assert message in ran.error(table)["what"]
     assert fix in ran.error(table)["fix"]
@@ -162,7 +162,7 @@ def test_a_table_that_fails_writes_nothing(ran, table):
     assert ran.world.raw_rows(table) == []
 
 
-def test_a_failing_table_stops_what_reads_it_directly_or_not(ran):
+def test_a_failing_table_stops_its_direct_and_indirect_readers(ran):
     for table in ("gold.child", "gold.grandchild"):
         assert (ran.reports[table].status, ran.reports[table].reason) == ("skipped", "silver.dated failed")
 
@@ -187,7 +187,7 @@ def test_a_function_that_gives_one_row_a_record_passes_though_it_could_give_more
     assert (receipt["accepted"], receipt["no_row"]) == (1, 1)
 
 
-def test_a_corrected_table_is_built_by_the_next_run_with_what_reads_it(ran):
+def test_a_corrected_table_and_its_readers_are_built_by_the_next_run(ran):
     read = 'Changes("bronze.dated")'
     body = 'rows.select("id", F.try_to_timestamp("day").cast("date").alias("day"), SOURCE)'
     write_module(ran.world.project, "silver.dated", read, MERGES["dated"][0], body)

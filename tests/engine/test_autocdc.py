@@ -1,7 +1,8 @@
 """The public examples of Lakeflow AUTO CDC by real runs: docs.databricks.com/aws/en/ldp/cdc.
 
-Eight events have 40,320 orders, and each order can come in 128 batchings. All orders are sent at once, as users of
-their own; each has one of the batchings. Eight uploads hold the first batch of every order, then the second, and so on.
+Eight events have 40,320 orders, and each order can come in 128 batchings. All orders are sent at once,
+as separate users, each with its own batching. Eight uploads hold the first batch of every order, then the second, and
+so on.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ def test_every_order_and_batching_of_the_events_gives_the_published_tables(spark
 
 
 def batching(number: int, events: int) -> Iterator[int]:
-    """The batch of each event: a bit of `number` says whether a new one begins after it."""
+    """The batch of each event: a bit of `number` is set if a new batch begins after it."""
     batch = 0
     for event in range(events):
         yield batch

@@ -1,4 +1,4 @@
-"""A backfill gives what a rebuild would for the chosen uploads or slices, writes only that, and can be repeated."""
+"""A backfill equals a rebuild for its uploads or slices, writes only those, and can be repeated."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def rebuilt(world: World, table: str) -> list[dict]:
     return other.rows(table)
 
 
-def test_every_upload_backfilled_gives_what_a_rebuild_gives(changed) -> None:
+def test_a_backfill_of_every_upload_equals_a_rebuild(changed) -> None:
     world = changed(SILVER, '"currency",', 'F.lower("currency").alias("currency"),')
     assert world.runner().backfill(SILVER, uploads=[sent.id for sent in world.sent]).status == "done"
     assert world.rows(SILVER) == rebuilt(world, SILVER)
@@ -60,7 +60,7 @@ def test_a_record_that_gives_no_row_any_more_makes_room_for_the_version_before(c
     assert world.rows(SILVER) == rebuilt(world, SILVER)
 
 
-def test_a_backfill_of_what_is_right_already_commits_nothing(grown: World) -> None:
+def test_a_backfill_of_correct_rows_commits_nothing(grown: World) -> None:
     version = grown.version(SILVER)
     reports = [grown.runner().backfill(SILVER, uploads=[sent.id for sent in grown.sent]) for _ in range(2)]
     assert {report.status for report in reports} == {"current"}
@@ -79,7 +79,7 @@ def test_a_backfill_repeated_commits_nothing_more_and_dependents_follow(changed)
     assert {row["one"] for row in world.rows(SILVER)} == {1}
 
 
-def test_a_backfilled_table_stays_at_its_position_and_takes_in_what_is_new_afterwards(changed) -> None:
+def test_a_backfilled_table_keeps_its_position_and_reads_new_uploads_afterwards(changed) -> None:
     world = changed(SILVER, '"currency",', 'F.lower("currency").alias("currency"),')
     world.upload([sale(6)], key="third")
     world.run_well("bronze.transactions")

@@ -31,7 +31,7 @@ def unfit(**changes: Any) -> str:
     return json.dumps({name: value for name, value in {**sale(90), **changes}.items() if value is not ...})
 
 
-#: What is wrong with one line, the line, and what its reasons name.
+#: The problem of a line, the line, and its reasons.
 LINES: dict[str, tuple[str | bytes, list[str]]] = {
     "text that is not JSON": ("hello, world", ["unparsable"]),
     "two objects on one line": (json.dumps(sale(91)) + json.dumps(sale(92)), ["unparsable"]),
@@ -66,7 +66,7 @@ LINES: dict[str, tuple[str | bytes, list[str]]] = {
 
 @dataclass
 class Landed:
-    """What was landed, and what one run made of it."""
+    """The landed uploads, and the result of a run."""
 
     world: World
     reports: dict[str, Report] = field(default_factory=dict)
@@ -119,7 +119,7 @@ def test_a_run_with_bad_uploads_ends_well_and_counts_them(landed):
     counts = landed.reports[TABLE].counts
     assert counts["uploads"] == 8
     assert counts["accepted"] == counts["inserted"] == 8
-    # Beside the lines: what is not gzip, what is cut, and the long line.
+    # In addition to the lines: invalid gzip, a truncated upload, and the long line.
     unparsable = sum(reasons == ["unparsable"] for _, reasons in LINES.values())
     assert (counts["unparsable"], counts["rejected"]) == (unparsable + 3, len(LINES) - unparsable)
 
@@ -160,7 +160,7 @@ def test_only_raw_bytes_that_are_no_text_are_encoded(landed, name, encoding):
 @pytest.mark.parametrize(
     ("upload", "encoding", "said"), [("not gzip", None, "not gzip"), ("cut gzip", "base64", "gzip, but cut")]
 )
-def test_an_upload_that_is_not_what_it_says_is_one_rejected_record_kept_whole(landed, upload, encoding, said):
+def test_an_unreadable_upload_is_a_single_rejected_record(landed, upload, encoding, said):
     [result] = landed.rejected(upload)
     path = next(landed.world.lake.glob(f"landing/*/*/*/{landed.uploads[upload]}*"))
     raw = base64.b64decode(result["raw"]) if encoding else result["raw"].encode()
@@ -188,7 +188,7 @@ def test_every_receipt_balances(landed):
         assert receipt["records"] == sum(count for name, count in receipt.items() if name != "records")
 
 
-def test_a_receipt_counts_what_became_of_each_record(landed):
+def test_a_receipt_counts_the_result_of_each_record(landed):
     unparsable = sum(reasons == ["unparsable"] for _, reasons in LINES.values())
     assert landed.receipt("lines") == {
         "records": len(LINES) + 2,

@@ -1,4 +1,4 @@
-"""Tables as they stand, judged by their whole suites."""
+"""Checks of current tables with their whole suites."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ RELATED = expectation(QUERY, meta={"scope": "table"}, unexpected_rows_query=RELA
 
 @pytest.fixture(scope="module")
 def standing(new_world: Callable[[], World], tmp_path_factory: pytest.TempPathFactory) -> World:
-    """A lake on which sales 1 to 3 stand, 3 voided, and one record was rejected; its project is to be changed."""
+    """A lake with sales 1 to 3, of which 3 is voided, and a rejected record; tests change its project."""
     world = new_world()
     world.upload([sale(1), sale(2, total="12.50"), sale(3, voided=True), "{broken"], key="first")
     world.run_well()
@@ -90,7 +90,7 @@ def test_the_whole_suite_judges_the_live_rows(standing, invoke):
     ]
 
 
-def test_what_is_critical_and_fails_ends_with_1_and_is_shown_with_examples(standing, invoke):
+def test_a_critical_failure_exits_with_1_and_shows_examples(standing, invoke):
     totals = expectation(BETWEEN, meta={"name": "totals"}, column="total", min_value=11)
     expect(standing, standing.project.root, SALES, totals)
     done = invoke("--table", SALES)
@@ -119,7 +119,7 @@ def test_a_table_of_a_query_that_is_not_built_yet_is_empty(standing, invoke, tmp
     assert json.loads(done.output)["tables"][0]["results"][0]["unexpected"] == 2
 
 
-def test_a_pattern_checks_what_has_a_suite(standing, invoke):
+def test_a_pattern_checks_tables_with_a_suite(standing, invoke):
     expect(standing, standing.project.root, SALES, expectation(NOT_NULL, column="store_id"))
     expect(standing, standing.project.root, GOLD, expectation(NOT_NULL, column="store_id"))
     done = invoke("--table", "*", "--json")
@@ -132,7 +132,7 @@ def refused(done: Result) -> str:
     return str(done.exception)
 
 
-def test_a_table_without_a_suite_and_a_column_that_is_not_there_are_told(standing, invoke):
+def test_a_missing_suite_and_a_missing_column_are_reported(standing, invoke):
     expect(standing, standing.project.root, SALES, expectation(NOT_NULL, column="store"))
     assert "no suite of gold.daily_store_sales" in refused(invoke("--table", GOLD))
     assert "has no column 'store'. Did you mean 'store_id'?" in refused(invoke("--table", SALES))
@@ -148,7 +148,7 @@ tags array<string>, big bigint"""
 
 @pytest.fixture(scope="module")
 def rows(standing: World) -> DataFrame:
-    """Forty rows of every kind of column; the notes are all different, and one is null."""
+    """Forty rows of every kind of column; the notes are all different, and a single note is null."""
     day, at = date(2026, 3, 1), datetime(2026, 3, 1, 9, 0, 0, 123456, UTC)
     made = [
         (
@@ -169,7 +169,7 @@ def rows(standing: World) -> DataFrame:
 
 
 def proposal(standing: World, table: str, rows: DataFrame) -> dict[str, Any]:
-    """(type, columns) -> the other kwargs, of what is proposed for a table."""
+    """(type, columns) -> the other kwargs, for the proposed expectations of a table."""
     suite = json.loads(proposed(standing.graph.node(table), rows))
     assert {item["severity"] for item in suite["expectations"]} == {"warning"}
     results = {}
@@ -180,7 +180,7 @@ def proposal(standing: World, table: str, rows: DataFrame) -> dict[str, Any]:
     return results
 
 
-def test_a_proposal_tells_what_is_so_of_the_rows(standing, rows):
+def test_a_proposal_describes_the_rows(standing, rows):
     details = proposal(standing, GOLD, rows)
     assert {column for kind, column in details if kind == NOT_NULL} == set(rows.columns) - {"note"}
     assert {column: kwargs for (kind, column), kwargs in details.items() if kind == BETWEEN} == {
@@ -229,10 +229,10 @@ def test_without_rows_or_a_table_nothing_is_proposed(standing, rows, invoke):
     assert "exclude each other" in refused(invoke("--profile", SALES, "--table", SALES))
 
 
-# --- what a run records
+# --- recorded results of a run
 
 
-def test_a_run_records_what_suites_found_and_a_refused_batch_too(new_world, tmp_path, caplog):
+def test_a_run_records_results_also_of_a_refused_batch(new_world, tmp_path, caplog):
     world = new_world()
     project = tmp_path / "project"
     expect(world, project, SALES, expectation(BETWEEN, "warning", {"name": "totals"}, column="total", min_value=11))
@@ -261,7 +261,7 @@ def test_a_run_records_what_suites_found_and_a_refused_batch_too(new_world, tmp_
 
 @pytest.fixture
 def judged(tmp_path: Path) -> Lake:
-    """A lake on which two batches of silver.sales were judged by its suite, and one by another."""
+    """A lake on which two batches of silver.sales were checked by its suite, and one by another suite."""
     lake = Lake(tmp_path)
     expectations = [
         expectation(BETWEEN, "warning", {"name": "amounts"}, column="amount", min_value=0),
@@ -286,8 +286,8 @@ def judged(tmp_path: Path) -> Lake:
 
 
 def test_data_docs_show_the_suites_and_the_batches_they_judged(judged, tmp_path, monkeypatch):
-    def no_network(*told: Any) -> None:
-        raise AssertionError(f"the network was asked for: {told}")
+    def no_network(*arguments: Any) -> None:
+        raise AssertionError(f"a network connection: {arguments}")
 
     with monkeypatch.context() as patch:
         patch.setattr(socket.socket, "connect", no_network)

@@ -24,7 +24,7 @@ BRONZE = "bronze.transactions"
 
 @pytest.fixture
 def faults() -> dict[str, list[str]]:
-    """What befalls the puts of a file, one after the other."""
+    """The faults of the puts of a file, in order."""
     return {}
 
 
@@ -41,7 +41,7 @@ def environment(
 
 @pytest.fixture
 def planned(sales_project: Project, environment: Environment) -> Callable[[str], Callable[[], Commit]]:
-    """Plans a run against the table as it is now; gives what makes its commit, of no files."""
+    """Plans a run against the current table; returns a function that commits without files."""
     graph = load_graph(sales_project)
 
     def plan(run: str) -> Callable[[], Commit]:

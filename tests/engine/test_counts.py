@@ -78,7 +78,7 @@ def test_rows_that_are_only_added(built):
         assert counts(built, reports, table) == {"inserted": changed(rows, built.rows(table))[0]}
 
 
-def test_a_table_that_is_built_anew_tells_of_the_rows_it_had(built):
+def test_a_rebuilt_table_reports_its_previous_rows(built):
     before = {table: len(built.rows(table)) for table in (ITEMS, DAILY)}
     reports = built.run(ITEMS, DAILY, rebuild=True)
     for table, rows in before.items():
@@ -93,7 +93,7 @@ def test_a_run_in_which_nothing_is_affected_writes_nothing(built):
 
 
 def test_history_and_append(spark, tmp_path):
-    """A version that ends is another row: the old one goes, two come."""
+    """A version that ends is another row: the old row is deleted, two rows are inserted."""
     world = club(spark, tmp_path / "lake")
     world.records("members", [member("m", 1, "A"), member("n", 1, "A")], key="first")
     world.records("scans", [scan("s", "x", "y"), scan("t", "z")], key="first")

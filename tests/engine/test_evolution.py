@@ -1,4 +1,4 @@
-"""A contract and a function may gain columns while their tables stand; anything else is refused, and told before."""
+"""A contract and a function may add columns to existing tables; other changes are refused by the plan."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_widened_field_is_refused_until_the_table_is_rebuilt(edited) -> None:
     assert world.run_well()[GOLD].work == "rebuild"  # its source's schema changed
 
 
-def test_the_plan_of_schemas_tells_what_the_next_run_would_find(edited) -> None:
+def test_the_plan_of_schemas_shows_the_changes_of_the_next_run(edited) -> None:
     edited(MODULE, '"items",', '"items",\n        F.lit(1).alias("one"),')
     edited("jobs/gold/daily_store_sales.py", '.cast("decimal(18,2)")', '.cast("decimal(20,2)")')
     world = edited("jobs/silver/transaction_items.py", '"transaction_id",', '"transaction_id", "no_such",')

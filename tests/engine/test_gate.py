@@ -1,4 +1,4 @@
-"""The gate: a table's suite judges a batch before its one commit, and what it refuses changes nothing."""
+"""The gate: a table's suite checks a batch before its commit, and a refused batch changes nothing."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ def test_a_record_that_fails_a_critical_row_expectation_is_quarantined_with_its_
     assert world.receipts()[upload] == {"records": 3, "unparsable": 0, "rejected": 1, "no_row": 0, "accepted": 2}
     [result] = reports[SILVER].quality
     assert (result["judged"], result["unexpected"], result["success"]) == (3, 1, False)
-    assert world.told(SILVER)["quality"] == [result]
-    assert world.told(SILVER)["suite"] == world.graph.node(SILVER).suite_hash  # by which Data Docs finds the batch
+    assert world.metadata(SILVER)["quality"] == [result]
+    assert world.metadata(SILVER)["suite"] == world.graph.node(SILVER).suite_hash  # by which Data Docs finds the batch
     assert result["examples"] == [f"total=200.00 in record 1 of {upload}"]
 
 
 @pytest.mark.long
-def test_a_record_is_told_every_rule_that_it_fails(expecting) -> None:
+def test_a_record_has_a_reason_for_every_failed_rule(expecting) -> None:
     world = expecting(MOST, expectation("expect_column_values_to_be_in_set", column="currency", value_set=["EUR"]))
     upload = world.upload([sale(1, total="500.00", currency="USD"), sale(2)], key="a")
     world.run_well("+" + SILVER)
@@ -106,23 +106,23 @@ def test_on_failure_fail_stops_the_batch_for_a_single_row(expecting) -> None:
 
 
 @pytest.mark.long
-def test_a_person_may_publish_a_failed_batch_and_stands_in_its_commit(expecting) -> None:
+def test_a_person_may_publish_a_failed_batch_and_the_commit_names_them(expecting) -> None:
     world = expecting(expectation("expect_table_row_count_to_be_between", min_value=5))
     world.upload(few("10.00", "20.00"), key="a")
     assert world.run("+" + SILVER)[SILVER].status == "failed"
     word = Acceptance("expect_table_row_count_to_be_between", "ada", "a holiday")
     assert world.run("+" + SILVER, accepted=[word])[SILVER].status == "done"
     assert numbers(world) == [1, 2]
-    assert world.told(SILVER)["accepted"] == [
+    assert world.metadata(SILVER)["accepted"] == [
         {"expectation": "expect_table_row_count_to_be_between", "by": "ada", "reason": "a holiday"}
     ]
     world.upload([sale(number, day=2) for number in range(3, 9)], key="b")
     world.run_well("+" + SILVER)
-    assert "accepted" not in world.told(SILVER)
+    assert "accepted" not in world.metadata(SILVER)
 
 
 @pytest.mark.long
-def test_what_warns_or_informs_is_counted_and_stops_nothing(expecting) -> None:
+def test_warnings_and_infos_are_counted_and_stop_nothing(expecting) -> None:
     world = expecting(
         {**MOST, "severity": "warning"},
         expectation("expect_table_row_count_to_equal", "info", value=7),
@@ -138,12 +138,12 @@ def test_what_warns_or_informs_is_counted_and_stops_nothing(expecting) -> None:
 
 
 @pytest.mark.long
-def test_uniqueness_is_of_what_would_be_written_so_a_correction_in_the_same_batch_passes(expecting) -> None:
+def test_uniqueness_is_of_written_rows_so_a_correction_in_the_same_batch_passes(expecting) -> None:
     world = expecting(expectation("expect_column_values_to_be_unique", column="transaction_id"), MOST)
     world.upload([sale(1), sale(1, revised=1, total="11.00"), sale(2, total="900.00")], key="a")
     reports = world.run_well("+" + SILVER)
     [unique] = [r for r in reports[SILVER].quality if "unique" in r["expectation"]]
-    assert (unique["success"], unique["judged"]) == (True, 1)  # not the rejected one, and one of the two versions
+    assert (unique["success"], unique["judged"]) == (True, 1)  # without the rejected row, and one of the two versions
 
 
 @pytest.mark.long
@@ -298,7 +298,7 @@ def test_no_expectation_is_accepted_that_did_not_fail(expecting) -> None:
     world = expecting(MOST)
     world.upload(few("10.00"), key="a")
     world.run("+" + SILVER, accepted=[Acceptance(MOST_NAME, "ada", "just in case")])
-    assert "accepted" not in world.told(SILVER)
+    assert "accepted" not in world.metadata(SILVER)
 
 
 def test_a_suite_for_no_table_is_refused_when_the_project_is_loaded(expecting) -> None:

@@ -1,6 +1,6 @@
 """GX is the authority: the same rows and suites to GX's own validator and to the gate give the same.
 
-Compared are success, what counts, what fails and which rows, for every expectation that is accepted, over nulls, NaN,
+Compares success, counts and failing rows, for every supported expectation, over nulls, NaN,
 empty frames, empty strings, unicode, decimals, dates, zoned timestamps, nested fields, row conditions,
 `ignore_row_if` and `mostly`.
 """
@@ -96,11 +96,11 @@ ABC = {"column_list": ["a", "b", "c"]}
 PAIR_RULES = ("both_values_are_missing", "either_value_is_missing", "neither")
 MANY_RULES = ("all_values_are_missing", "any_value_is_missing", "never")
 
-Asked = tuple[str, dict[str, Any]]
+Case = tuple[str, dict[str, Any]]
 
 
-def _rows() -> Iterator[Asked]:
-    """Every row expectation, and what it may meet."""
+def _rows() -> Iterator[Case]:
+    """Every row expectation, with varied arguments."""
     yield BETWEEN, {"column": "quantity", "min_value": 1, "max_value": 5}
     yield BETWEEN, {"column": "quantity", "min_value": 1, "max_value": 5, "strict_min": True, "strict_max": True}
     yield BETWEEN, {"column": "quantity", "max_value": 5}
@@ -166,11 +166,11 @@ def _rows() -> Iterator[Asked]:
     yield ALL_EQUAL, ABC
 
 
-def _range(kind: str, least: Any, most: Any, **beside: Any) -> Asked:
-    return f"expect_column_{kind}_to_be_between", {"min_value": least, "max_value": most, **beside}
+def _range(kind: str, least: Any, most: Any, **extra: Any) -> Case:
+    return f"expect_column_{kind}_to_be_between", {"min_value": least, "max_value": most, **extra}
 
 
-def _batches() -> Iterator[Asked]:
+def _batches() -> Iterator[Case]:
     """Every batch expectation, passing and failing."""
     some = {"row_condition": "quantity > 1", "condition_parser": "spark"}
     of_two = {"row_condition": "kind IN ('a', 'b')", "condition_parser": "spark"}
@@ -226,7 +226,7 @@ def _batches() -> Iterator[Asked]:
 ROW_CASES, BATCH_CASES = list(_rows()), list(_batches())
 
 
-def _named(cases: list[Asked], prefix: str) -> list[dict[str, Any]]:
+def _named(cases: list[Case], prefix: str) -> list[dict[str, Any]]:
     """The expectations as a file has them, each with a name of its own."""
     return [
         {"type": kind, "kwargs": kwargs, "meta": {"headgate": {"name": f"{prefix}{index} {kind}"}}}
@@ -236,7 +236,7 @@ def _named(cases: list[Asked], prefix: str) -> list[dict[str, Any]]:
 
 FILE = {"name": "silver.cases", "expectations": _named(ROW_CASES, "row ") + _named(BATCH_CASES, "batch ")}
 NAMES = [expectation["meta"]["headgate"]["name"] for expectation in FILE["expectations"]]
-#: The first case of each type: what frames that have little to compare are judged by.
+#: The first case of each type, for frames that have little to compare.
 FIRST = [names[0] for names in ([n for n in NAMES if n.endswith(f" {k}")] for k in known()) if names]
 CASES = [("mixed", name) for name in NAMES] + [(frame, name) for frame in ("empty", "nulls") for name in FIRST]
 
@@ -251,7 +251,7 @@ def _asked(names: set[str]) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is compared of one expectation on one frame."""
+    """The compared result of an expectation on a frame."""
 
     success: bool
     judged: int | None
@@ -302,13 +302,13 @@ def _validated(name: str, frame: DataFrame) -> dict[str, Verdict | str]:
     return results
 
 
-def _verdict(one: Any) -> Verdict | str:
-    info = one.exception_info
+def _verdict(answer: Any) -> Verdict | str:
+    info = answer.exception_info
     if info.get("raised_exception", True) is not False:
         return str(info.get("exception_message") or info)
-    result = one.result
+    result = answer.result
     counted, unexpected = result.get("element_count"), result.get("unexpected_count")
-    if one.expectation_config.type == "unexpected_rows_expectation":
+    if answer.expectation_config.type == "unexpected_rows_expectation":
         unexpected = result["observed_value"]
     judged = None if counted is None else counted - (result.get("missing_count") or 0)
     index = result.get("unexpected_index_list")
@@ -316,7 +316,7 @@ def _verdict(one: Any) -> Verdict | str:
     if unexpected is None and counted is not None:
         unexpected = 0
     observed = result.get("observed_value")
-    return Verdict(bool(one.success), judged, unexpected, None if observed is None else _text(observed), rows)
+    return Verdict(bool(answer.success), judged, unexpected, None if observed is None else _text(observed), rows)
 
 
 def _text(observed: Any) -> str:
@@ -330,7 +330,7 @@ def _text(observed: Any) -> str:
 
 @pytest.fixture(scope="module")
 def by_us(suite: Suite, frames: dict[str, DataFrame], by_gx: dict[str, dict[str, Verdict | str]]) -> dict[str, Any]:
-    """What the gate says, by frame and name. What GX cannot judge is not asked here: it would refuse the suite."""
+    """The results of the gate, by frame and name, without expectations that GX cannot evaluate."""
     rules = rules_of(suite, frames["mixed"].limit(0), None)
     result = {}
     for name, frame in frames.items():

@@ -100,7 +100,7 @@ DONE_TO_IT = st.one_of(
     st.tuples(st.just("backfill_slices"), st.sampled_from(sorted(SLICES))),
     st.tuples(st.just("maintain"), st.sampled_from((*BRONZES, *BUILT))),
 )
-#: A history begins on the lake that one run left, or on an empty one; what lands is often run before more lands.
+#: A history begins on the lake of a run, or on an empty lake; a run often follows before more uploads land.
 HISTORY = st.tuples(
     st.sampled_from([True, True, False]),
     st.lists(st.one_of(LANDING, LANDING, RUNNING, RUNNING, DONE_TO_IT), min_size=6, max_size=12),
@@ -145,7 +145,7 @@ class Tried:
 
 @pytest.fixture
 def tried(record_property: Callable[[str, object], None]) -> Iterator[Tried]:
-    """What a test tried, told when all tests have ended."""
+    """The examples of a test, printed after all tests."""
     result = Tried()
     yield result
     record_property("tried", str(result))
@@ -201,7 +201,7 @@ def land(world: World, number: int, dataset: str, records: list[Any], received: 
 
 def run(world: World, _: int) -> bool:
     world.run_well()
-    world.now += 2 * DAY  # further than a listing looks back: what lands now is found by its late marker
+    world.now += 2 * DAY  # further than a listing looks back: uploads are listed by their late markers
     return True
 
 
@@ -221,7 +221,7 @@ def killed(world: World, _: int, when: str, table: str) -> bool:
 
 
 def restore(world: World, _: int, table: str) -> bool:
-    """A RESTORE by one version, by hand, where that version can still be read."""
+    """A RESTORE to the previous version, by hand, if that version can still be read."""
     version = world.version(table)
     if version < 1 or not can_be_read(world, table, version - 1):
         return False
@@ -257,7 +257,7 @@ def rebuild(world: World, _: int, table: str) -> bool:
 
 
 def rollback(world: World, _: int, table: str) -> bool:
-    """`headgate rollback` by one version, where that version can still be read."""
+    """`headgate rollback` to the previous version, if that version can still be read."""
     ledger = world.planner().ledger
     head = ledger.head(table)
     if head.version < 1 or not can_be_read(world, table, head.version - 1):
@@ -265,7 +265,7 @@ def rollback(world: World, _: int, table: str) -> bool:
     try:
         roll_back(world.spark, ledger, head, head.version - 1)
     except UsageError as error:
-        assert "is not known" in error.what  # its position was lost, by a log clean-up
+        assert "is not known" in error.message  # its position was lost, by a log clean-up
         return False
     return True
 

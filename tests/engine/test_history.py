@@ -111,7 +111,7 @@ def test_versions_are_in_the_order_of_the_sequences_type(spark: SparkSession, ki
     assert_df_equality(computed, spark.createDataFrame(kept, schema), ignore_row_order=True, ignore_nullable=True)
 
 
-#: How a delete is told, and more -> the function's columns that are kept.
+#: The option for deletes, and more -> the function's columns that are kept.
 LEFT_OUT: list[tuple[dict[str, Any], list[str]]] = [
     ({}, ["id", "city", "level", "gone"]),
     ({"delete_when": "gone OR level < 0"}, ["id", "city"]),
@@ -123,7 +123,7 @@ LEFT_OUT: list[tuple[dict[str, Any], list[str]]] = [
 
 
 @pytest.mark.parametrize(("more", "kept"), LEFT_OUT)
-def test_the_sequence_and_what_only_tells_a_delete_are_left_out(
+def test_the_sequence_and_the_column_of_deletes_are_left_out(
     spark: SparkSession, more: dict[str, Any], kept: list[str]
 ) -> None:
     columns = history(spark, [], GIVEN, History(["id"], sequence_by="at", **more)).columns

@@ -1,4 +1,4 @@
-"""Maintenance changes no row, is no work for dependents, and removes nothing that they or time travel need."""
+"""Maintenance changes no row, makes no work for dependents, and removes nothing that they or time travel need."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_runs_go_on_from_the_position_after_maintenance_that_removed_files_and_l
     assert crowded.tables() == model.tables(crowded.sent)
 
 
-def test_what_suites_found_is_compacted_and_goes_on_to_be_recorded(crowded: World) -> None:
+def test_results_of_suites_are_compacted_and_recording_continues(crowded: World) -> None:
     def record(run: str) -> int:
         result = Result("a", "expect_x", ("id",), "row", "critical", False, 10, 1).as_dict()
         return results.record(crowded.environment, [SILVER], [Failed(SILVER, run, NOON, [result])])
@@ -88,7 +88,7 @@ def test_what_suites_found_is_compacted_and_goes_on_to_be_recorded(crowded: Worl
     }
 
 
-def test_what_a_dependent_has_not_read_yet_is_kept(crowded: World) -> None:
+def test_versions_that_a_dependent_has_not_read_are_kept(crowded: World) -> None:
     crowded.upload([sale(1, revised=5, total="15.00")], key="last")
     crowded.run_well(BRONZE, SILVER, ITEMS)
     ledger, at = crowded.planner().ledger, crowded.version(SILVER) - 1

@@ -20,7 +20,7 @@ SILVER, ITEMS, GOLD = "silver.transactions", "silver.transaction_items", "gold.d
 
 @pytest.fixture
 def headgate(two_runs: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
-    """Runs a verb that starts no Spark; gives its exit code and what it printed."""
+    """Runs a verb that starts no Spark; returns its exit code and output."""
     monkeypatch.setenv("HEADGATE_LAKE", str(two_runs.lake))
 
     def run(*arguments: str) -> tuple[int, str]:
@@ -53,7 +53,7 @@ def test_a_dry_run_of_a_backfill_by_slices_says_its_condition(headgate) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "what"),
+    ("arguments", "message"),
     [
         (["backfill", SILVER], "nothing is chosen"),
         (["backfill", GOLD, "--store", "store-1"], "is not computed by upload"),
@@ -61,7 +61,7 @@ def test_a_dry_run_of_a_backfill_by_slices_says_its_condition(headgate) -> None:
         (["backfill", SILVER, "--by", "store_id=store-1"], "has slices of no columns"),
         (["backfill", SILVER, "--upload", "transactions.2026030212.store-1." + "0" * 32], "has read no upload"),
         (["backfill", SILVER, "--store", "store-9"], "no upload is chosen"),
-        (["backfill", "bronze.transactions", "--store", "store-1"], "holds what was sent"),
+        (["backfill", "bronze.transactions", "--store", "store-1"], "has the raw records"),
         (["rollback", SILVER, "--to", "7"], "nothing to take back"),
         (["rollback", SILVER, "--to", "20260101T000000-ffffffff"], "was made by run"),
         (["rollback", "bronze.stores", "--to", "0"], "is not built yet"),
@@ -69,14 +69,14 @@ def test_a_dry_run_of_a_backfill_by_slices_says_its_condition(headgate) -> None:
         (["run", "--as-of", "2020-01-01", "--into", "elsewhere"], "there was no version yet"),
     ],
 )
-def test_wrong_use_is_told_before_spark_is_started(headgate, arguments: list[str], what: str) -> None:
+def test_wrong_use_is_reported_before_spark_starts(headgate, arguments: list[str], message: str) -> None:
     code, details = headgate(*arguments)
     assert code == 2
-    assert what in details
+    assert message in details
     assert "to do: " in details
 
 
-def test_a_dry_run_of_a_rollback_names_what_it_takes_back_and_what_reads_it(headgate, two_runs: World) -> None:
+def test_a_dry_run_of_a_rollback_shows_the_commits_and_the_readers(headgate, two_runs: World) -> None:
     before = two_runs.versions()
     code, details = headgate("rollback", SILVER, "--to", "0", "--dry-run", "--json")
     assert code == 0
@@ -90,7 +90,7 @@ def test_a_dry_run_of_a_rollback_names_what_it_takes_back_and_what_reads_it(head
     assert two_runs.versions() == before
 
 
-def test_a_dry_run_of_maintenance_says_what_it_keeps_and_why(headgate, two_runs: World) -> None:
+def test_a_dry_run_of_maintenance_shows_kept_versions_with_the_reason(headgate, two_runs: World) -> None:
     before = two_runs.versions()
     code, details = headgate("maintain", "--dry-run", "--json")
     assert code == 0

@@ -19,7 +19,7 @@ TWO_ITEMS = [
 ]
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
-# (key, when it was received, its records). What each record is there for stands beside it.
+# (key, time of receipt, records), with the purpose of each record as a comment.
 UPLOADS: list[tuple[str, datetime, list[Any]]] = [
     (
         "late",
@@ -44,7 +44,7 @@ UPLOADS: list[tuple[str, datetime, list[Any]]] = [
         "voided",
         NOON - 2 * HOUR,
         [
-            sale(2, revised=1),  # older than what "late" says
+            sale(2, revised=1),  # older than "late"
             sale(3, day=2, revised=1, voided=True),
             sale(5, day=3, revised=1, total="50.00"),  # tied with the next two uploads
         ],
@@ -117,7 +117,7 @@ def test_any_order_and_any_batches_give_the_tables_of_one_run(
         land(world, batch)
         world.run_well()
         assert_counts_balance(world)
-        world.now += 2 * DAY  # further than a listing looks back: what lands now is found by its late marker
+        world.now += 2 * DAY  # further than a listing looks back: uploads are listed by their late markers
     assert world.bronze_uploads() == clean.bronze_uploads()
     assert world.contents() == clean.contents()
 

@@ -1,4 +1,4 @@
-"""Parquet uploads become typed rows like any others, and a broken one is quarantined whole."""
+"""Parquet uploads become typed rows like any others, and a broken upload is quarantined as a whole."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def parquet(rows: list[dict], schema: dict) -> bytes:
 
 @pytest.fixture(scope="module")
 def world(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> World:
-    """One upload that is whole, one with values that the contract does not take, one that is cut."""
+    """A complete upload, an upload with values that the contract rejects, and a truncated upload."""
     root = tmp_path_factory.mktemp("parquet")
     world = World(spark, write_project(root, PROJECT), root / "lake")
     whole = parquet([FULL, EMPTY], SCHEMA)
@@ -92,7 +92,7 @@ def test_rows_are_typed_exactly(world):
     assert sorted(world.rows("silver.readings"), key=lambda row: row["id"]) == [EMPTY, FULL]
 
 
-def test_what_the_contract_does_not_take_is_rejected_with_its_reason(world):
+def test_invalid_values_are_rejected_with_their_reason(world):
     reasons = [why for _, _, why in world.rejected("silver.readings")]
     assert sorted(reasons) == [["amount type: decimal(38,2)"], ["colour unknown field"], ["unparsable"]]
 

@@ -1,4 +1,4 @@
-"""Positions hold, or are known to be lost, whatever is done to a table beside Headgate."""
+"""Positions stay valid, or are known to be lost, after any change of a table by other writers."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_table_is_rebuilt_where_its_position_or_its_sources_change_data_is_gon
     assert grown.tables() == model.tables(grown.sent)
 
 
-def test_what_a_restore_of_silver_took_away_is_merged_again(grown: World) -> None:
+def test_records_removed_by_a_restore_of_silver_are_merged_again(grown: World) -> None:
     grown.delta(SILVER).restoreToVersion(0)
     assert grown.kinds() == {SILVER: "increment", ITEMS: "after", GOLD: "after"}
     reports = grown.run_well()
@@ -84,7 +84,7 @@ def test_what_a_restore_of_silver_took_away_is_merged_again(grown: World) -> Non
     assert grown.tables() == model.tables(grown.sent)
 
 
-def test_what_a_restore_of_bronze_took_away_is_read_again_from_landing(grown: World) -> None:
+def test_uploads_removed_by_a_restore_of_bronze_are_read_again(grown: World) -> None:
     grown.delta(BRONZE).restoreToVersion(0)
     reports = grown.run_well()
     assert reports[BRONZE].counts["uploads"] == 1
@@ -112,5 +112,5 @@ def test_a_delta_table_of_others_in_the_way_is_refused_and_left_as_it_is(world: 
     write_deltalake(world.path(SILVER), pa.table({"theirs": [1]}), storage_options=options)
     report = world.run()[SILVER]
     assert report.status == "failed"
-    assert "a Delta table that Headgate did not write" in report.reason
+    assert "a Delta table of another writer" in report.reason
     assert world.raw_rows(SILVER) == [{"theirs": 1}]

@@ -92,7 +92,7 @@ def test_a_record_that_a_corrected_function_can_place_is_released(codes: World) 
     assert view(codes, "silver.codes") == []
 
 
-def test_the_rows_of_an_append_tables_released_record_come_once_to_it_and_to_what_reads_it(codes: World) -> None:
+def test_the_rows_of_a_released_record_reach_an_append_table_and_its_readers_once(codes: World) -> None:
     codes.records("lines", [{"code": "ab", "label": "x"}, {"code": "cd"}, {"code": "ef"}], key="first")
     codes.run_well("+silver.letters")
     assert [item["key"] for item in view(codes, "silver.lines")] == [None, None]

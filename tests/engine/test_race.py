@@ -1,4 +1,4 @@
-"""Two runs that planned against the same head: one of them wins, and the other knows."""
+"""Two runs that planned against the same head: one wins, and the other detects it."""
 
 from __future__ import annotations
 

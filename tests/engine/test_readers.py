@@ -1,4 +1,4 @@
-"""Readers on a folder, beside a run and maintenance: none fails, and each sees a whole state of the table."""
+"""Readers on a folder, during a run and maintenance: none fails, and each sees a complete version of the table."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ AGE = timedelta(days=30)
 
 @pytest.fixture
 def old(two_runs: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    """The lake of two runs as if they had been a month ago: what only the first needs can go, files and logs."""
+    """The lake of two runs as if they had been a month ago: files and logs of the first run can be removed."""
     world = two_runs.copy(tmp_path / "lake")
     for table in (BRONZE, *READ):
         make_old(Path(world.path(table)))
@@ -109,7 +109,7 @@ def test_no_reader_fails_or_sees_half_while_runs_and_maintenance_go_on(old: Worl
     assert all(seen == pinned for seen in past_seen)
     for table, name in READ.items():
         wanted = [state[name] for state in states]
-        order = [wanted.index(seen[table]) for seen in heads_seen]  # fails on what is no whole state
+        order = [wanted.index(seen[table]) for seen in heads_seen]  # fails for an incomplete version
         assert order == sorted(order)
     assert old.tables() == states[-1]
     assert len(heads_seen) > 20 and len(past_seen) > 5

@@ -1,4 +1,4 @@
-"""`reconcile` finds nothing in what runs made, and names what is done to it afterwards."""
+"""`reconcile` finds nothing after runs, and reports changes by others."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ BRONZE, SILVER, GOLD = "bronze.transactions", "silver.transactions", "gold.daily
 ITEMS = "silver.transaction_items"
 
 
-def found(world: World) -> dict[tuple[str, str], Finding]:
-    """(Table, what) -> what was found, without what only waits for the next run."""
+def findings(world: World) -> dict[tuple[str, str], Finding]:
+    """(table, message) -> finding, without findings that wait for the next run."""
     reconciler = Reconciler(world.environment, world.graph, digest=True, clock=lambda: world.now)
     checks = list(reconciler.checks(world.graph.nodes))
     waiting = Level.WAITING
-    return {(check.table, f.kind.what): f for check in checks for f in check.findings if f.kind.level is not waiting}
+    return {(check.table, f.kind.message): f for check in checks for f in check.findings if f.kind.level is not waiting}
 
 
-def test_nothing_is_found_after_runs_but_a_sale_that_was_voided(grown: World) -> None:
-    assert found(grown) == {}
+def test_after_runs_the_only_finding_is_a_voided_sale(grown: World) -> None:
+    assert findings(grown) == {}
     grown.upload([sale(1, revised=1, items=[]), sale(8, day=6, revised=1, voided=True), "{broken"], key="third")
     grown.upload([], key="empty")
     grown.run_well()
-    assert {place: finding.names for place, finding in found(grown).items()} == {
-        (ITEMS, slices.EMPTY.what): ("transaction_id=20260301-store-1-000001",)  # a sale without items, as sent
+    assert {place: finding.names for place, finding in findings(grown).items()} == {
+        (ITEMS, slices.EMPTY.message): ("transaction_id=20260301-store-1-000001",)  # a sale without items, as sent
     }
 
 
-def test_nothing_is_found_while_uploads_wait_or_only_bronze_has_run(grown: World) -> None:
+def test_there_are_no_findings_while_uploads_wait_or_only_bronze_has_run(grown: World) -> None:
     grown.upload([sale(9, day=2), "{broken"], key="third")
-    assert found(grown) == {}
+    assert findings(grown) == {}
     grown.run_well(BRONZE)
-    assert found(grown) == {}
+    assert findings(grown) == {}
 
 
-def test_nothing_is_found_after_a_rebuild(grown: World) -> None:
+def test_there_are_no_findings_after_a_rebuild(grown: World) -> None:
     grown.run(rebuild=True)
-    assert found(grown) == {}
+    assert findings(grown) == {}
 
 
 def delete(table: str, where: str) -> Callable[[World], None]:
@@ -89,5 +89,5 @@ def add_day(world: World) -> None:
 )
 def test_damage_is_named(grown: World, damage: Callable[[World], None], table: str, kind: Kind, named: str) -> None:
     damage(grown)
-    names = found(grown)[table, kind.what].names
+    names = findings(grown)[table, kind.message].names
     assert any(named in name for name in names), names

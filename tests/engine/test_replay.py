@@ -1,4 +1,4 @@
-"""Rejected records go through again: what passes leaves the quarantine, and the table is that of a clean run."""
+"""Replay of rejected records: passing records leave the quarantine, and the table equals a clean run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from headgate.planning.plan import Kind
 from headgate.testing.faults import Killed, killing_at
 from headgate.views import quarantine
 from headgate.views.status import status
-from tests.engine.test_reconcile import found as findings
+from tests.engine.test_reconcile import findings as findings
 from tests.engine.world import NOON, World, edit_project, sale
 
 pytestmark = pytest.mark.long
@@ -31,7 +31,7 @@ CONTRACT = "conf/datasets/transactions.yaml"
 REQUIRED = "- name: currency\n        logicalType: string\n        required: true\n"
 OPTIONAL = "- name: currency\n        logicalType: string\n"
 
-# The third upload, and what becomes of each record once a currency may be missing.
+# The third upload, and the result of each record after the currency became optional.
 THIRD = [
     sale(9, day=2, currency=None),  # is inserted
     sale(10, day=2, currency=None, total="1.005", items=[]),  # stays, for its total alone
@@ -43,7 +43,7 @@ THIRD = [
 
 @pytest.fixture(scope="module")
 def three_runs(two_runs: World, tmp_path_factory: pytest.TempPathFactory) -> World:
-    """A lake of three runs, to be copied and never changed: four records of the last and one of the first wait."""
+    """A lake of three runs, for copies only: four records of the last and one of the first are rejected."""
     world = two_runs.copy(tmp_path_factory.mktemp("three") / "lake")
     world.upload(THIRD, key="third")
     world.run_well()
@@ -69,7 +69,7 @@ def replayed(world: World, where: str = "", **how: Any) -> Replayed:
 
 
 def clean(world: World) -> World:
-    """A copy of the lake whose silver is built anew by the project as it is now, and what reads it after that."""
+    """A copy of the lake with silver rebuilt by the current project, and its readers after that."""
     other = world.copy(world.lake.parent / "clean")
     other.project, other.graph = world.project, world.graph
     other.run(SILVER, rebuild=True)
@@ -85,7 +85,7 @@ def statuses(world: World) -> dict[tuple[str, int], str]:
     return {(item["upload"], item["record"]): item["status"] for item in view(world)}
 
 
-def test_what_passes_now_leaves_the_quarantine_and_the_table_is_that_of_a_clean_run(corrected: World) -> None:
+def test_passing_records_leave_the_quarantine_and_the_table_equals_a_clean_run(corrected: World) -> None:
     position = corrected.planner().ledger.head(SILVER).position
     result = replayed(corrected)
     assert (result.records, result.released, result.stay) == (5, 3, 2)
@@ -127,7 +127,7 @@ def test_a_rejected_record_keeps_its_key_its_version_and_the_run_that_rejected_i
     assert (broken["key"], broken["sequence"]) == (None, None)
 
 
-def test_what_fails_keeps_its_place_and_its_first_run_with_its_new_reasons(corrected: World) -> None:
+def test_failing_records_stay_with_their_first_run_and_new_reasons(corrected: World) -> None:
     [before] = view(corrected, "record = 1 AND why LIKE '%total%'")
     assert before["why"] == "currency required; total type: decimal(12,2) (1.005)"
     replayed(corrected)
@@ -136,7 +136,7 @@ def test_what_fails_keeps_its_place_and_its_first_run_with_its_new_reasons(corre
     assert after == {**before, **changed}
 
 
-def test_a_dry_run_tells_what_would_pass_and_why_the_rest_would_stay_and_writes_nothing(corrected: World) -> None:
+def test_a_dry_run_counts_passing_records_gives_reasons_for_the_rest_and_writes_nothing(corrected: World) -> None:
     version = corrected.version(SILVER)
     result = replayed(corrected, dry_run=True)
     assert (result.records, result.released, result.stay, result.outcome) == (5, 3, 2, None)
@@ -157,7 +157,7 @@ def test_only_the_records_that_meet_a_condition_go_through(corrected: World) -> 
     assert replayed(corrected, "record = 77").records == 0
 
 
-def test_a_record_is_superseded_once_a_newer_row_of_its_key_stands(waiting: World) -> None:
+def test_a_record_is_superseded_once_its_key_has_a_newer_row(waiting: World) -> None:
     third = waiting.sent[-1].id
     of_third = {record: details for (upload, record), details in statuses(waiting).items() if upload == third}
     assert of_third == {0: "open", 1: "open", 2: "superseded", 4: "open"}
@@ -196,7 +196,7 @@ def test_a_replay_that_is_killed_while_another_bad_upload_arrives_is_whole_once_
     assert sorted(waiting) == sorted([(first, 3), (third, 1), (fourth, 0), (fourth, 2)])
 
 
-def test_history_says_which_replay_released_what(corrected: World) -> None:
+def test_history_shows_the_records_released_by_each_replay(corrected: World) -> None:
     last_batch = status(corrected.environment, corrected.graph, corrected.planner())["quarantine"]
     where = "why LIKE 'currency%'"
     report, _ = corrected.runner().replay(SILVER, where=where)
@@ -236,7 +236,7 @@ def headgate(corrected: World, monkeypatch: pytest.MonkeyPatch) -> Callable[...,
     return call
 
 
-def test_the_command_replays_and_tells_what_it_released_and_why_the_rest_stays(headgate, corrected: World) -> None:
+def test_the_command_prints_released_records_and_reasons_of_the_rest(headgate, corrected: World) -> None:
     code, details = headgate("--dry-run")
     assert code == 0
     assert "5 records: 3 would leave the quarantine, 2 would stay" in details

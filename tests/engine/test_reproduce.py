@@ -1,4 +1,4 @@
-"""A report is reproduced in another lake, from what bronze held at a time; this lake is only read."""
+"""A report is reproduced in another lake, from bronze as of a time; this lake is only read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.long
 BRONZE, GOLD = "bronze.transactions", "gold.daily_store_sales"
 
 
-def test_what_bronze_held_then_is_built_in_another_lake(two_runs: World, tmp_path: Path) -> None:
+def test_bronze_as_of_a_time_is_built_in_another_lake(two_runs: World, tmp_path: Path) -> None:
     ledger = two_runs.planner().ledger
     versions = versions_at(ledger, two_runs.graph, [GOLD], ledger.commit(BRONZE, 0).time)
     assert versions == {BRONZE: 0}
@@ -34,5 +34,5 @@ def test_what_bronze_held_then_is_built_in_another_lake(two_runs: World, tmp_pat
 
 def test_a_lake_that_has_the_table_already_is_refused(two_runs: World) -> None:
     same = replace(two_runs.environment)
-    with pytest.raises(UsageError, match="stands there already"):
+    with pytest.raises(UsageError, match="exists there already"):
         copy_bronze(two_runs.spark, two_runs.graph, two_runs.environment, same, {BRONZE: 0})

@@ -1,4 +1,4 @@
-"""Rerun is resume: the next run makes whole what one left that died, and with nothing to do does nothing."""
+"""Rerun is resume: the next run completes the work of a killed run, and without work does nothing."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_an_increment_killed_at_every_point_while_uploads_land_gives_the_tables_
 
 @pytest.mark.long
 @pytest.mark.s3
-def test_a_killed_process_leaves_what_the_next_run_completes(grown: World) -> None:
+def test_the_next_run_completes_the_work_of_a_killed_process(grown: World) -> None:
     grown.upload([sale(1, revised=2, total="12.00"), sale(6)], key="third")
     run_shot_at(grown, "before_commit:silver.transactions")
     grown.upload([sale(3, day=2, revised=1, items=[])], key="fourth")

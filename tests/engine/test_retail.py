@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 from headgate.contracts.table_contract import differences, load_table_contracts
 from headgate.project import Project
 from retail.generate import DATASETS, Spec, uploads
-from tests.engine.retail_model import Given, in_order, parsed, tables
+from tests.engine.retail_model import Landed, in_order, parsed, tables
 from tests.engine.world import NOON, World
 
 pytestmark = pytest.mark.long
@@ -34,17 +34,17 @@ SPEC = Spec(
 
 
 class Retailer(World):
-    """The repository's project, and what it was given."""
+    """The repository's project, and its uploads."""
 
     def __init__(self, spark: SparkSession, project: Project, lake: Path) -> None:
         super().__init__(spark, project, lake)
-        self.given: list[Given] = []
+        self.landed: list[Landed] = []
 
     def send(self, dataset: str, body: bytes, key: str, store: str = "store-1") -> None:
-        """Lands an upload a second after the one before."""
-        at = NOON + timedelta(seconds=len(self.given))
+        """Lands an upload a second after the previous upload."""
+        at = NOON + timedelta(seconds=len(self.landed))
         upload = self.land(dataset, body, key=key, store=store, at=at)
-        self.given.append(Given(dataset, upload, at, parsed(dataset, body)))
+        self.landed.append(Landed(dataset, upload, at, parsed(dataset, body)))
 
     def send_samples(self, datasets: Iterable[str]) -> None:
         for dataset in datasets:
@@ -52,7 +52,7 @@ class Retailer(World):
             self.send(dataset, path.read_bytes(), key="sample")
 
     def assert_is_as_defined(self) -> None:
-        for table, rows in tables(self.given).items():
+        for table, rows in tables(self.landed).items():
             assert in_order(self.rows(table)) == rows, table
 
 
@@ -68,7 +68,7 @@ def test_facts_are_kept_before_their_dimensions_come(retailer):
     assert {row["name"] for row in retailer.rows("gold.product_performance")} == {"unknown"}
 
 
-def test_they_mend_themselves_when_the_dimensions_come_beside_two_days_of_uploads(retailer):
+def test_facts_are_corrected_when_dimensions_arrive_with_two_days_of_uploads(retailer):
     retailer.send_samples(("customers", "products"))
     for upload in uploads(SPEC):
         retailer.send(upload.dataset, upload.body, upload.key, upload.store)

@@ -63,8 +63,10 @@ def test_a_run_is_a_name_for_the_version_that_it_committed(grown: World) -> None
     assert version_before(ledger, ledger.head(SILVER), run) == 0
 
 
-@pytest.mark.parametrize(("to", "what"), [("1", "nothing to take back"), ("no-such-run", "no commit of silver.trans")])
-def test_a_version_that_is_not_before_the_head_is_refused(two_runs: World, to: str, what: str) -> None:
+@pytest.mark.parametrize(
+    ("to", "message"), [("1", "nothing to take back"), ("no-such-run", "no commit of silver.trans")]
+)
+def test_a_version_that_is_not_before_the_head_is_refused(two_runs: World, to: str, message: str) -> None:
     ledger = two_runs.planner().ledger
-    with pytest.raises(UsageError, match=what):
+    with pytest.raises(UsageError, match=message):
         version_before(ledger, ledger.head(SILVER), to)

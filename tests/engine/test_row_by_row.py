@@ -33,10 +33,10 @@ def rows(spark: SparkSession) -> DataFrame:
 
 
 @pytest.mark.parametrize("name", ROW_BY_ROW)
-def test_what_looks_at_one_row_is_told_as_such(rows, name):
+def test_an_expectation_of_a_single_row_is_a_row_expectation(rows, name):
     assert is_row_by_row(ROW_BY_ROW[name](rows))
 
 
 @pytest.mark.parametrize("name", NOT)
-def test_what_looks_further_or_costs_more_is_not(rows, name):
+def test_an_expectation_of_many_rows_is_not_a_row_expectation(rows, name):
     assert not is_row_by_row(NOT[name](rows))

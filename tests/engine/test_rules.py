@@ -1,4 +1,4 @@
-"""Rules on Spark: columns and results of a suite, the cache of the columns, and what is refused before data is read."""
+"""Rules on Spark: columns and results of a suite, the cache of the columns, and refusals before data is read."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ JSON = "expect_column_values_to_be_json_parseable"
 MakeSuite = Callable[..., Suite]
 
 
-def one(kind: str, headgate: dict | None = None, **kwargs) -> dict:
+def entry(kind: str, headgate: dict | None = None, **kwargs) -> dict:
     return {"type": kind, "kwargs": kwargs, "meta": {"headgate": headgate or {}}}
 
 
@@ -53,17 +53,17 @@ def sales(spark: SparkSession) -> DataFrame:
     return spark.createDataFrame(rows, "id int, quantity int, store string").cache()
 
 
-def failing(found: list[rules.Rule], frame: DataFrame) -> dict[str, list[int]]:
+def failing(rule_list: list[rules.Rule], frame: DataFrame) -> dict[str, list[int]]:
     """The ids of the rows that fail, by rule."""
-    marked = frame.select("id", *(rule.failing.alias(rule.name) for rule in found)).collect()
-    return {rule.name: [row["id"] for row in marked if row[rule.name]] for rule in found}
+    marked = frame.select("id", *(rule.failing.alias(rule.name) for rule in rule_list)).collect()
+    return {rule.name: [row["id"] for row in marked if row[rule.name]] for rule in rule_list}
 
 
 # --- rows
 
 
 def test_a_row_expectation_is_two_columns_that_are_never_null(sales, suite_of):
-    suite = suite_of(one(BETWEEN, column="quantity", min_value=0))
+    suite = suite_of(entry(BETWEEN, column="quantity", min_value=0))
     (rule,) = rules_of(suite, sales, None)
     assert (rule.name, rule.columns) == (f"{BETWEEN}(quantity)", ("quantity",))
     marks = sales.orderBy("id").select(rule.judged.alias("judged"), rule.failing.alias("failing")).collect()
@@ -71,24 +71,24 @@ def test_a_row_expectation_is_two_columns_that_are_never_null(sales, suite_of):
     assert [row["failing"] for row in marks] == [False, False, False, True, False]
 
 
-def test_rules_keep_the_suite_s_order_and_leave_out_what_is_no_row_expectation(sales, suite_of):
+def test_rules_keep_the_order_of_the_suite_without_batch_expectations(sales, suite_of):
     suite = suite_of(
-        one(BETWEEN, column="id", min_value=0),
-        one(UNIQUE, column="id"),
-        one(BETWEEN, {"scope": "table"}, column="quantity", min_value=0),
-        one(BETWEEN, column="quantity", max_value=5),
+        entry(BETWEEN, column="id", min_value=0),
+        entry(UNIQUE, column="id"),
+        entry(BETWEEN, {"scope": "table"}, column="quantity", min_value=0),
+        entry(BETWEEN, column="quantity", max_value=5),
     )
     assert [rule.columns for rule in rules_of(suite, sales, None)] == [("id",), ("quantity",)]
 
 
 def test_a_suite_without_row_expectations_opens_no_frame(sales, suite_of, monkeypatch):
     monkeypatch.setattr(rules, "GxFrame", None)
-    assert rules_of(suite_of(one(UNIQUE, column="id")), sales, None) == []
+    assert rules_of(suite_of(entry(UNIQUE, column="id")), sales, None) == []
 
 
 def test_rules_look_at_no_row(sales, suite_of):
     poisoned = sales.selectExpr("id", "quantity", "raise_error('looked at') AS store")
-    suite = suite_of(one(BETWEEN, column="quantity", min_value=0), one(JSON, column="store"))
+    suite = suite_of(entry(BETWEEN, column="quantity", min_value=0), entry(JSON, column="store"))
     assert len(rules_of(suite, poisoned.selectExpr("id", "quantity", "CAST(store AS string) AS store"), None)) == 2
 
 
@@ -100,8 +100,8 @@ def cached(sales, suite_of, tmp_path) -> tuple[Suite, Path]:
     """A suite whose rules were made, and the folder that keeps them."""
     cache = tmp_path / ".headgate"
     suite = suite_of(
-        one(BETWEEN, column="quantity", min_value=0, row_condition="store <> 'it''s'", condition_parser="spark"),
-        one("expect_column_values_to_be_in_set", column="store", value_set=["a", "it's", 'ä"']),
+        entry(BETWEEN, column="quantity", min_value=0, row_condition="store <> 'it''s'", condition_parser="spark"),
+        entry("expect_column_values_to_be_in_set", column="store", value_set=["a", "it's", 'ä"']),
     )
     rules_of(suite, sales, cache)
     return suite, cache
@@ -116,16 +116,16 @@ def test_a_warm_cache_gives_the_same_rules_without_gx(sales, cached, monkeypatch
 
 
 def opened(monkeypatch) -> list[DataFrame]:
-    """The frames that GX is asked about from now on."""
+    """The frames that are passed to GX from now on."""
     frames: list[DataFrame] = []
     gx_frame = rules.GxFrame
     monkeypatch.setattr(rules, "GxFrame", lambda frame: frames.append(frame) or gx_frame(frame))
     return frames
 
 
-def test_gx_is_asked_again_where_the_suite_changed(sales, cached, suite_of, monkeypatch):
+def test_gx_is_called_again_if_the_suite_changed(sales, cached, suite_of, monkeypatch):
     requested = opened(monkeypatch)
-    rules_of(suite_of(one(BETWEEN, column="quantity", min_value=1)), sales, cached[1])
+    rules_of(suite_of(entry(BETWEEN, column="quantity", min_value=1)), sales, cached[1])
     assert len(requested) == 1
 
 
@@ -135,18 +135,18 @@ def test_gx_is_imported_ahead_only_where_the_rules_of_a_suite_are_not_kept(cache
     monkeypatch.setattr(rules, "import_gx", begun.set)
     rules.import_ahead([suite], cache)
     assert not begun.wait(0.2)
-    rules.import_ahead([suite, suite_of(one(BETWEEN, column="quantity", min_value=1))], cache)
+    rules.import_ahead([suite, suite_of(entry(BETWEEN, column="quantity", min_value=1))], cache)
     assert begun.wait(10)
 
 
-def test_gx_is_asked_again_where_a_column_has_another_type(sales, cached, monkeypatch):
+def test_gx_is_called_again_if_a_column_has_another_type(sales, cached, monkeypatch):
     requested = opened(monkeypatch)
     rules_of(cached[0], sales.selectExpr("id", "CAST(quantity AS bigint) AS quantity", "store"), cached[1])
     assert len(requested) == 1
 
 
-def test_what_is_no_sql_is_asked_for_each_time(sales, suite_of, tmp_path, monkeypatch):
-    suite = suite_of(one(JSON, column="store"), one(BETWEEN, column="quantity", min_value=0))
+def test_rules_without_sql_are_not_cached(sales, suite_of, tmp_path, monkeypatch):
+    suite = suite_of(entry(JSON, column="store"), entry(BETWEEN, column="quantity", min_value=0))
     rules_of(suite, sales, tmp_path)
     requested = opened(monkeypatch)
     result = rules_of(suite, sales, tmp_path)
@@ -166,31 +166,36 @@ def test_a_cache_that_cannot_be_written_costs_time_only(sales, cached, tmp_path)
     assert len(rules_of(cached[0], sales, tmp_path / "file")) == 2
 
 
-# --- what is refused before data is read
+# --- refusals before data is read
 
 
 @pytest.mark.parametrize(
     ("expectation", "said"),
     [
-        (one(BETWEEN, column="store", min_value=0), "store"),
-        (one(BETWEEN, column="quantity", min_value=0, row_condition="stor = 'a'"), "stor"),
-        (one(BETWEEN, column="quantity", min_value=0, row_condition="store ="), "Syntax error"),
+        (entry(BETWEEN, column="store", min_value=0), "store"),
+        (entry(BETWEEN, column="quantity", min_value=0, row_condition="stor = 'a'"), "stor"),
+        (entry(BETWEEN, column="quantity", min_value=0, row_condition="store ="), "Syntax error"),
         (
-            one(BETWEEN, column="id", min_value=0, row_condition='col("store")', condition_parser="great_expectations"),
+            entry(
+                BETWEEN, column="id", min_value=0, row_condition='col("store")', condition_parser="great_expectations"
+            ),
             "unable to parse",
         ),
-        (one("expect_column_values_to_match_regex", column="store", regex="("), "Unclosed group"),
-        (one("expect_column_values_to_be_in_set", column="store", value_set=[1, 2]), "fails on text"),
-        (one("expect_column_values_to_be_in_set", column="quantity", value_set=["x"]), "fails on text"),
-        (one(BETWEEN, column="id", min_value=0, row_condition="row_number() OVER (ORDER BY id) = 1"), "judged"),
-        (one(BETWEEN, column="id", min_value=0, row_condition="id IN (SELECT 1)"), "looks at other rows"),
-        (one(BETWEEN, column="id", min_value=0, row_condition="rand() > 0.5"), "uses rand: a rerun"),
-        (one(BETWEEN, column="id", min_value=0, row_condition="current_date() > '2026-01-01'"), "uses current_date"),
-        (one(BETWEEN, column="id", min_value=0, row_condition="store > 3"), "try_cast it in the row condition"),
-        (one("expect_column_value_lengths_to_be_between", column="store", min_value=0.5), "is not a whole number"),
-        (one("expect_column_values_to_match_strftime_format", column="id", strftime_format="%Y"), "id is int, and not"),
-        (one("expect_multicolumn_sum_to_equal", column_list=["id"], sum_total=1), "at least two columns"),
-        (one("expect_column_values_to_match_regex_list", column="store", regex_list=[]), "must not be empty"),
+        (entry("expect_column_values_to_match_regex", column="store", regex="("), "Unclosed group"),
+        (entry("expect_column_values_to_be_in_set", column="store", value_set=[1, 2]), "fails on text"),
+        (entry("expect_column_values_to_be_in_set", column="quantity", value_set=["x"]), "fails on text"),
+        (entry(BETWEEN, column="id", min_value=0, row_condition="row_number() OVER (ORDER BY id) = 1"), "judged"),
+        (entry(BETWEEN, column="id", min_value=0, row_condition="id IN (SELECT 1)"), "looks at other rows"),
+        (entry(BETWEEN, column="id", min_value=0, row_condition="rand() > 0.5"), "uses rand: a rerun"),
+        (entry(BETWEEN, column="id", min_value=0, row_condition="current_date() > '2026-01-01'"), "uses current_date"),
+        (entry(BETWEEN, column="id", min_value=0, row_condition="store > 3"), "try_cast it in the row condition"),
+        (entry("expect_column_value_lengths_to_be_between", column="store", min_value=0.5), "is not a whole number"),
+        (
+            entry("expect_column_values_to_match_strftime_format", column="id", strftime_format="%Y"),
+            "id is int, and not",
+        ),
+        (entry("expect_multicolumn_sum_to_equal", column_list=["id"], sum_total=1), "at least two columns"),
+        (entry("expect_column_values_to_match_regex_list", column="store", regex_list=[]), "must not be empty"),
     ],
 )
 def test_a_rule_is_refused_that_does_not_fit(sales, suite_of, expectation, said):
@@ -202,10 +207,10 @@ def test_a_rule_is_refused_that_does_not_fit(sales, suite_of, expectation, said)
 @pytest.mark.parametrize(
     "expectation",
     [
-        one("expect_column_values_to_be_in_set", column="quantity", value_set=["1", "2"]),
-        one(BETWEEN, column="id", min_value=0, row_condition="try_cast(store AS int) > 3"),
-        one(BETWEEN, column="id", min_value=0, row_condition="quantity = '1'"),
-        one("expect_column_values_to_match_regex", column="quantity", regex="^1$"),
+        entry("expect_column_values_to_be_in_set", column="quantity", value_set=["1", "2"]),
+        entry(BETWEEN, column="id", min_value=0, row_condition="try_cast(store AS int) > 3"),
+        entry(BETWEEN, column="id", min_value=0, row_condition="quantity = '1'"),
+        entry("expect_column_values_to_match_regex", column="quantity", regex="^1$"),
     ],
 )
 def test_a_cast_that_cannot_fail_is_taken(sales, suite_of, expectation):
@@ -214,32 +219,32 @@ def test_a_cast_that_cannot_fail_is_taken(sales, suite_of, expectation):
 
 def test_a_batch_expectation_that_cannot_be_judged_is_named_among_others(sales, suite_of):
     suite = suite_of(
-        one(COUNT, min_value=1),
-        one("expect_column_mean_to_be_between", column="quantity", min_value=0),
-        one("expect_column_mean_to_be_between", column="store", min_value=0),
+        entry(COUNT, min_value=1),
+        entry("expect_column_mean_to_be_between", column="quantity", min_value=0),
+        entry("expect_column_mean_to_be_between", column="store", min_value=0),
     )
     with pytest.raises(SuiteError, match=r"mean_to_be_between\(store\) cannot be judged"):
         judge_batch(suite, sales, {})
 
 
 @pytest.mark.parametrize(
-    ("beside", "said"),
+    ("extra", "said"),
     [
         ({"internal_weight_holdout": 0.1}, "Internal weight holdout cannot be used"),  # by GX's validation
-        ({"partition_object": {}}, "Invalid partition_object"),  # by what it asks of a frame
+        ({"partition_object": {}}, "Invalid partition_object"),  # refused for a frame
         ({"tail_weight_holdout": 2}, r"tail_weight_holdout: ensure this value is less than or equal to 1\n"),
     ],
 )
-def test_whatever_gx_raises_of_a_batch_expectation_names_it(sales, suite_of, beside, said):
+def test_an_error_of_gx_names_the_batch_expectation(sales, suite_of, extra, said):
     shares = {"values": ["a", "b", "c"], "weights": [0.25, 0.5, 0.25]}
-    kwargs = {"column": "store", "partition_object": shares, "threshold": 0.1, **beside}
+    kwargs = {"column": "store", "partition_object": shares, "threshold": 0.1, **extra}
     with pytest.raises(SuiteError, match=rf"less_than\(store\).*{said}") as caught:
-        judge_batch(suite_of(one("expect_column_kl_divergence_to_be_less_than", **kwargs)), sales, {})
+        judge_batch(suite_of(entry("expect_column_kl_divergence_to_be_less_than", **kwargs)), sales, {})
     assert "conf/expectations/silver/sales.json:1" in str(caught.value)
 
 
 def test_gx_takes_no_field_of_a_struct_for_some_aggregates(sales, suite_of):
-    suite = suite_of(one("expect_column_mean_to_be_between", column="of.quantity", min_value=0))
+    suite = suite_of(entry("expect_column_mean_to_be_between", column="of.quantity", min_value=0))
     with pytest.raises(SuiteError, match="cannot be judged"):
         judge_batch(suite, sales.selectExpr("struct(quantity) AS of"), {})
 
@@ -247,11 +252,11 @@ def test_gx_takes_no_field_of_a_struct_for_some_aggregates(sales, suite_of):
 # --- batches
 
 
-def test_results_say_what_was_judged_what_failed_and_what_was_seen(sales, suite_of):
+def test_results_have_checked_failing_and_observed_values(sales, suite_of):
     suite = suite_of(
-        one(UNIQUE, column="quantity"),
-        one(COUNT, min_value=6),
-        one("expect_column_sum_to_be_between", column="quantity", max_value=7),
+        entry(UNIQUE, column="quantity"),
+        entry(COUNT, min_value=6),
+        entry("expect_column_sum_to_be_between", column="quantity", max_value=7),
     )
     unique, count, total = judge_batch(suite, sales, {})
     assert (unique.success, unique.judged, unique.unexpected, unique.examples) == (False, 4, 2, ("1",))
@@ -263,21 +268,21 @@ def test_results_say_what_was_judged_what_failed_and_what_was_seen(sales, suite_
 def test_two_expectations_on_one_column_have_their_own_quantiles(sales, suite_of):
     quantiles = "expect_column_quantile_values_to_be_between"
     ranges = [{"quantiles": [at], "value_ranges": [[value, value]]} for at, value in ((0.0, -2), (1.0, 7))]
-    suite = suite_of(*(one(quantiles, column="quantity", quantile_ranges=range_) for range_ in ranges))
+    suite = suite_of(*(entry(quantiles, column="quantity", quantile_ranges=range_) for range_ in ranges))
     assert [result.success for result in judge_batch(suite, sales, {})] == [True, True]
 
 
 def test_a_suite_without_batch_expectations_opens_no_frame(sales, suite_of, monkeypatch):
     monkeypatch.setattr(rules, "GxFrame", None)
-    assert judge_batch(suite_of(one(BETWEEN, column="id", min_value=0)), sales, {}) == []
+    assert judge_batch(suite_of(entry(BETWEEN, column="id", min_value=0)), sales, {}) == []
 
 
-def test_what_has_scope_table_is_judged_when_asked_for(sales, suite_of):
+def test_expectations_with_scope_table_are_checked_on_request(sales, suite_of):
     suite = suite_of(
-        one(UNIQUE, {"name": "of a batch"}, column="id"),
-        one(UNIQUE, {"name": "of the table", "scope": "table"}, column="quantity"),
-        one(BETWEEN, {"name": "rows of the table", "scope": "table"}, column="quantity", min_value=0),
-        one(BETWEEN, {"name": "rows of a batch"}, column="quantity", min_value=0),
+        entry(UNIQUE, {"name": "of a batch"}, column="id"),
+        entry(UNIQUE, {"name": "of the table", "scope": "table"}, column="quantity"),
+        entry(BETWEEN, {"name": "rows of the table", "scope": "table"}, column="quantity", min_value=0),
+        entry(BETWEEN, {"name": "rows of a batch"}, column="quantity", min_value=0),
     )
     assert [r.expectation for r in judge_batch(suite, sales, {})] == ["of a batch"]
     results = {r.expectation: r.unexpected for r in judge_batch(suite, sales, {}, table=True)}
@@ -285,14 +290,14 @@ def test_what_has_scope_table_is_judged_when_asked_for(sales, suite_of):
 
 
 def test_headgate_s_own_columns_are_no_columns_of_the_batch(sales, suite_of):
-    suite = suite_of(one("expect_table_column_count_to_equal", value=3))
+    suite = suite_of(entry("expect_table_column_count_to_equal", value=3))
     (result,) = judge_batch(suite, sales.selectExpr("*", "1 AS _key"), {})
     assert result.success
 
 
 def test_a_query_reads_the_batch_and_other_tables_by_name(spark, sales, suite_of):
     query = "SELECT b.id FROM {batch} b LEFT ANTI JOIN `silver.stores` s ON b.store = s.store ORDER BY id"
-    suite = suite_of(one("unexpected_rows_expectation", unexpected_rows_query=query))
+    suite = suite_of(entry("unexpected_rows_expectation", unexpected_rows_query=query))
     stores = spark.createDataFrame([("a",), ("c",)], "store string")
     (result,) = judge_batch(suite, sales, {"silver.stores": stores})
     assert (result.success, result.unexpected) == (False, 3)
@@ -302,9 +307,9 @@ def test_a_query_reads_the_batch_and_other_tables_by_name(spark, sales, suite_of
 
 def test_examples_are_few_whatever_fails(spark, suite_of):
     many = spark.range(3000).selectExpr("id", "'x' AS store")
-    query = one("unexpected_rows_expectation", unexpected_rows_query="SELECT * FROM {batch}")
-    pair = one("expect_compound_columns_to_be_unique", column_list=["store", "store"])
-    suite = suite_of(one(UNIQUE, column="store"), query, pair)
+    query = entry("unexpected_rows_expectation", unexpected_rows_query="SELECT * FROM {batch}")
+    pair = entry("expect_compound_columns_to_be_unique", column_list=["store", "store"])
+    suite = suite_of(entry(UNIQUE, column="store"), query, pair)
     result = judge_batch(suite, many, {})
     assert [r.unexpected for r in result] == [3000, 3000, 3000]
     assert all(len(r.examples) <= 5 for r in result)
@@ -318,5 +323,5 @@ def test_aggregates_of_many_expectations_run_together(spark, sales, suite_of):
         return len(tracker.getJobIdsForGroup(None)) - before
 
     kinds = [f"expect_column_{kind}_to_be_between" for kind in ("max", "min", "mean", "sum")]
-    ranges = [one(kind, column=column, min_value=-9) for kind in kinds for column in ("id", "quantity")]
-    assert jobs_of(*ranges, one(COUNT, min_value=1)) <= jobs_of(ranges[0], one(COUNT, min_value=1))
+    ranges = [entry(kind, column=column, min_value=-9) for kind in kinds for column in ("id", "quantity")]
+    assert jobs_of(*ranges, entry(COUNT, min_value=1)) <= jobs_of(ranges[0], entry(COUNT, min_value=1))

@@ -48,7 +48,7 @@ def revised(two_runs: World, tmp_path_factory: pytest.TempPathFactory) -> Revise
         sale(6, day=1),  # late
         sale(3, day=2, revised=1, sold_at="2026-03-03T09:00:00Z"),  # moved to day 3
         sale(5, day=3, revised=2, items=[]),
-        sale(7, day=4, revised=1, voided=True),  # the day's only one
+        sale(7, day=4, revised=1, voided=True),  # the only sale of the day
     ]
     world.upload(corrections, key="third")
     world.run_well()
@@ -80,7 +80,7 @@ def test_a_day_that_lost_its_only_sale_is_emptied(revised: Revised) -> None:
     assert revised.gold(4) == []
 
 
-def test_what_nets_to_nothing_touches_neither_items_nor_gold(revised: Revised, tmp_path: Path) -> None:
+def test_changes_that_cancel_out_change_neither_items_nor_gold(revised: Revised, tmp_path: Path) -> None:
     """x -> y -> x by ties of revised_at in two runs of silver, and an old version that loses."""
     world = revised.world.copy(tmp_path / "lake")
     days = {day: gold_files(world, day) for day in (1, 2, 3, 6)}
@@ -210,7 +210,7 @@ def tables_of_notes(world: World) -> dict[str, list[tuple]]:
 
 def test_a_partition_of_null_is_replaced_like_any_other(notes: Notes) -> None:
     counts = [[row[1] for row in result["gold.days"] if row[0] is None] for result in (notes.before, notes.after)]
-    assert counts == [[4], [4]]  # one note went, one came: it is one row still
+    assert counts == [[4], [4]]  # one note deleted, one inserted: still a single row
 
 
 def test_a_partition_that_became_empty_is_emptied(notes: Notes) -> None:
@@ -218,8 +218,8 @@ def test_a_partition_that_became_empty_is_emptied(notes: Notes) -> None:
     assert days == [[1, 2, 3], [2, 4, 5]]
 
 
-def labels(found: dict[str, list[tuple]], label: str | None) -> int:
-    return sum(row[0] == label for row in found["gold.labels"])
+def labels(tables: dict[str, list[tuple]], label: str | None) -> int:
+    return sum(row[0] == label for row in tables["gold.labels"])
 
 
 @pytest.mark.parametrize(
@@ -231,7 +231,7 @@ def test_equal_rows_of_a_slice_are_kept_as_many_as_there_are(notes: Notes, label
     assert [labels(notes.before, label), labels(notes.after, label)] == copies
 
 
-def test_a_slice_of_null_by_keys_loses_what_is_missing(notes: Notes) -> None:
+def test_a_slice_of_null_by_keys_loses_missing_rows(notes: Notes) -> None:
     results = [[row[1].day for row in rows["gold.labels"] if row[0] is None] for rows in (notes.before, notes.after)]
     assert results == [[1], [5]]
 

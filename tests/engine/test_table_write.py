@@ -1,4 +1,4 @@
-"""The commits of Spark's batches: what no reader sees yet, what is refused, and what a version holds afterwards."""
+"""The commits of Spark's batches: invisible files, refusals, and the rows of a version."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def added(uri: str) -> Iterator[dict[str, Any]]:
         yield from (json.loads(line)["add"] for line in log.read_text().splitlines() if line.startswith('{"add"'))
 
 
-def test_what_is_written_can_be_read_and_is_in_no_version(spark, table):
+def test_written_files_can_be_read_and_are_in_no_version(spark, table):
     made(table(), spark.range(3))
     committer = table()
     with committer.writing(spark.range(3, 5)) as batch:
@@ -159,7 +159,7 @@ def test_a_refused_batch_leaves_no_file(spark, table):
     assert table().work.head.version == 0
 
 
-def test_a_commit_says_what_sparks_own_writer_says(spark, table, tmp_path):
+def test_a_commit_has_the_same_statistics_as_sparks_writer(spark, table, tmp_path):
     commit = made(table(), spark.range(3).coalesce(1))
     spark.range(3).coalesce(1).write.format("delta").save(f"{tmp_path}/other")
     theirs = DeltaTable(f"{tmp_path}/other").history(1)[0]["operationMetrics"]
@@ -217,7 +217,7 @@ def test_partitions_are_replaced_exactly(spark, table):
     condition = "place IS NULL OR place IN ('a/b', '${x}', 'fresh', '50%')"
     commit = replaced(table(), by_place(spark, new, 100), [*new, "50%"], condition)
     expected = {place: number for number, place in enumerate(PLACES)} | {p: n for n, p in enumerate(new, 100)}
-    del expected["50%"]  # there are no more rows for it
+    del expected["50%"]  # it has no rows left
     assert numbers(read(spark, table().uri)) == expected
     assert commit.metadata.counts == {"inserted": 4, "deleted": 4}
     assert (commit.metrics["numOutputRows"], commit.metrics["numDeletedRows"]) == ("4", "4")
@@ -227,7 +227,7 @@ def test_partitions_are_replaced_exactly(spark, table):
     assert changes(spark, table().uri, commit.version) == Counter([*inserts, *deletes])
 
 
-def test_spark_merges_and_compacts_what_deltalake_committed(spark, table):
+def test_spark_merges_and_compacts_commits_of_deltalake(spark, table):
     made(table(), by_place(spark, ["a", "a", None]), ("place",))
     replaced(table(), by_place(spark, ["a", "a"], 10), ["a"], "place = 'a'")
     uri = table().uri
@@ -335,7 +335,7 @@ def test_a_table_gains_columns(spark, table):
     [("place, cast(number as string) AS number", ["place"]), ("place, number", ["number"]), ("place", [])],
     ids=["another type", "another partition column", "a column less"],
 )
-def test_a_table_that_is_built_anew_may_have_other_columns(spark, table, rows, partition_by):
+def test_a_rebuilt_table_may_have_other_columns(spark, table, rows, partition_by):
     made(table(), by_place(spark, ["a", None]), ("place",))
     identity = table().work.head.id
     new = by_place(spark, ["a", "b", "c"]).selectExpr(*rows.split(", "))
@@ -383,8 +383,8 @@ def test_statistics_are_those_that_delta_would_have_taken(spark, environment, ta
     st.sampled_from([None, ",".join([*COMPARED, "_source.upload"])]),
 )
 @example([[(None,) * 10]], Random(1), None)  # noqa: S311
-def test_no_reader_skips_a_row_that_it_asked_for(spark, sales_project, tmp_path_factory, files, random, indexed):
-    """Delta skips files by statistics: a filter finds what it finds without them."""
+def test_no_reader_skips_a_matching_row(spark, sales_project, tmp_path_factory, files, random, indexed):
+    """Delta skips files by statistics: a filter returns the same rows as without them."""
     lake = load_environment(sales_project, environ={"HEADGATE_LAKE": str(tmp_path_factory.mktemp("statistics"))})
     for number, rows in enumerate(files):
         frame = spark.createDataFrame(rows, SCHEMA).coalesce(1)

@@ -1,4 +1,4 @@
-"""Typing by contract: what each value becomes, and that a reader of another kind says the same of any record."""
+"""Typing by contract: the result of each value, and the same result by an independent reader for any record."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def comparable(value: Any) -> Any:
     return "NaN" if isinstance(value, float) and math.isnan(value) else value
 
 
-# --- what a value becomes
+# --- results of values
 
 UTC_NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MONEY, EXACT = "type: decimal(12,2)", "type: decimal(38,18)"
@@ -238,7 +238,7 @@ def test_a_value_is_typed_exactly_or_its_record_is_rejected(examples, place):
     if isinstance(expected, Refused):
         [(column, rule, value)] = examples[place]["rejected"]
         assert (column, rule) == (name, expected)
-        assert (value is None) == (expected == "required")  # else it shows what was sent
+        assert (value is None) == (expected == "required")  # otherwise it shows the value as sent
     else:
         assert examples[place]["values"][name] == expected
 
@@ -291,7 +291,7 @@ def test_each_frame_is_read_by_its_own_contract(spark, tmp_path, things):
 
 
 class Raw(str):
-    """JSON text that stands for itself: digits as they were written."""
+    """JSON text as it is: digits as they were written."""
 
 
 def written(value: Any) -> str:
@@ -395,12 +395,12 @@ anything = (
     | words
     | st.sampled_from([[], (), [[]], [()], [None], [Raw("1")], [[Raw("1")]], (("name", "x"),), (("line", Raw("1")),)])
 )
-# What a string field is given: no fractions and no objects, which the reference spells another way.
+# Values of a string field: no fractions and no objects, which the reference formats in another way.
 wordlike = words | st.booleans() | st.none() | integers | st.sampled_from([[Raw("1")], "", "x"])
 
 
 def record_of(good: dict[str, st.SearchStrategy], *needed: str) -> st.SearchStrategy:
-    """An object as pairs: values that fit, and in half of them one field that is odd or comes twice."""
+    """An object as pairs: values that fit, and half of them with a field that is invalid or duplicate."""
     fitting = st.fixed_dictionaries(
         {name: good[name] for name in needed}, optional={name: good[name] for name in good if name not in needed}
     )
@@ -439,7 +439,7 @@ csv_values = st.fixed_dictionaries(
 
 
 def made(strategy: st.SearchStrategy, count: int) -> list[Any]:
-    """`count` examples, so that one frame holds them all: a Spark job for each would take minutes."""
+    """`count` examples in a single frame: a Spark job for each would take minutes."""
     results: list[Any] = []
 
     @settings(
@@ -469,7 +469,9 @@ def assert_same(spark: SparkSession, raws: list[str], by: Contract) -> None:
     differing = [(raw, a, e) for raw, a, e in zip(raws, actual, expected, strict=True) if a != e]
     assert differing == []
     rejected = sum("rejected" in record for record in actual)
-    assert len(raws) / 20 < rejected < len(raws) * 19 / 20, "records of one kind only: hardly anything is compared"
+    assert len(raws) / 20 < rejected < len(raws) * 19 / 20, (
+        "only accepted or only rejected records: the comparison is weak"
+    )
 
 
 @pytest.mark.long

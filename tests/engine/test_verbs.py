@@ -19,7 +19,7 @@ pytestmark = pytest.mark.long
 GOLD = "gold.daily_store_sales"
 
 
-def told(world: World, verb: Any, *arguments: str) -> dict[str, Any]:
+def shown(world: World, verb: Any, *arguments: str) -> dict[str, Any]:
     """What a verb prints with --json."""
     result = invoke(world, verb, *arguments, "--json")
     assert result.exit_code == 0, result.exception
@@ -39,7 +39,7 @@ def runs(world: World) -> list[str]:
 def uploads(world: World, *slices: str, table: str = GOLD) -> dict[str, tuple[int, str]]:
     """Upload -> its records in the slice, and the run that took it in."""
     arguments = [part for text in slices for part in ("--slice", text)]
-    result = told(world, lineage, table, *arguments)["uploads"]
+    result = shown(world, lineage, table, *arguments)["uploads"]
     return {item["upload"]: (item["records"], item["run"]) for item in result}
 
 
@@ -60,7 +60,7 @@ def test_a_slice_of_a_tables_other_columns_is_traced_by_the_slices_of_its_rows(t
 
 def test_the_trace_names_the_versions_and_the_runs_that_wrote_the_slice(two_runs: World) -> None:
     item, two = runs(two_runs)
-    steps = told(two_runs, lineage, GOLD, "--slice", "sale_date=2026-03-03")["steps"]
+    steps = shown(two_runs, lineage, GOLD, "--slice", "sale_date=2026-03-03")["steps"]
     assert [(step["table"], step["version"], step["run"]) for step in steps] == [
         (GOLD, 1, two),
         ("silver.transactions", 1, two),
@@ -70,7 +70,7 @@ def test_the_trace_names_the_versions_and_the_runs_that_wrote_the_slice(two_runs
 
 
 def test_the_objects_that_are_traced_hold_the_records(two_runs: World) -> None:
-    (result,) = told(two_runs, lineage, GOLD, "--slice", "sale_date=2026-03-03")["uploads"]
+    (result,) = shown(two_runs, lineage, GOLD, "--slice", "sale_date=2026-03-03")["uploads"]
     assert json.dumps(sale(5, day=3)) in (two_runs.lake / result["object"]).read_text().splitlines()
 
 
@@ -84,7 +84,7 @@ def test_each_run_keeps_a_report_that_agrees_with_the_tables(two_runs: World) ->
 
 
 def test_status_tells_runs_and_quarantine_and_that_nothing_is_to_do(two_runs: World) -> None:
-    result = told(two_runs, status)
+    result = shown(two_runs, status)
     assert result["run"]["run"] == runs(two_runs)[-1]
     assert [result[key] for key in ("failed", "stale", "undeclared")] == [[], [], []]
     (quarantine,) = (item for item in result["quarantine"] if item["table"] == "silver.transactions")
@@ -92,25 +92,25 @@ def test_status_tells_runs_and_quarantine_and_that_nothing_is_to_do(two_runs: Wo
     assert quarantine["all"] == {"records": 10, "rejected": 1}
 
 
-def test_a_table_that_fails_is_told_by_status_and_selected(grown: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_status_shows_a_failed_table_and_it_can_be_selected(grown: World, monkeypatch: pytest.MonkeyPatch) -> None:
     grown.upload([sale(9, day=7)], key="third")
     monkeypatch.setitem(engine._BUILDERS, Replace, lambda job: 1 / 0)
     grown.run()
-    failed = {item["table"]: item["reason"] for item in told(grown, status)["failed"]}
+    failed = {item["table"]: item["reason"] for item in shown(grown, status)["failed"]}
     assert {GOLD, "silver.transaction_items"} <= set(failed) and "division by zero" in failed[GOLD]
-    chosen = {table["table"] for table in told(grown, plan, "-s", "result:error")["tables"]}
+    chosen = {table["table"] for table in shown(grown, plan, "-s", "result:error")["tables"]}
     assert chosen == set(failed)
 
 
-def test_what_a_run_built_is_by_the_code_that_is_there(two_runs: World) -> None:
-    assert [table["note"] for table in told(two_runs, plan)["tables"] if table["note"]] == []
-    modified = {table["table"] for table in told(two_runs, plan, "-s", "state:modified")["tables"]}
+def test_rows_of_a_run_are_by_the_current_code(two_runs: World) -> None:
+    assert [table["note"] for table in shown(two_runs, plan)["tables"] if table["note"]] == []
+    modified = {table["table"] for table in shown(two_runs, plan, "-s", "state:modified")["tables"]}
     assert not modified & {GOLD, "silver.transactions", "silver.transaction_items", "bronze.transactions"}
 
 
 def test_every_commit_names_the_code_of_its_rows(two_runs: World) -> None:
     node = two_runs.graph.node(GOLD)
-    commits = told(two_runs, history, GOLD)["commits"]
+    commits = shown(two_runs, history, GOLD)["commits"]
     assert [commit["code"] for commit in commits] == [node.code_hash] * 2
     assert two_runs.planner().ledger.commit(GOLD, 1).metadata.codes == (node.code_hash,)
 
@@ -120,7 +120,7 @@ def test_gold_and_the_quarantine_are_shown_as_they_were(grown: World) -> None:
         shown = invoke(grown, show, GOLD, "--json", *arguments)
         return {row["sale_date"]: row["revenue"] for row in map(json.loads, shown.output.splitlines())}
 
-    at = told(grown, history, GOLD)["commits"][1]["at"]
+    at = shown(grown, history, GOLD)["commits"][1]["at"]
     assert revenue("--version", "0")["2026-03-01"] == "20.00"
     assert revenue("--as-of", at.replace(" ", "T")) == revenue("--version", "0")
     assert revenue()["2026-03-01"] == revenue("--version", "1")["2026-03-01"] == "11.00"

@@ -1,4 +1,4 @@
-"""The kit's lake, and what only Headgate's own tests do with it: other defaults, and looks below the rows."""
+"""The kit's lake for Headgate's own tests: other defaults, and access below the rows."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class World(Lake):
         return super().upload(dataset, records, at=at, **where)
 
     def run(self, *select: str, **options: Any) -> dict[str, Report]:
-        """Runs what is selected (all without one); gives each table's report."""
+        """Runs the selected tables (default: all); returns each table's report."""
         return self.try_run(*select, **options)
 
     def run_well(self, *select: str) -> dict[str, Report]:
@@ -47,7 +47,7 @@ class World(Lake):
     def versions(self) -> dict[str, int]:
         return {name: self.version(name) for name in self.graph.nodes}
 
-    def told(self, table: str) -> dict[str, Any]:
+    def metadata(self, table: str) -> dict[str, Any]:
         """What the newest commit of a table carries."""
         commit = self.planner().ledger.head(table).commit
         assert commit is not None
@@ -58,7 +58,7 @@ class World(Lake):
         return self.environment.table_uri(table)
 
     def delta(self, table: str) -> DeltaTable:
-        """The table as Spark has it, for what others than Headgate do to it."""
+        """The table in Spark, for changes by other writers."""
         return DeltaTable.forPath(self.spark, self.path(table))
 
     def receipts(self, table: str = "silver.transactions") -> dict[str, dict[str, int]]:
@@ -96,7 +96,7 @@ class World(Lake):
         return sorted(map(str, kept)), self.receipts(name)
 
     def files(self, table: str, **partition: str) -> set[str]:
-        """The data files of a table at its head, of one partition where it is named."""
+        """The data files of a table at its head, optionally of one partition."""
         rows = self.planner().ledger.files(table, self.version(table)).to_pylist()
         wanted = {f"partition.{name}": value for name, value in partition.items()}
         chosen = (row["path"] for row in rows if all(str(row[name]) == value for name, value in wanted.items()))
@@ -126,7 +126,7 @@ class World(Lake):
 
 
 def _without_runs(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row without what depends on the run that wrote it."""
+    """A row without the values that depend on its run."""
     rejected = {k: v for k, v in (row.get("_rejected") or {}).items() if k not in ("run", "first_seen")}
     return {**{k: v for k, v in row.items() if k != "_receipt"}, "_rejected": rejected}
 

@@ -17,7 +17,7 @@ _FENCE = re.compile(r"^ *```sh\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`((?:headgate|aws|curl|terraform|make) [^`]+)`")
 _OUTPUT = re.compile(r'^output "(\w+)"', re.MULTILINE)
 
-#: Operations of the AWS CLI that are no API operations, with their options.
+#: Operations of the AWS CLI that are not API operations, with their options.
 _CUSTOM = {
     ("s3", "rm"): {"recursive"},
     ("s3", "sync"): set(),

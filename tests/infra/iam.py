@@ -1,7 +1,8 @@
 """Evaluates IAM policies the way AWS documents it: an explicit deny wins, then an allow, else an implicit deny.
 
-Covers what the policies of this repository use. An unknown operator raises an error, so that no condition is ignored.
-Source: IAM user guide, "Policy evaluation logic" and "IAM JSON policy elements: Condition operators".
+Covers the features that the policies of this repository use. An unknown operator raises an error, so that no
+condition is ignored. Source: IAM user guide, "Policy evaluation logic" and "IAM JSON policy elements: Condition
+operators".
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ def like(value: str, pattern: str) -> bool:
 
 
 def _resolved(pattern: str, context: Mapping[str, str]) -> str:
-    """A pattern with its policy variables; one without a value matches nothing, as in AWS."""
+    """A pattern with its policy variables; a variable without a value matches nothing, as in AWS."""
     return re.sub(r"\$\{([^}]+)\}", lambda match: context.get(match.group(1), "\0"), pattern)
 
 

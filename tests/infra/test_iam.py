@@ -77,7 +77,7 @@ def test_no_policy_allows_a_whole_service_or_any_resource(module, name):
             assert set(actions) <= WITHOUT_RESOURCE, statement["Sid"]
 
 
-# --- what the code calls is allowed
+# --- calls of the code are allowed
 
 
 def recorded() -> Iterator[tuple[str, Request]]:

@@ -1,4 +1,4 @@
-"""The shape of the Terraform code: files, descriptions, types, validations, and what is generated from them."""
+"""The shape of the Terraform code: files, descriptions, types, validations, and generated files."""
 
 from __future__ import annotations
 

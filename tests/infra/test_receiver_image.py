@@ -33,7 +33,7 @@ BECOME = ["setpriv", "--reuid", USER, "--regid", GROUP, "--clear-groups"]
 
 @pytest.fixture(scope="module")
 def image() -> Iterator[Path]:
-    """A folder with what the image has: build/, venv/ and the last stage's working folder srv/.
+    """A folder with the content of the image: build/, venv/ and the last stage's working folder srv/.
 
     It is not one of pytest's, which no other user can read.
     """

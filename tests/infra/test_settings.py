@@ -9,7 +9,7 @@ from typing import Any
 
 from bin.publish_schedulers import DAGS_PREFIX, LAMBDA_KEY, REQUIREMENTS_KEY
 from headgate.aws.artifacts import Artifacts
-from headgate.contracts import environment
+from headgate.contracts import environment, environment_variables
 from headgate.planning.manifest import CURRENT
 
 ROOT = Path(__file__).parents[2]
@@ -56,7 +56,7 @@ def test_the_variables_of_services_are_ones_that_the_code_reads():
     text = (PLATFORM / "services.tf").read_text()
     names = set(re.findall(r"(HEADGATE_\w+)\s*=", text))
     keys = {"HEADGATE_" + key.upper().replace(".", "_") for key in schema_keys(environment._SCHEMA)}
-    assert names and names <= keys | set(environment.RESERVED)
+    assert names and names <= keys | set(environment_variables.RESERVED)
 
 
 def test_the_function_has_the_variables_and_the_handler_that_its_code_names():
@@ -82,7 +82,7 @@ def test_terraform_reads_the_objects_that_deploy_and_make_schedulers_write():
 def test_every_variable_of_a_container_image_is_read():
     for path in (ROOT / "docker").glob("*.Dockerfile"):
         names = set(re.findall(r"\b(HEADGATE_\w+)=", path.read_text()))
-        assert names <= set(environment.RESERVED), path.name
+        assert names <= set(environment_variables.RESERVED), path.name
 
 
 def test_notification_kinds_are_those_that_the_code_sends():

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.long
 
 @pytest.fixture
 def sales(lake: Lake) -> Lake:
-    """Three sales of a day: one is corrected, one is voided, of one an item is brought back the next day."""
+    """Three sales of a day: one is corrected, one is voided, and an item of one is returned the next day."""
     lake.upload("transactions", [sale(1, customer_id="c-1"), sale(2, total="7.00"), sale(3, total="5.50")])
     lake.upload("transactions", [sale(1, revised=1, total="11.00", customer_id="c-1"), sale(2, revised=2, voided=True)])
     lake.upload(

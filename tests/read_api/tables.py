@@ -51,7 +51,7 @@ SCHEMA = pa.schema(
         ("internal_note", pa.string()),
     ]
 )
-#: The keys of the clients, and what each may read.
+#: The keys of the clients, and their permissions.
 CLIENTS = {
     "analyst": {"tables": ["gold.*"], "personal": True},
     "plain": {"tables": ["gold.*"]},

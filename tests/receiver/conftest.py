@@ -15,7 +15,7 @@ from headgate.contracts.upload_format import CsvDialect
 from ingest_api.app import create_app
 
 LIMIT = 100_000
-KEYS = {"store-1": "key-one", "store-2": "key-two", "Köln/../1": "key-three"}
+KEYS = {"store-1": "key-1", "store-2": "key-2", "Köln/../1": "key-3"}
 
 
 def contract(dataset: str, format: str = "jsonl", compressions: tuple[str, ...] = ("none", "gzip")) -> Contract:
@@ -44,7 +44,7 @@ CONTRACTS = {
 
 
 class Clock:
-    """A clock that stands, until it is moved; `steps` are added one by one, a step at each look."""
+    """A clock that moves only on request; `steps` are added at each reading."""
 
     def __init__(self) -> None:
         self.now = datetime(2026, 11, 21, 10, 30, tzinfo=UTC)
@@ -66,7 +66,7 @@ class Sender:
         self, body: bytes = b'{"a":1}\n', key: str = "k-1", dataset: str = "transactions", **headers: str | None
     ) -> TestResponse:
         base = {
-            "Authorization": "Bearer key-one",
+            "Authorization": "Bearer key-1",
             "Idempotency_Key": key,
             "Content_Type": "application/x-ndjson",
             **headers,
@@ -74,7 +74,7 @@ class Sender:
         sent = {name.replace("_", "-"): value for name, value in base.items() if value is not None}
         return self.client.post(f"/v1/datasets/{dataset}/uploads", data=body, headers=sent)
 
-    def get(self, path: str, key: str = "key-one") -> TestResponse:
+    def get(self, path: str, key: str = "key-1") -> TestResponse:
         return self.client.get(path, headers={"Authorization": f"Bearer {key}"})
 
 

@@ -1,4 +1,4 @@
-"""Receipts on request, health, and what is answered when something fails."""
+"""Receipts on request, health, and responses to failures."""
 
 import hashlib
 import logging
@@ -23,7 +23,7 @@ def test_a_store_sees_its_own_receipt(sender):
 
 def test_a_store_does_not_see_anothers(sender):
     location = sender.post().headers["Location"]
-    assert sender.get(location, "key-two").status_code == 404
+    assert sender.get(location, "key-2").status_code == 404
     assert sender.get(location, "wrong").status_code == 401
 
 
@@ -93,7 +93,7 @@ def test_the_log_has_the_upload_and_neither_content_nor_keys(sender, caplog):
         "replayed": False,
     }
     assert first["ms"] >= 0 and second["status"] == 404
-    assert "secret" not in caplog.text and "key-one" not in caplog.text
+    assert "secret" not in caplog.text and "key-1" not in caplog.text
 
 
 def test_two_stores_cannot_share_a_key():

@@ -35,7 +35,7 @@ def test_each_dataset_of_the_project_has_an_example_of_its_format(repository, re
 
 def test_a_page_follows_the_next(sender):
     ids = [sender.post(key=f"k-{number}").get_json()["upload"] for number in range(5)]
-    sender.post(key="other", Authorization="Bearer key-two")
+    sender.post(key="other", Authorization="Bearer key-2")
     day = "2026-11-21"
     first = sender.get(f"/v1/uploads?date={day}&limit=2").get_json()
     second = sender.get(f"/v1/uploads?date={day}&limit=2&cursor={first['next']}").get_json()
@@ -46,8 +46,8 @@ def test_a_page_follows_the_next(sender):
 
 def test_only_its_own_uploads_are_shown_to_a_store(sender):
     sender.post()
-    assert sender.get("/v1/uploads?date=2026-11-21", "key-two").get_json()["uploads"] == []
-    assert sender.get("/v1/uploads?store=store-1", "key-two").status_code == 403
+    assert sender.get("/v1/uploads?date=2026-11-21", "key-2").get_json()["uploads"] == []
+    assert sender.get("/v1/uploads?store=store-1", "key-2").status_code == 403
 
 
 def test_uploads_are_chosen_by_state_and_dataset(sender):

@@ -1,4 +1,4 @@
-"""The store's client: what it sends, what it tries again, what it gives up on."""
+"""The store's client: its requests, retries and final failures."""
 
 import gzip
 import hashlib
@@ -29,7 +29,7 @@ class Network:
     def send(self, body: bytes = b"abc", **how):
         http = httpx.Client(transport=httpx.MockTransport(self.answer))
         return send(
-            "http://receiver/", "key-one", "sales", body, **{**DEFAULTS, **how}, http=http, sleep=self.pauses.append
+            "http://receiver/", "key-1", "sales", body, **{**DEFAULTS, **how}, http=http, sleep=self.pauses.append
         )
 
 
@@ -49,7 +49,7 @@ def test_an_upload_as_it_is_sent():
     receipt = network.send(b"abc")
     (request,) = network.requests
     assert str(request.url) == "http://receiver/v1/datasets/sales/uploads"
-    assert request.headers["Authorization"] == "Bearer key-one"
+    assert request.headers["Authorization"] == "Bearer key-1"
     assert request.headers["Idempotency-Key"] == '"k-1"'
     assert "Content-Encoding" not in request.headers
     assert (receipt.upload, receipt.bytes, receipt.replayed) == ("u", 3, False)
@@ -127,7 +127,7 @@ def test_an_error_does_not_show_the_key():
 
 def test_the_client_and_the_receiver_agree(app, landed):
     http = httpx.Client(transport=httpx.WSGITransport(app=app))
-    upload = {"url": "http://r", "key": "key-one", "dataset": "transactions", "body": b"abc", "http": http}
+    upload = {"url": "http://r", "key": "key-1", "dataset": "transactions", "body": b"abc", "http": http}
     awkward = r'a"b\c'
     first = send(**upload, idempotency_key=awkward, content_type="application/x-ndjson")
     again = send(**upload, idempotency_key=awkward, content_type="application/x-ndjson")

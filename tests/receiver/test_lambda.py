@@ -11,7 +11,7 @@ from ingest_api.lambda_handler import respond
 
 def event(body=b"{}\n", method="POST", path="/v1/datasets/transactions/uploads", **headers):
     sent = {
-        "authorization": "Bearer key-one",
+        "authorization": "Bearer key-1",
         "idempotency-key": "k-1",
         "content-type": "application/x-ndjson",
         **{name.replace("_", "-"): value for name, value in headers.items()},

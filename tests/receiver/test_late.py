@@ -1,4 +1,4 @@
-"""Late markers: an upload that becomes durable after its hour is listed under a later one, before the answer."""
+"""Late markers: an upload that becomes durable after its hour is listed under a later hour, before the response."""
 
 from datetime import UTC, datetime, timedelta
 

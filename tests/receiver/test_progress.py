@@ -1,4 +1,4 @@
-"""What became of an upload, told from the tables' logs: no Spark, and no project loaded."""
+"""The state of an upload, from the tables' logs: no Spark, and no project loaded."""
 
 from datetime import UTC, datetime
 

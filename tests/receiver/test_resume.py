@@ -24,7 +24,7 @@ def begin(sender, key="k-1", **headers):
 def append(sender, place, offset, body, last="?0", length=None):
     """A PATCH whose body ends after `body`; `length` declares more bytes, as a connection that is cut leaves it."""
     headers = {
-        "Authorization": "Bearer key-one",
+        "Authorization": "Bearer key-1",
         "Content-Type": PARTIAL,
         "Upload-Offset": str(offset),
         "Upload-Complete": last,
@@ -34,7 +34,7 @@ def append(sender, place, offset, body, last="?0", length=None):
 
 
 def offset_of(sender, place):
-    answer = sender.client.head(place, headers={"Authorization": "Bearer key-one"})
+    answer = sender.client.head(place, headers={"Authorization": "Bearer key-1"})
     return int(answer.headers["Upload-Offset"])
 
 
@@ -108,7 +108,7 @@ def test_an_abandoned_upload_expires(sender, clock, landed):
 
 def test_an_upload_is_forgotten_on_request(sender, landed):
     place = begin(sender).headers["Location"]
-    headers = {"Authorization": "Bearer key-one"}
+    headers = {"Authorization": "Bearer key-1"}
     assert sender.client.delete(place, headers=headers).status_code == 204
     assert sender.client.head(place, headers=headers).status_code == 404
     assert landed("incoming") == {}
@@ -116,7 +116,7 @@ def test_an_upload_is_forgotten_on_request(sender, landed):
 
 def test_another_store_sees_nothing_of_it(sender):
     place = begin(sender).headers["Location"]
-    headers = {"Authorization": "Bearer key-two", "Content-Type": PARTIAL}
+    headers = {"Authorization": "Bearer key-2", "Content-Type": PARTIAL}
     for method in ("head", "patch", "delete"):
         assert getattr(sender.client, method)(place, headers=headers).status_code == 404
 

@@ -51,7 +51,7 @@ def test_the_receiver_does_not_start_on_a_store_that_overwrites_on_create(reposi
         variables = {**keys, "AWS_ENDPOINT_URL": store.config["endpoint"]}
         refused = CliRunner().invoke(serve.command, ["receiver", "--project", str(repository.root)], env=variables)
     assert isinstance(refused.exception, StorageError)
-    assert "overwrites" in refused.exception.what
+    assert "overwrites" in refused.exception.message
 
 
 def test_a_conflict_is_not_taken_for_an_object_that_exists():

@@ -1,4 +1,4 @@
-"""Who may upload what, and how often."""
+"""Permissions and rates of stores."""
 
 import hashlib
 import json

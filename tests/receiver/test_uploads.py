@@ -1,4 +1,4 @@
-"""What each upload is answered, and what is in the lake afterwards."""
+"""The response to each upload, and the state of the lake afterwards."""
 
 import gzip
 import hashlib
@@ -100,7 +100,7 @@ def test_quoted_and_bare_keys_are_the_same(sender, landed):
 
 def test_the_same_key_of_two_stores_or_datasets_makes_uploads_apart(sender, landed):
     sender.post(key="k-1")
-    sender.post(key="k-1", Authorization="Bearer key-two")
+    sender.post(key="k-1", Authorization="Bearer key-2")
     sender.post(key="k-1", dataset="plain")
     assert len(landed()) == 3
 
@@ -114,9 +114,9 @@ def test_no_key_leads_out_of_the_hours_folder(sender, landed, lake, key):
 
 
 def test_a_stores_name_is_only_a_name(sender, landed, lake):
-    answer = sender.post(Authorization="Bearer key-three")
+    answer = sender.post(Authorization="Bearer key-3")
     assert answer.get_json()["store"] == "Köln/../1"
-    assert sender.get(answer.headers["Location"], "key-three").get_json()["upload"] == answer.get_json()["upload"]
+    assert sender.get(answer.headers["Location"], "key-3").get_json()["upload"] == answer.get_json()["upload"]
     assert {p.name for p in lake.parent.iterdir()} == {"lake"}
 
 
@@ -127,7 +127,7 @@ def test_a_missing_or_wrong_key_is_refused(sender, landed, key):
     assert landed() == {}
 
 
-@pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Basic key-one", "Bearer other", "key-one"])
+@pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Basic key-1", "Bearer other", "key-1"])
 def test_without_a_known_key_nothing_is_taken(sender, landed, header):
     answer = sender.post(Authorization=header)
     assert answer.status_code == 401
@@ -247,11 +247,11 @@ def test_of_different_bytes_at_the_same_moment_one_wins(app, landed):
 
 
 def post_as(client, body, key="k-1"):
-    headers = {"Authorization": "Bearer key-one", "Idempotency-Key": key, "Content-Type": "application/x-ndjson"}
+    headers = {"Authorization": "Bearer key-1", "Idempotency-Key": key, "Content-Type": "application/x-ndjson"}
     return client.post("/v1/datasets/transactions/uploads", data=body, headers=headers)
 
 
-def raw(sender, stream, key, environ=None, authorization="Bearer key-one"):
+def raw(sender, stream, key, environ=None, authorization="Bearer key-1"):
     """A request whose body is `stream`, as a server hands it over."""
     headers = {"Authorization": authorization, "Idempotency-Key": key, "Content-Type": "application/x-ndjson"}
     environ = {"CONTENT_LENGTH": "", "wsgi.input_terminated": True, **(environ or {}), "wsgi.input": stream}

@@ -7,4 +7,4 @@ from tests.s3.servers import Server
 
 @pytest.fixture(scope="session", autouse=True)
 def on_s3(s3_server: Server) -> None:
-    """Everything here needs the server of `--lake`: without one it is skipped, before Spark starts."""
+    """These tests need a server by `--lake`; otherwise they are skipped, before Spark starts."""

@@ -25,7 +25,7 @@ from tests.processes import ROOT, free_port
 KEY, SECRET, REGION = "headgate", "headgate-secret", "us-east-1"
 BUCKET = "lakes"
 
-#: Paths of moto's server that are no S3: what a test has to do to a lake, and no client can.
+#: Control paths of moto's server, for changes of a lake that no S3 client can make.
 _TOUCH, _COPY = "/-/touch", "/-/copy"
 _FAULTS = {
     "lost": ("500 Internal Server Error", "InternalError"),
@@ -37,7 +37,7 @@ _NO_VERSITYGW = "versitygw is not installed: make test-s3 does that where Go is"
 
 @dataclass(frozen=True)
 class Server:
-    """A running server with one bucket. `folder` holds the objects as files, where they are files."""
+    """A running server with one bucket. `folder` has the objects as files, if the server stores files."""
 
     name: str
     endpoint: str
@@ -122,7 +122,7 @@ def moto_in_turn() -> Callable:
     def in_turn(environ: dict, start_response: Callable) -> list[bytes]:
         with turn:
             if environ["PATH_INFO"] in (_TOUCH, _COPY):
-                _beside_s3(environ["PATH_INFO"], dict(_asked(environ)))
+                _control(environ["PATH_INFO"], dict(_asked(environ)))
                 start_response("204 No Content", [])
                 return []
             return list(application(environ, start_response))
@@ -175,8 +175,8 @@ def answering(*statuses: int) -> Iterator[tuple[S3Store, list[str]]]:
 def faulty_moto(faults: dict[str, list[str]]) -> Iterator[str]:
     """moto, which at each put of a key does the next of its `faults`; gives its address.
 
-    `lost`: what was put is there, and the answer is an error of the server. `conflict`: nothing is put, because another
-    put is said to be under way. `denied`: nothing is put. `pass`: all is well.
+    `lost`: the object is written, and the response is a server error. `conflict`: nothing is written, because
+    another put is reported as in progress. `denied`: nothing is written. `pass`: no fault.
     """
     application = moto_in_turn()
 
@@ -197,7 +197,7 @@ def faulty_moto(faults: dict[str, list[str]]) -> Iterator[str]:
         yield endpoint
 
 
-# --- what a test does to a lake, and no client of S3 can
+# --- changes of a lake that no S3 client can make
 
 
 def touch(server: Server, key: str, at: datetime) -> None:
@@ -209,15 +209,15 @@ def touch(server: Server, key: str, at: datetime) -> None:
 
 
 def copy_below(server: Server, source: str, target: str) -> None:
-    """Copies what is below a prefix, last modified as it was."""
+    """Copies the objects below a prefix, with their modification times."""
     if server.folder:
         shutil.copytree(server.folder / source, server.folder / target)
     else:
         _ask_moto(server, _COPY, source=source, target=target)
 
 
-def _ask_moto(server: Server, what: str, **asked: str) -> None:
-    httpx.post(f"{server.endpoint}{what}", params=asked).raise_for_status()
+def _ask_moto(server: Server, path: str, **params: str) -> None:
+    httpx.post(f"{server.endpoint}{path}", params=params).raise_for_status()
 
 
 def _asked(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -226,17 +226,17 @@ def _asked(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     yield from parse_qsl(environ["QUERY_STRING"])
 
 
-def _beside_s3(what: str, asked: Mapping[str, str]) -> None:
+def _control(path: str, params: Mapping[str, str]) -> None:
     from moto.core import DEFAULT_ACCOUNT_ID
     from moto.s3.models import s3_backends
 
     backend = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
     existing = backend.buckets[BUCKET].keys
-    if what == _TOUCH:
-        existing[asked["key"]].last_modified = datetime.fromisoformat(asked["at"]).replace(tzinfo=None)
+    if path == _TOUCH:
+        existing[params["key"]].last_modified = datetime.fromisoformat(params["at"]).replace(tzinfo=None)
         return
-    for name in [name for name in list(existing) if name.startswith(asked["source"] + "/")]:
-        copy = asked["target"] + name.removeprefix(asked["source"])
+    for name in [name for name in list(existing) if name.startswith(params["source"] + "/")]:
+        copy = params["target"] + name.removeprefix(params["source"])
         backend.copy_object(existing[name], BUCKET, copy)
         existing[copy].last_modified = existing[name].last_modified
 

@@ -1,4 +1,4 @@
-"""The LogStore of a lake on S3, as Delta calls it: on the server of `--lake`, and on one that misbehaves on purpose."""
+"""The LogStore of a lake on S3, as Delta calls it: on the server of `--lake`, and on a server with faults."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Log:
         return self._jvm.org.apache.hadoop.fs.Path(f"{self._folder}/{name}")
 
     def write(self, name: str, *lines: str, overwrite: bool = False) -> str:
-        """The class of the exception that it ends with; empty without one."""
+        """The class of its final exception; empty without an exception."""
         actions = self._jvm.java.util.ArrayList()
         for line in lines:
             actions.add(line)
@@ -62,7 +62,7 @@ def log(spark: SparkSession, tmp_path: Path) -> Log:
 
 @pytest.fixture
 def faults() -> dict[str, list[str]]:
-    """What befalls the puts of a key, one after the other."""
+    """The faults of the puts of a key, in order."""
     return {}
 
 

@@ -1,4 +1,4 @@
-"""Two processes that commit the same versions at the same moments: each version is committed by one of them."""
+"""Two processes that commit the same versions at the same moments: each version is committed by exactly one process."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ class Commit:
 
 @dataclass(frozen=True)
 class Race:
-    """What each writer says of each version, and what the log then holds."""
+    """The result of each writer for each version, and the content of the log."""
 
-    told: dict[str, list[Commit]]
-    held: list[str]
+    results: dict[str, list[Commit]]
+    winners: list[str]
 
     @property
     def overlapping(self) -> list[tuple[Commit, ...]]:
-        pairs = zip(*self.told.values(), strict=True)
+        pairs = zip(*self.results.values(), strict=True)
         return [pair for pair in pairs if max(c.began for c in pair) < min(c.ended for c in pair)]
 
     @property
@@ -71,7 +71,7 @@ def raced(racing: Path, environment: Environment, store: str, log: str) -> Race:
 
 
 def _round(racers: Mapping[str, subprocess.Popen[str]]) -> dict[str, Commit]:
-    """Both commit their next version at one moment."""
+    """Both commit their next version at the same moment."""
     moment = time.monotonic_ns() + AHEAD_NS
     for racer in racers.values():
         racer.stdin.write(f"{moment}\n")
@@ -123,8 +123,8 @@ def test_of_two_that_commit_a_version_at_the_same_moment_one_wins(
     with capsys.disabled():
         print(f"\n{len(race.overlapping)} overlapping commits by {LOG_STORE}: {race.won_twice} won twice")
     assert len(race.overlapping) >= AT_LEAST
-    winners = [[w for w in WRITERS if race.told[w][version].won] for version in range(VERSIONS)]
-    assert winners == [[existing] for existing in race.held]
+    winners = [[w for w in WRITERS if race.results[w][version].won] for version in range(VERSIONS)]
+    assert winners == [[existing] for existing in race.winners]
 
 
 def test_by_deltas_own_log_store_both_win(

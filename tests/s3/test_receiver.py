@@ -1,4 +1,4 @@
-"""The receiver's landing on the server of `--lake`: of the same upload, sent at one moment, one is landed."""
+"""The receiver's landing on the server of `--lake`: the same upload, sent twice at the same moment, is landed once."""
 
 from __future__ import annotations
 

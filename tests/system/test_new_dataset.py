@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 HEADGATE = str(Path(sys.executable).with_name("headgate"))
-PATIENCE = 1500  # seconds for one command: a run or a test starts Spark, on whatever machine this is
+PATIENCE = 1500  # seconds per command: a run or a test starts Spark, also on a slow machine
 LOANS = """\
 loan_id;member;title;branch;borrowed_at;returned_on;fee;pages
 1001;m-07;"Emma; a novel";north;2026-03-01 09:15:00;2026-03-09;0.50;474

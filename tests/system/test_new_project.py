@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 HEADGATE = str(Path(sys.executable).with_name("headgate"))
-PATIENCE = 600  # seconds for one command: a run starts Spark, on whatever machine this is
+PATIENCE = 600  # seconds per command: a run starts Spark, also on a slow machine
 
 
 def headgate(*arguments: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -49,7 +49,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def walk(project: Path) -> dict[str, str]:
-    """What each command of the README printed, by its verb. Each one succeeded, as it stands there."""
+    """The output of each command of the README, by its verb. Each command succeeded unchanged."""
     printed: dict[str, str] = {}
     for line in block(project / "README.md", "sh"):
         name, verb, *rest = shlex.split(line, comments=True)
@@ -100,7 +100,7 @@ def test_the_broken_record_is_in_quarantine_with_its_reason(walk, project):
 
 
 def test_a_second_run_finds_nothing_to_do(walk, project):
-    done = headgate("run", folder=project, JAVA_HOME=str(project / "no-java"))  # it must not need one
+    done = headgate("run", folder=project, JAVA_HOME=str(project / "no-java"))  # it must not need Java
     assert (done.returncode, done.stdout) == (0, "nothing to do: every table is current\n")
 
 

@@ -92,7 +92,7 @@ def test_workers_killed_in_the_middle_lose_and_double_nothing(repository, tmp_pa
 
 
 def send_until(done: Event, url: str, number: int) -> list[tuple[str, str]]:
-    """Sends uploads of up to 256 KiB, the next one when one is acknowledged; the id and digest of each."""
+    """Sends uploads of up to 256 KiB, each after the previous is acknowledged; returns the id and digest of each."""
     dice, acknowledged = random.Random(number), []  # noqa: S311 - no secret
     while not done.is_set() or len(acknowledged) < AT_LEAST:
         body = dice.randbytes(dice.choice((0, 10, 10_000, 256 * 1024)))
@@ -209,7 +209,7 @@ def test_a_body_far_beyond_the_limit_is_answered_and_the_connection_closed(runni
 @pytest.mark.parametrize(
     ("line", "status"),
     [
-        (b"Idempotency_Key: other\r\n", b"201"),  # dropped: it must not stand in for the real one
+        (b"Idempotency_Key: other\r\n", b"201"),  # dropped: it must not replace the real header
         (b"X-Large: " + b"x" * 9000 + b"\r\n", b"431"),
         (b"X-Many: 1\r\n" * 100, b"431"),
         (b"X-Folded: a\r\n b\r\n", b"400"),
@@ -242,7 +242,7 @@ def head(lines: bytes, key: str, authorization: bytes = b"Bearer demo-store-1") 
 
 
 def read_all(connection: socket.socket) -> bytes:
-    """What comes until the other side closes, or one answer where it keeps the connection."""
+    """The bytes until the other side closes, or a single response if it keeps the connection."""
     connection.settimeout(10)
     result = b""
     try:

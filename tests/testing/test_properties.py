@@ -67,7 +67,7 @@ DROPS_LATE_ROWS = """\
     in_time = uploads.where(F.col("_source.received") < F.col("at") + F.expr("INTERVAL 1 DAY"))
     return in_time.select("id", "at", SOURCE)
 """
-#: It uses its source up, in two real calls: enough for two lakes, and too few where one is killed in between.
+#: It works for two calls only: enough for two lakes, and too few if a call is killed in between.
 USES_ITS_SOURCE_UP = """\
     if uploads.isEmpty():
         return uploads.select("id", SOURCE)
@@ -97,7 +97,7 @@ def marks(spark: SparkSession, tmp_path: Path) -> Callable[[str], Lake]:
 
 
 def message_of(broken: Callable[[Lake, str], None], lake: Lake) -> str:
-    """What the assert says of silver.marks. It leaves the lake that it was given as it was."""
+    """The message of the assertion for silver.marks. The assertion does not change the lake."""
     with pytest.raises(AssertionError) as caught:
         broken(lake, "silver.marks")
     assert lake.version("silver.marks") == -1
@@ -141,7 +141,7 @@ def test_rows_other_than_expected_are_shown(marks):
     lake = marks(NUMBERS_THE_BATCH)
     lake.run()
     assert_rows(lake, "silver.marks", [{"id": "b"}, {"id": "a"}])
-    with pytest.raises(AssertionError, match=r"silver.marks: other rows than expected") as caught:
+    with pytest.raises(AssertionError, match=r"silver.marks: rows differ from the expected rows") as caught:
         assert_rows(lake, "silver.marks", [{"id": "a", "place": 1}, {"id": "b", "place": 3}])
     assert "place=3" in str(caught.value)
 
@@ -162,7 +162,7 @@ def unsent(repository, tmp_path) -> Lake:
 
 
 def test_an_assert_without_uploads_is_refused(unsent):
-    with pytest.raises(UsageError, match=r"0 uploads of what gold.dim_stores is made of show nothing"):
+    with pytest.raises(UsageError, match=r"0 uploads for the sources of gold.dim_stores are too few"):
         assert_rerun_is_noop(unsent, "gold.dim_stores")
 
 

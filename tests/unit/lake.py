@@ -1,7 +1,7 @@
 """A small project on a lake of its own, its tables written without Spark as a run would have written them.
 
-`sales` are uploaded; silver.sales keeps the newest of each; gold.daily has one row a day and shop, silver.lines one
-row a line of a sale.
+`sales` are uploaded; silver.sales keeps the newest version of each; gold.daily has one row per day and shop,
+silver.lines one row per line of a sale.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ from headgate import Affected, Replace, table
 )
 def lines(sales):
     """One row per line."""
-    found = sales.withColumn("line", F.explode("lines"))
-    return found.select("id", "line")
+    exploded = sales.withColumn("line", F.explode("lines"))
+    return exploded.select("id", "line")
 '''
 MODULES = {"silver/sales": SALES, "silver/lines": LINES, "gold/daily": DAILY}
 _TIME = pa.timestamp("us", "UTC")
@@ -93,7 +93,7 @@ _REJECTED = pa.struct(
         ("first_seen", _TIME),
     ]
 )
-#: The columns that a table has beside the function's, where it keeps records.
+#: The columns of a table of records in addition to the function's.
 MERGED = [
     ("_key", pa.string()),
     ("_source", _SOURCE),
@@ -116,7 +116,7 @@ _BRONZE = pa.schema(
 
 
 class Lake:
-    """The project, and what a test has landed and committed. Commits are of run `r-<number>` unless it is named."""
+    """The project, and the uploads and commits of a test. Default run id of commits: `r-<number>`."""
 
     def __init__(self, folder: Path) -> None:
         self.project = Project(folder)
@@ -177,7 +177,7 @@ class Lake:
         }
 
     def sales(self, rows: Iterable[tuple[str, str, int, str]], rejected: int = 0, **own: Any) -> int:
-        """Commits sales (id, shop, day of March, upload) to silver.sales, rejected records, and one receipt of all."""
+        """Commits sales (id, shop, day of March, upload) to silver.sales, rejected records, and a single receipt."""
         rows = list(rows)
         live = [
             {
@@ -238,7 +238,7 @@ class Lake:
         partition_by: list[str] | None = None,
         **own: Any,
     ) -> int:
-        """Commits rows with Headgate's metadata: read up to the heads of what the table reads; gives the version."""
+        """Commits rows with Headgate's metadata, with the heads of the sources as position; returns the version."""
         node, head = self.graph.node(name), self.ledger.head(name)
         if position is None:
             heads = {source: self.ledger.head(source) for source in node.sources}

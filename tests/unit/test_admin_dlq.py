@@ -1,4 +1,4 @@
-"""`headgate admin dlq` against SQS on moto: what is listed stays, what is redriven is in the landing queue."""
+"""`headgate admin dlq` against SQS on moto: listed messages stay, redriven messages are in the landing queue."""
 
 import json
 
@@ -63,7 +63,7 @@ def test_a_list_shows_uploads_and_problems_and_leaves_the_messages(queues):
 
 def test_redriven_messages_are_in_the_landing_queue_and_unreadable_ones_stay(queues):
     queues.put(*[GOOD] * 25, "garbage")
-    assert queues.run("redrive").output == "25 moved, 1 kept because they are no S3 events\n"
+    assert queues.run("redrive").output == "25 moved, 1 kept because they are not S3 events\n"
     assert (queues.count(queues.landing), queues.count(queues.dead)) == (25, 1)
 
 

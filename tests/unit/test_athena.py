@@ -1,4 +1,4 @@
-"""The lint for Athena: each of its rules, and what it lets pass."""
+"""The check for Athena: each of its rules, and valid tables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from headgate.views.athena import unreadable_columns, unreadable_protocol
 STRUCT = {"type": "struct", "fields": [{"name": "Total", "type": "double"}, {"name": "total", "type": "variant"}]}
 
 
-def test_what_athena_reads_passes():
+def test_tables_that_athena_can_read_pass():
     columns = {
         "sale_date": "date",
         "store_1": "string",
@@ -44,7 +44,7 @@ def test_a_column_is_refused_with_the_reason(columns, said):
 
 
 def test_names_that_differ_by_case_are_one_to_athena():
-    assert ("ID", "differs from another column only by case, and Athena knows one 'id'") in unreadable_columns(
+    assert ("ID", "differs from another column only by case, and both are 'id' in Athena") in unreadable_columns(
         {"id": "string", "ID": "string"}
     )
 

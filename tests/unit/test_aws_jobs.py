@@ -1,4 +1,4 @@
-"""EMR jobs over both platforms: what is sent, how a repeated submission attaches, what a refusal says."""
+"""EMR jobs over both platforms: requests, repeated submissions, and messages of refusals."""
 
 from datetime import UTC, datetime
 
@@ -138,7 +138,7 @@ def test_a_step_is_spark_submit_and_a_repeated_submission_finds_it_by_name():
     assert jobs.submit("label", ["run"], token_of("other")) == "s-2"
 
 
-def test_a_step_whose_response_was_lost_is_found_and_not_added_again():
+def test_a_step_whose_response_was_lost_is_not_added_again():
     client = Emr(ReadTimeoutError(endpoint_url="http://emr"), lost=True)
     assert StepJobs(ON_CLUSTER, client, client).submit("label", ["run"], TOKEN) == "s-1"
     assert len(client.steps) == 1

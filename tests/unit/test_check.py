@@ -42,13 +42,13 @@ def invoke(lake: Lake, *arguments: str, code: int = 0, env: dict[str, str] | Non
 
 
 def problems(lake: Lake, *arguments: str, **kwargs: Any) -> list[tuple[str, str, str]]:
-    """(where, path, the first words of what is wrong) of each problem."""
+    """(where, path, the first words of the message) of each problem."""
     details = json.loads(invoke(lake, "--json", *arguments, code=2, **kwargs))["problems"]
     return [(item["where"], item["path"], " ".join(item["what"].split()[:4])) for item in details]
 
 
-def suite(lake: Lake, table: str, *expectations: dict, **beside: Any) -> None:
-    text = json.dumps({"name": table, "expectations": expectations, **beside}, indent=1)
+def suite(lake: Lake, table: str, *expectations: dict, **extra: Any) -> None:
+    text = json.dumps({"name": table, "expectations": expectations, **extra}, indent=1)
     lake.write(f"conf/expectations/{table.replace('.', '/')}.json", text)
 
 

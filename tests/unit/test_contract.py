@@ -1,4 +1,4 @@
-"""Contracts: what a document means, and that nothing in it is ignored."""
+"""Contracts: the meaning of a document, and no ignored key."""
 
 import json
 from pathlib import Path
@@ -108,10 +108,10 @@ def with_custom(*items: str, text: str = SALES) -> str:
     )
 
 
-# --- what a contract means
+# --- the meaning of a contract
 
 
-def test_a_contract_says_who_owns_what(load):
+def test_a_contract_has_owner_and_columns(load):
     contract = load(SALES)
     assert (contract.dataset, contract.version, contract.owner, contract.description) == (
         "sales",
@@ -121,7 +121,7 @@ def test_a_contract_says_who_owns_what(load):
     )
 
 
-def test_a_column_keeps_what_is_published(load):
+def test_a_column_keeps_its_published_properties(load):
     total = load(SALES).fields[1]
     assert (total.name, total.type, total.precision, total.scale) == ("total", "decimal", 12, 2)
     assert (total.required, total.classification, total.description) == (False, "restricted", "What was paid.")
@@ -163,7 +163,7 @@ def test_a_dataset_may_have_no_key(load):
     assert load(changed("        primaryKey: true\n", "")).key == ()
 
 
-def test_what_is_not_said_has_a_default(load):
+def test_missing_keys_have_defaults(load):
     contract = load(SALES)
     assert (contract.compressions, contract.evolution, contract.max_record_bytes, contract.csv) == (
         ("none", "gzip"),
@@ -173,7 +173,7 @@ def test_what_is_not_said_has_a_default(load):
     )
 
 
-def test_custom_properties_say_what_odcs_cannot(load):
+def test_custom_properties_extend_odcs(load):
     text = with_custom("headgate.compression=[gzip]", "headgate.evolution=add_columns", "headgate.maxRecordBytes=1000")
     contract = load(text)
     assert (contract.compressions, contract.evolution, contract.max_record_bytes) == (("gzip",), "add_columns", 1000)
@@ -240,7 +240,7 @@ def test_a_description_changes_the_hash(load):
         ("team: {name", "team: {nme", "name"),
     ],
 )
-def test_a_misspelling_is_refused_with_its_line_and_what_was_meant(refusal, old, new, meant):
+def test_a_misspelling_is_refused_with_its_line_and_a_suggestion(refusal, old, new, meant):
     text = changed(old, new)
     message = refusal(text)
     assert f"conf/datasets/sales.yaml:{line_of(text, new)}" in message
@@ -262,7 +262,7 @@ def test_a_misspelling_is_refused_with_its_line_and_what_was_meant(refusal, old,
         ("          logicalType: object", "          relationships: []"),
     ],
 )
-def test_what_odcs_knows_and_headgate_does_not_do_is_refused_by_name(refusal, level, key):
+def test_unsupported_keys_of_odcs_are_refused_by_name(refusal, level, key):
     text = changed(level, f"{key}\n{level}")
     name = key.strip().partition(":")[0]
     message = refusal(text)
@@ -276,14 +276,14 @@ def test_every_key_of_odcs_that_is_not_taken_is_refused_by_name(refusal):
         assert f"ODCS knows `{key}`" in refusal(f"{key}: x\n{SALES}")
 
 
-def test_a_primary_key_in_the_wrong_place_is_told_where_it_belongs(refusal):
+def test_a_primary_key_in_the_wrong_place_is_refused_with_the_correct_place(refusal):
     text = changed("    properties:", "    primaryKey: [sale_id]\n    properties:")
     assert "belongs to a column, not to a schema object" in refusal(text)
 
 
 def test_a_primary_key_inside_a_nested_object_is_refused(refusal):
     text = changed("            - name: quantity\n", "            - name: quantity\n              primaryKey: true\n")
-    assert "not of fields inside one" in refusal(text)
+    assert "not of fields of an object" in refusal(text)
 
 
 def test_a_position_without_a_primary_key_is_refused(refusal):
@@ -367,8 +367,8 @@ def test_a_custom_property_of_the_wrong_type_is_refused_with_its_line(refusal):
     assert f"sales.yaml:{line_of(text, '16MiB')}: headgate.maxRecordBytes" in refusal(text)
 
 
-def test_a_custom_property_stands_once(refusal):
-    assert "stands twice" in refusal(with_custom("headgate.format=json"))
+def test_a_duplicate_custom_property_is_refused(refusal):
+    assert "is a duplicate" in refusal(with_custom("headgate.format=json"))
 
 
 def test_a_contract_without_a_format_is_refused(refusal):
@@ -387,10 +387,10 @@ def test_a_file_has_the_name_of_its_dataset(refusal):
 
 
 def test_the_same_key_twice_is_refused(refusal):
-    assert "stands twice; first in line 3" in refusal(changed("id: sales", "id: sales\nid: sales"))
+    assert "is a duplicate; first in line 3" in refusal(changed("id: sales", "id: sales\nid: sales"))
 
 
-def test_every_problem_of_a_file_is_told_at_once(refusal):
+def test_all_problems_of_a_file_are_reported_together(refusal):
     text = changed("logicalType: string", "logicalType: strng")
     text = changed("        physicalType: decimal(12,2)\n", "", text)
     text = changed("value: jsonl", "value: jsnl", text)
@@ -401,14 +401,14 @@ def test_every_problem_of_a_file_is_told_at_once(refusal):
 @pytest.mark.parametrize(
     "text", ["", "- a", "schema: {}", "schema: [1]\ncustomProperties: [1]", "schema: [{properties: 1}]"]
 )
-def test_what_is_no_contract_at_all_is_refused(refusal, text):
+def test_a_document_that_is_not_a_contract_is_refused(refusal, text):
     assert "sales.yaml:1" in refusal(text)
 
 
 # --- the contracts of a project
 
 
-def test_contracts_are_found_by_dataset(project, load):
+def test_contracts_are_loaded_by_dataset(project, load):
     load(SALES)
     load(STOCK, "stock.yaml")
     assert list(load_contracts(project)) == ["sales", "stock"]
@@ -418,7 +418,7 @@ def test_a_project_may_have_no_contract_yet(project):
     assert load_contracts(project) == {}
 
 
-def test_the_problems_of_every_file_are_told_at_once(project):
+def test_the_problems_of_every_file_are_reported_together(project):
     (project.datasets / "sales.yaml").write_text(changed("value: jsonl", "value: jsnl"))
     (project.datasets / "stock.yaml").write_text(changed("value: csv", "value: cvs", STOCK))
     with pytest.raises(ContractError) as caught:
@@ -453,7 +453,7 @@ def test_the_pages_example_is_a_contract(load):
     assert load(page("yaml").lstrip(), "returns.yaml").key == ("return_id",)
 
 
-def test_the_pages_message_is_what_a_user_sees(refusal):
+def test_the_message_on_the_page_is_the_message_of_the_product(refusal):
     assert refusal(changed("timestamp", "timestmp", page("yaml").lstrip()), "returns.yaml") == page("").strip()
 
 

@@ -114,7 +114,7 @@ def test_a_path_that_spark_escaped_is_removed(uri, name):
 
 
 def test_a_path_with_other_characters_in_the_log_is_left_to_delta(uri):
-    """deltalake encodes such a path anew and removes nothing. Where this fails, `Removal.unsafe_path` may go."""
+    """deltalake encodes such a path again and removes nothing. If this test fails, remove `Removal.unsafe_path`."""
     created(uri, ["plain"])
     add = {**next(a["add"] for a in log(uri, 0) if "add" in a), "path": "place=é/0.parquet"}  # as Spark writes it
     Path(uri, "_delta_log", f"{1:020d}.json").write_text(json.dumps({"add": add}) + "\n")

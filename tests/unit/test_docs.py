@@ -1,4 +1,4 @@
-"""The pages of docs/ keep up with the code: what has to be explained is, and the code in them runs."""
+"""The pages of docs/ keep up with the code: they explain everything that they must, and their code runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pyspark.sql import SparkSession
 
 from headgate import errors, faults, testing
 from headgate.cli.main import VERBS
-from headgate.contracts import environment
+from headgate.contracts import environment, environment_variables
 from headgate.contracts.contract import load_contracts
 from headgate.modules import load_table, module_paths
 from headgate.planning.graph import load_graph
@@ -33,7 +33,7 @@ def page(name: str) -> str:
 
 
 def sections(text: str) -> dict[str, str]:
-    """What stands under each heading of the second level, by the heading without back quotes."""
+    """The text under each second-level heading, by the heading without backquotes."""
     _, *parts = re.split(r"^## ", text, flags=re.MULTILINE)
     return {heading.strip(" `"): body for heading, _, body in (part.partition("\n") for part in parts)}
 
@@ -53,7 +53,7 @@ ERRORS = pytest.mark.parametrize("kind", error_classes(), ids=lambda kind: kind.
 
 
 @ERRORS
-def test_every_error_says_its_exit_code_an_example_and_what_to_do(kind):
+def test_every_error_has_an_exit_code_an_example_and_a_correction(kind):
     explained = sections(page("errors"))[kind.code]
     assert f"Exit code {kind('error').exit_code}" in explained
     assert "```" in explained
@@ -109,7 +109,7 @@ def test_every_exit_code_is_explained():
 
 def environment_keys() -> list[str]:
     """Every key of an environment, the nested ones by their dotted path."""
-    return [".".join(trail) for trail, _ in environment._keys((), environment._SCHEMA)]
+    return [".".join(trail) for trail, _ in environment_variables._keys((), environment._SCHEMA)]
 
 
 @pytest.mark.parametrize("key", environment_keys())
@@ -119,7 +119,7 @@ def test_every_key_has_a_row_with_its_variable(key):
     assert f"`HEADGATE_{key.replace('.', '_').upper()}`" in row.group()
 
 
-@pytest.mark.parametrize("variable", environment.RESERVED)
+@pytest.mark.parametrize("variable", environment_variables.RESERVED)
 def test_every_variable_that_is_no_key_is_explained(variable):
     assert f"`{variable}`" in page("environments")
 

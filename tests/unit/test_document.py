@@ -64,7 +64,7 @@ def test_an_alias_gives_the_value_it_names():
 def test_the_same_key_twice_is_refused_with_both_lines():
     (problem,) = refusal("a: 1\nb: 2\na: 3\n")
     assert (problem.place.line, problem.path) == (3, "a")
-    assert "line 1" in problem.what
+    assert "line 1" in problem.message
 
 
 def test_every_key_that_stands_twice_is_reported():
@@ -73,7 +73,7 @@ def test_every_key_that_stands_twice_is_reported():
 
 def test_text_that_is_no_yaml_is_refused_with_its_line():
     (problem,) = refusal("a: 1\nb: [1\n")
-    assert "not YAML" in problem.what
+    assert "not YAML" in problem.message
     assert problem.place.line >= 2
 
 
@@ -97,12 +97,12 @@ def test_a_document_that_fits_has_no_problems():
 def test_an_unknown_key_is_reported_with_its_line_and_the_nearest_known_one():
     (problem,) = problems_of("name: a\nknd: big\n")
     assert (str(problem.place), problem.path) == ("x.yaml:2", "knd")
-    assert "Did you mean 'kind'?" in problem.what
+    assert "Did you mean 'kind'?" in problem.message
 
 
 def test_a_value_that_is_none_of_those_allowed_comes_with_the_nearest():
     (problem,) = problems_of("name: a\nkind: smal\n")
-    assert "Did you mean 'small'?" in problem.what
+    assert "Did you mean 'small'?" in problem.message
     assert "big or small" in problem.fix
 
 
@@ -113,7 +113,7 @@ def test_a_number_where_text_is_wanted_is_to_be_put_in_quotes():
 
 def test_a_key_that_is_missing_is_named():
     (problem,) = problems_of("kind: big\n")
-    assert "`name`" in problem.what
+    assert "`name`" in problem.message
 
 
 def test_a_schema_says_in_words_what_it_wants():
@@ -128,7 +128,7 @@ def test_a_secret_is_not_repeated():
 
 def test_an_empty_file_is_said_to_be_empty():
     (problem,) = problems_of("# nothing\n")
-    assert problem.what == "is empty"
+    assert problem.message == "is empty"
 
 
 def test_an_item_is_shown_by_its_name_where_it_has_one():
@@ -140,13 +140,13 @@ def test_an_item_is_shown_by_its_name_where_it_has_one():
 def test_whoever_knows_better_explains_an_unknown_key():
     schema = {**SCHEMA, "title": "a thing"}
     (problem,) = check(read("name: a\nquality: 1\n"), schema, lambda level, key: (f"{key} of {level}", "remove it"))
-    assert (problem.what, problem.fix) == ("quality of a thing", "remove it")
+    assert (problem.message, problem.fix) == ("quality of a thing", "remove it")
 
 
 def test_all_problems_make_one_error_in_the_order_of_their_lines():
     error = as_error(ContractError, reversed(problems_of("kind: smal\nnme: a\nport: 0\n")))
-    assert error.what.startswith("4 problems")
-    assert error.what.index(":1: kind") < error.what.index(":2: nme") < error.what.index(":3: port")
+    assert error.message.startswith("4 problems")
+    assert error.message.index(":1: kind") < error.message.index(":2: nme") < error.message.index(":3: port")
 
 
 def test_one_problem_makes_an_error_with_its_place_and_advice():

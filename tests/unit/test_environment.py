@@ -1,4 +1,4 @@
-"""Environments: a file, the variables over it, and what neither may say."""
+"""Environments: a file, the variables over it, and their errors."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -6,7 +6,8 @@ from pathlib import Path
 import obstore
 import pytest
 
-from headgate.contracts.environment import RESERVED, Cluster, Receiver, load_environment
+from headgate.contracts.environment import Cluster, Receiver, load_environment
+from headgate.contracts.environment_variables import RESERVED
 from headgate.errors import EnvironmentConfigError
 from headgate.project import Project
 
@@ -160,7 +161,7 @@ def test_a_variable_that_is_no_yaml_is_named(refusal):
     assert refusal(HEADGATE_RECEIVER_PORT="[").startswith("HEADGATE_RECEIVER_PORT: not YAML")
 
 
-# --- what is refused
+# --- refusals
 
 
 def test_a_missing_environment_comes_with_those_that_exist(project, load):
@@ -168,7 +169,7 @@ def test_a_missing_environment_comes_with_those_that_exist(project, load):
     with pytest.raises(EnvironmentConfigError) as caught:
         load_environment(project, "locl", {})
     assert "Did you mean 'local'?" in str(caught.value)
-    assert "there are: local" in str(caught.value)
+    assert "known: local" in str(caught.value)
 
 
 def test_a_name_leads_nowhere_else(project, load):

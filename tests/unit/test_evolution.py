@@ -1,4 +1,4 @@
-"""What may change in a contract while its tables stand."""
+"""Permitted changes of a contract with existing tables."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BEFORE = {
 
 def differences(**new) -> list[tuple[str, bool]]:
     after = {path: kind for path, kind in {**BEFORE, **new}.items() if kind}
-    return [(change.what, change.refused) for change in changes(BEFORE, after)]
+    return [(change.message, change.refused) for change in changes(BEFORE, after)]
 
 
 def test_nothing_changed_is_no_change():
@@ -27,19 +27,19 @@ def test_nothing_changed_is_no_change():
 
 
 @pytest.mark.parametrize(
-    ("new", "what"),
+    ("new", "message"),
     [
         ({"colour": ("string", False)}, "the optional field colour string was added"),
         ({"id": ("string", False)}, "id became optional"),
         ({"items[].tax": ("int", False)}, "the optional field items[].tax int was added"),
     ],
 )
-def test_what_leaves_old_rows_right_may_change(new, what):
-    assert differences(**new) == [(what, False)]
+def test_changes_that_keep_old_rows_valid_are_permitted(new, message):
+    assert differences(**new) == [(message, False)]
 
 
 @pytest.mark.parametrize(
-    ("new", "what"),
+    ("new", "message"),
     [
         ({"colour": ("string", True)}, "the required field colour string was added: old records lack it"),
         ({"note": ("string", True)}, "note became required: old records may lack it"),
@@ -53,8 +53,8 @@ def test_what_leaves_old_rows_right_may_change(new, what):
         ({"items[].line": None}, "the required field items[].line was removed"),
     ],
 )
-def test_what_old_rows_do_not_follow_is_refused(new, what):
-    assert differences(**new) == [(what, True)]
+def test_changes_that_old_rows_do_not_follow_are_refused(new, message):
+    assert differences(**new) == [(message, True)]
 
 
 def test_a_renamed_field_is_told_as_one():

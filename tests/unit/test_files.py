@@ -1,4 +1,4 @@
-"""Files that tasks write for a Delta commit: how many, what they hold, and what the commit is told of them."""
+"""Files that tasks write for a Delta commit: their number, content and description for the commit."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_the_batches_of_a_partition_are_one_file_that_holds_their_rows_in_order(
 
 
 def test_a_file_tells_the_bounds_and_nulls_of_all_its_row_groups(tmp_path: Path) -> None:
-    """A time is told in UTC and cut to milliseconds, as Delta has it; a column of nulls has no bounds."""
+    """A time is in UTC and truncated to milliseconds, as in Delta; a column of nulls has no bounds."""
     east = NOON.astimezone(timezone(timedelta(hours=9)))
     row_group = batch(*[("b" * 1000, NOON, None)] * 10_000)
     details = written(tmp_path, ("2026-03-02", row_group), ("2026-03-02", batch(("a", None, None), ("c", east, None))))[

@@ -14,7 +14,7 @@ import pytest
 from obstore.store import LocalStore
 
 from headgate.engine.delta.files import NewFile
-from headgate.engine.delta.footers import Found, Layout, describe_files
+from headgate.engine.delta.footers import Layout, StoredFile, describe_files
 
 VALUES = [
     (pa.string(), "a", "a"),
@@ -39,7 +39,7 @@ def described(folder: Path, column: pa.Array, statistics: bool = True) -> NewFil
     path = folder / "t" / "batch-1" / "part.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.table({"p": column, "n": list(range(len(column)))}), path, write_statistics=statistics)
-    result = Found("t/batch-1/part.parquet", path.stat().st_size, 1)
+    result = StoredFile("t/batch-1/part.parquet", path.stat().st_size, 1)
     return describe_files(LocalStore(folder), Layout("t", ("p",), None), [result])[0]
 
 

@@ -1,4 +1,4 @@
-"""Freshness: a table that has had nothing new for longer than its suite promises is told by `plan` and `status`."""
+"""Freshness: `plan` and `status` show a table whose last update is older than its SLA."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def shifted(lake: Lake, version: int, hours: int) -> None:
     path.write_text("\n".join(map(json.dumps, lines)))
 
 
-def test_what_takes_in_something_new_ends_the_silence(lake: Lake) -> None:
+def test_a_commit_with_new_data_resets_freshness(lake: Lake) -> None:
     shifted(lake, 0, 40)
     assert said(lake, 0 * HOUR) == "nothing new for 40 h, 26h is promised"
     arrived(lake)
@@ -99,16 +99,14 @@ def test_neither_do_a_rebuild_from_the_same_sources_and_the_commits_of_others(la
     assert said(lake, 0 * HOUR) == "nothing new for 40 h, 26h is promised"
 
 
-def test_where_the_news_is_older_than_what_is_looked_through_that_is_said(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_update_older_than_the_searched_commits_is_reported(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(freshness, "_COMMITS", 2)
     for _ in range(2):
         lake.sales([], changes_rows=False)
     assert said(lake, 96 * HOUR) == "nothing new for more than 4 d, 26h is promised"
 
 
-def test_it_is_told_by_plan_and_status(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plan_and_status_show_it(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     details = status_of(lake.environment, lake.graph, Planner(lake.environment, lake.graph, lambda: late_clock()))
     assert [(table["table"], table["reason"]) for table in details["overdue"]] == [
         ("silver.sales", "nothing new for 31 h, 26h is promised")
@@ -154,7 +152,7 @@ def test_a_key_that_there_is_not_is_refused_with_the_one_that_was_meant(lake: La
         load_suites(lake.project)
 
 
-def test_the_promise_is_no_part_of_what_a_batch_is_judged_by(lake: Lake) -> None:
+def test_the_sla_is_not_part_of_the_checks_of_a_batch(lake: Lake) -> None:
     before = load_suites(lake.project)["silver.sales"].hash
     promised(lake, "27h")
     assert load_suites(lake.project)["silver.sales"].hash == before

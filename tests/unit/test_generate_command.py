@@ -115,9 +115,9 @@ def test_a_folder_that_cannot_be_written_is_one_message(project, tmp_path, capsy
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "give one of --to DIR, --url ADDRESS, --direct"),
-        (["--to", "here", "--url", "http://127.0.0.1:1"], "give one of"),
-        (["--to", "here", "--direct"], "give one of"),
+        ([], "use --to DIR, --url ADDRESS or --direct"),
+        (["--to", "here", "--url", "http://127.0.0.1:1"], "use --to"),
+        (["--to", "here", "--direct"], "use --to"),
         (["--url", "http://127.0.0.1:1"], "key-template"),
         (["--to", "here", "--size", "1MB", "--records", "3"], "exclude each other"),
         (["--to", "here", "--late", "2"], "a share from 0 to 1"),
@@ -127,7 +127,7 @@ def test_a_folder_that_cannot_be_written_is_one_message(project, tmp_path, capsy
         (["--to", "here", "--set", "customers"], "write NAME=VALUE"),
     ],
 )
-def test_wrong_use_ends_with_2_and_what_to_do(project, arguments, message, capsys):
+def test_wrong_use_exits_with_2_and_a_correction(project, arguments, message, capsys):
     code, _, err = run(capsys, *arguments)
     assert code == 2 and message in err
     assert not (project / "here").exists()

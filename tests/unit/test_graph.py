@@ -1,4 +1,4 @@
-"""The graph: order, selection, what is refused, and the manifest that spares imports."""
+"""The graph: order, selection, refusals, and the manifest that avoids imports."""
 
 from __future__ import annotations
 
@@ -71,14 +71,14 @@ def shop(made) -> Made:
     return made
 
 
-def test_each_table_comes_after_what_it_reads(shop):
+def test_each_table_comes_after_its_sources(shop):
     graph = shop.load()
     order = list(graph.nodes)
     assert len(order) == 7
     assert all(order.index(source) < order.index(name) for name in order for source in graph.node(name).sources)
 
 
-def test_a_node_says_where_its_declaration_stands_and_what_a_row_is(shop):
+def test_a_node_has_the_place_of_its_declaration_and_its_grain(shop):
     node = shop.load().node("gold.daily")
     assert (node.module, node.line, node.grain) == ("jobs/gold/daily.py", 4, "One row per gold.daily.")
 
@@ -101,7 +101,7 @@ def test_a_node_says_where_its_declaration_stands_and_what_a_row_is(shop):
         (["gold.daily"], ["tag:intraday"], set()),
     ],
 )
-def test_a_selection_is_what_is_named_without_what_is_excluded_in_order(shop, selectors, exclude, chosen):
+def test_a_selection_is_the_named_tables_without_the_excluded_in_order(shop, selectors, exclude, chosen):
     graph = shop.load()
     assert graph.select(selectors, exclude) == [name for name in graph.nodes if name in chosen]
 
@@ -114,7 +114,7 @@ def test_without_a_selector_every_table_is_selected(shop):
 def test_a_selector_that_names_nothing_is_refused_with_a_suggestion(shop, selectors):
     with pytest.raises(UsageError) as caught:
         shop.load().select(**selectors)
-    assert caught.value.what.endswith("Did you mean 'silver.sales'?")
+    assert caught.value.message.endswith("Did you mean 'silver.sales'?")
 
 
 @pytest.mark.parametrize("selector", ["tag:hourly", "plantinum.*"])
@@ -126,10 +126,10 @@ def test_a_tag_or_a_pattern_that_names_nothing_is_refused(shop, selector):
 def test_an_unknown_table_is_refused_with_a_suggestion(shop):
     with pytest.raises(UsageError) as caught:
         shop.load().node("gold.dialy")
-    assert "Did you mean 'gold.daily'?" in caught.value.what
+    assert "Did you mean 'gold.daily'?" in caught.value.message
 
 
-# --- what is refused
+# --- refusals
 
 
 def refused(made: Made) -> TableDefinitionError:
@@ -143,33 +143,33 @@ def test_a_circle_is_refused_and_shown(made):
     made.replaced("silver.b", "silver.c")
     made.replaced("silver.c", "silver.a")
     error = refused(made)
-    assert error.what.startswith("tables read each other in a circle: ")
-    assert {"silver.a", "silver.b", "silver.c"} == set(error.what.partition(": ")[2].split(" -> "))
+    assert error.message.startswith("tables read each other in a circle: ")
+    assert {"silver.a", "silver.b", "silver.c"} == set(error.message.partition(": ")[2].split(" -> "))
 
 
 def test_a_table_that_reads_itself_is_a_circle(made):
     made.replaced("silver.a", "silver.a")
-    assert "in a circle" in refused(made).what
+    assert "in a circle" in refused(made).message
 
 
 def test_an_unknown_source_is_refused_with_file_line_and_suggestion(shop):
     shop.replaced("gold.daily", "silver.sale")
     error = refused(shop)
-    assert error.what == "gold.daily reads 'silver.sale', which is no table. Did you mean 'silver.sales'?"
+    assert error.message == "gold.daily reads 'silver.sale', which is not a table. Did you mean 'silver.sales'?"
     assert error.where == "jobs/gold/daily.py:4"
 
 
 def test_two_tables_that_read_one_bronze_are_refused_with_the_read_to_use(shop):
     shop.merged("silver.tills", "bronze.sales")
     error = refused(shop)
-    assert "bronze.sales is read by silver.sales, silver.tills" in error.what
+    assert "bronze.sales is read by silver.sales, silver.tills" in error.message
     assert (error.where, error.fix) == ("jobs/silver/tills.py:4", 'read Affected("silver.sales", by=[...]) instead')
 
 
 def test_changes_of_a_table_that_is_not_insert_only_are_refused_with_the_read_to_use(shop):
     shop.merged("silver.tills", "silver.sales")
     error = refused(shop)
-    assert "silver.sales is not one" in error.what
+    assert "silver.sales is not insert-only" in error.message
     assert (error.where, error.fix[:28]) == ("jobs/silver/tills.py:4", 'read Affected("silver.sales"')
 
 
@@ -177,7 +177,7 @@ def test_changes_of_a_table_that_is_not_insert_only_are_refused_with_the_read_to
 def test_bronze_is_read_by_changes_alone(shop, read):
     shop.module("gold.stock", read, 'Replace(by=["id"])' if "Affected" in read else "Replace()", ())
     error = refused(shop)
-    assert "cannot read bronze.stock" in error.what
+    assert "cannot read bronze.stock" in error.message
     assert error.fix.startswith('read Changes("bronze.stock")')
 
 
@@ -222,7 +222,7 @@ def test_the_manifest_gives_the_graph_that_the_modules_gave(shop):
     assert shop.load() == shop.load()
 
 
-def test_the_manifest_is_what_is_read_while_nothing_changes(shop):
+def test_the_manifest_is_read_while_nothing_changes(shop):
     shop.load()
     path = shop.project.cache / "manifest.json"
     path.write_text(path.read_text().replace("One row per gold.daily.", "From the manifest."))
@@ -268,5 +268,5 @@ def test_the_manifest_is_thrown_away_when_a_file_changes(shop, change):
 
 
 def test_a_project_that_cannot_be_written_is_loaded_all_the_same(shop):
-    shop.project.cache.write_text("a file stands where the folder would be")
+    shop.project.cache.write_text("a file in place of the folder")
     assert len(shop.load().nodes) == 7

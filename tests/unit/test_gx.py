@@ -1,4 +1,4 @@
-"""What is held against the installed Great Expectations, without Spark: the table of expectations, and our files."""
+"""Comparisons with the installed Great Expectations, without Spark: the table of expectations, and our files."""
 
 import json
 import shutil
@@ -39,17 +39,17 @@ SUITE = {
 
 
 @pytest.fixture(scope="module")
-def found() -> dict[str, Any]:
+def document() -> dict[str, Any]:
     return expectations.expectations()
 
 
-def test_the_table_of_expectations_is_what_the_installed_gx_says(found):
-    assert expectations.TABLE.read_text() == expectations.written(found), "run: python docs/expectations.py"
+def test_the_table_of_expectations_is_what_the_installed_gx_says(document):
+    assert expectations.TABLE.read_text() == expectations.written(document), "run: python docs/expectations.py"
 
 
-def test_the_page_shows_that_table(found):
+def test_the_page_shows_that_table(document):
     text = expectations.PAGE.read_text()
-    assert text == expectations.page(text, found), "run: python docs/expectations.py"
+    assert text == expectations.page(text, document), "run: python docs/expectations.py"
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The import rules of the design, read from the sources: who may import whom, and when.
+"""The import rules of the design, checked in the sources: permitted imports, and their time.
 
 An import under `if TYPE_CHECKING:` does not count. One inside a function is *lazy*: it counts, and is marked.
 """
@@ -23,7 +23,7 @@ AWS = {"boto3", "botocore"}
 
 @dataclass(frozen=True)
 class Import:
-    """One imported module, by the dotted name of who imports it. `lazy` is inside a function."""
+    """An imported module, by the dotted name of the importing module. `lazy` is inside a function."""
 
     importer: str
     module: str
@@ -64,7 +64,7 @@ def _walk(node: ast.AST, importer: str, known: frozenset[str], package: bool, *,
 
 
 def _counted(node: ast.AST) -> Iterable[ast.AST]:
-    """The children of a node, without what only a type checker sees."""
+    """The children of a node, without code for type checkers only."""
     if isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
         return node.orelse
     return ast.iter_child_nodes(node)

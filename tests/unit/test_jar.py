@@ -1,4 +1,4 @@
-"""Headgate's own jar, beside its Java sources in the package."""
+"""Headgate's own jar, in the package with its Java sources."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bin.build_jar import different, sources, sources_digest
 from headgate.engine.runtime.jars import HEADGATE
 
 
-def test_the_jar_was_built_from_the_sources_beside_it():
+def test_the_jar_was_built_from_its_sources():
     with zipfile.ZipFile(HEADGATE) as jar:
         manifest, names = jar.read("META-INF/MANIFEST.MF").decode(), set(jar.namelist())
     assert {f"headgate/{source.stem}.class" for source in sources()} <= names

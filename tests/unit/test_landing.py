@@ -97,14 +97,14 @@ identities = st.tuples(names, datasets, keys)
 
 
 @given(identities, identities)
-def test_two_identities_never_have_one_path_or_claim(one, other):
-    first, second = upload_of(*one), upload_of(*other)
-    assert (first.path("") == second.path("")) == (one == other)
-    assert (first.claim == second.claim) == (one == other)
+def test_two_identities_never_have_one_path_or_claim(first_parts, second_parts):
+    first, second = upload_of(*first_parts), upload_of(*second_parts)
+    assert (first.path("") == second.path("")) == (first_parts == second_parts)
+    assert (first.claim == second.claim) == (first_parts == second_parts)
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "second"),
     [
         (("a", "b", "c"), ("ab", "b", "c")),
         (("a", "bc", "d"), ("ab", "c", "d")),
@@ -115,8 +115,8 @@ def test_two_identities_never_have_one_path_or_claim(one, other):
         (("é", "c", "k"), ("e\u0301", "c", "k")),
     ],
 )
-def test_near_identities_are_apart_even_where_case_does_not_count(one, other):
-    assert upload_of(*one).path("").lower() != upload_of(*other).path("").lower()
+def test_near_identities_are_apart_even_where_case_does_not_count(first, second):
+    assert upload_of(*first).path("").lower() != upload_of(*second).path("").lower()
 
 
 GOOD = upload_of("store-1", "sales", "k").id

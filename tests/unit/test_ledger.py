@@ -28,7 +28,7 @@ class Lake:
         self.path = environment.table_uri(TABLE)
 
     def write(self, position: int | None = None, **own: Any) -> int:
-        """Appends a row, with Headgate's metadata where a position is given; gives the version."""
+        """Appends a row, with Headgate's metadata if there is a position; returns the version."""
         metadata = {"headgate": "0", "position": {"bronze.things": {"id": "b", "version": position}}, **own}
         custom = {} if position is None else {"userMetadata": json.dumps(metadata)}
         transactions = [] if position is None else [Transaction(TABLE, position)]
@@ -77,7 +77,7 @@ def test_the_transaction_version_is_that_of_the_tables_own_application(lake: Lak
     assert (lake.head.txn, lake.head.id) == (3, str(lake.delta.metadata().id))
 
 
-def test_the_position_is_found_behind_commits_of_others(lake: Lake) -> None:
+def test_the_position_is_read_from_before_commits_of_other_writers(lake: Lake) -> None:
     lake.write(3)
     lake.write()
     lake.delta.optimize.compact()
@@ -112,7 +112,7 @@ def test_a_restore_to_a_time_is_followed_to_the_version_of_that_time(lake: Lake,
 
 
 def rewrite(lake: Lake, version: int, info: Mapping[str, Any]) -> None:
-    """Changes what a commit says of itself."""
+    """Changes the metadata of a commit."""
     path = Path(lake.path) / "_delta_log" / f"{version:020d}.json"
     actions = [json.loads(line) for line in path.read_text().splitlines()]
     for action in actions:
@@ -169,10 +169,10 @@ def test_a_position_whose_commit_was_cleaned_up_is_lost_and_says_so(lake: Lake) 
 
 def test_a_table_of_others_has_no_position(lake: Lake) -> None:
     lake.write()
-    assert (lake.position, lake.head.txn, lake.head.lost) == (None, -1, "no commit carries one")
+    assert (lake.position, lake.head.txn, lake.head.lost) == (None, -1, "no commit has a position")
 
 
-def test_commits_that_were_cleaned_up_are_told_as_none(lake: Lake) -> None:
+def test_commits_that_were_cleaned_up_are_none(lake: Lake) -> None:
     for position in (3, 7, 9):
         lake.write(position)
     lake.clean_up_log()
@@ -180,7 +180,7 @@ def test_commits_that_were_cleaned_up_are_told_as_none(lake: Lake) -> None:
     assert [commit and commit.version for commit in commits] == [None, 2]
 
 
-def test_history_goes_from_the_newest_commit_as_far_back_as_was_asked(lake: Lake) -> None:
+def test_history_goes_back_from_the_newest_commit_to_the_requested_version(lake: Lake) -> None:
     for position in (3, 7, 9):
         lake.write(position)
     assert [commit.version for commit in lake.ledger.history(TABLE, limit=2)] == [2, 1]
@@ -224,7 +224,7 @@ def test_user_metadata_of_others_is_not_taken_for_headgates(text: str | None) ->
     ],
     ids=["own without", "own", "optimize", "vacuum", "restore", "empty merge", "merge", "empty write", "no metrics"],
 )
-def test_whether_a_commit_changes_rows_is_told_from_the_log(commit: Commit, changes: bool) -> None:
+def test_the_log_shows_whether_a_commit_changes_rows(commit: Commit, changes: bool) -> None:
     assert commit.changes_rows is changes
 
 

@@ -1,4 +1,4 @@
-"""What a table is made from and what reads it, and the uploads that a slice came from."""
+"""The sources and readers of a table, and the uploads behind a slice."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def whole(sales):
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
-    """Uploads a (sales 1, 2 of day 1 and 3 of day 2) and b (4 of day 1, 5 of day 3), taken in by two runs each."""
+    """Uploads a (sales 1, 2 of day 1 and 3 of day 2) and b (4 of day 1, 5 of day 3), read by two runs each."""
     lake = Lake(tmp_path)
     a, b = lake.land("a"), lake.land("b", NOON + timedelta(days=1))
     lake.bronze(a, run="in-a")
@@ -70,7 +70,7 @@ def lake(tmp_path: Path) -> Lake:
     return lake
 
 
-def told(lake: Lake, table: str, *arguments: str) -> dict[str, Any]:
+def shown(lake: Lake, table: str, *arguments: str) -> dict[str, Any]:
     result = invoke(lake, table, *arguments, "--json")
     assert result.exit_code == 0, result.exception
     return json.loads(result.output)
@@ -84,7 +84,7 @@ def traced(lake: Lake, table: str, *slices: str) -> dict[str, int]:
     """Upload key -> how many of its records the slice came from."""
     arguments = [part for text in slices for part in ("--slice", text)]
     keys = {lake.land("a"): "a", lake.land("b", NOON + timedelta(days=1)): "b"}
-    return {keys[upload["upload"]]: upload["records"] for upload in told(lake, table, *arguments)["uploads"]}
+    return {keys[upload["upload"]]: upload["records"] for upload in shown(lake, table, *arguments)["uploads"]}
 
 
 # --- the trees
@@ -110,13 +110,13 @@ def test_a_table_is_followed_down_to_what_reads_it(lake: Lake) -> None:
 
 
 def test_without_a_direction_both_are_shown(lake: Lake) -> None:
-    assert {"up", "down"} <= set(told(lake, "silver.sales"))
-    assert told(lake, "gold.daily")["down"] == []
+    assert {"up", "down"} <= set(shown(lake, "silver.sales"))
+    assert shown(lake, "gold.daily")["down"] == []
 
 
 def test_every_read_of_a_table_is_shown(lake: Lake) -> None:
     lake.write("jobs/gold/joined.py", JOINED)
-    reads = [(link["table"], link["read"], link["by"]) for link in told(lake, "gold.joined", "--up")["up"]]
+    reads = [(link["table"], link["read"], link["by"]) for link in shown(lake, "gold.joined", "--up")["up"]]
     assert reads == [
         ("gold.daily", "Affected", ["day"]),
         ("silver.sales", "Affected", ["day"]),
@@ -134,17 +134,17 @@ def test_a_frozen_snapshot_is_shown_as_one(lake: Lake) -> None:
 
 
 def test_what_the_declaration_names_is_shown(lake: Lake) -> None:
-    declared = told(lake, "silver.sales")["declared"]
+    declared = shown(lake, "silver.sales")["declared"]
     assert declared == {"keys": ["id"], "sequence_by": ["revised"], "partition_by": ["day"]}
 
 
 def test_of_each_column_is_told_what_it_is_or_nothing(lake: Lake) -> None:
-    columns = {column["column"]: column["is"] for column in told(lake, "gold.daily")["columns"]}
+    columns = {column["column"]: column["is"] for column in shown(lake, "gold.daily")["columns"]}
     assert columns == {"day": ["silver.sales.day"], "shop": ["silver.sales.shop"], "amount": None}
 
 
 def test_the_slices_columns_are_told_whatever_the_function_does(lake: Lake) -> None:
-    columns = {column["column"]: column["is"] for column in told(lake, "silver.lines")["columns"]}
+    columns = {column["column"]: column["is"] for column in shown(lake, "silver.lines")["columns"]}
     assert columns == {"id": ["silver.sales.id"], "line": None}
 
 
@@ -179,7 +179,7 @@ def test_a_second_decorator_tells_none() -> None:
 
 
 def test_a_select_splits_no_rows_into_groups(lake: Lake) -> None:
-    """A column beside it may be computed over others' rows: `F.sum("amount").over(...)`."""
+    """Another column may be computed over other rows: `F.sum("amount").over(...)`."""
     node = lake.graph.node("gold.daily")
     assert lineage.groups(node, DAILY) == ("day", "shop")
     windowed = DAILY.replace('groupBy("day", "shop").agg(F', 'select("day", "shop", F')
@@ -216,7 +216,7 @@ def test_slices_of_several_columns_are_not_mixed_with_each_other(lake: Lake) -> 
 
 
 def test_each_table_is_named_with_its_version_run_rows_and_the_commits_that_wrote_them(lake: Lake) -> None:
-    steps = told(lake, "gold.daily", "--slice", "day=2026-03-01")["steps"]
+    steps = shown(lake, "gold.daily", "--slice", "day=2026-03-01")["steps"]
     assert [(s["table"], s["version"], s["run"], s["rows"], s["written_by"]) for s in steps] == [
         ("gold.daily", 0, "daily", 2, {"0": "daily"}),
         ("silver.sales", 1, "merged-b", 3, {"1": "merged-b", "0": "merged-a"}),
@@ -225,7 +225,7 @@ def test_each_table_is_named_with_its_version_run_rows_and_the_commits_that_wrot
 
 
 def test_each_upload_is_named_with_its_object_and_the_run_that_took_it_in(lake: Lake) -> None:
-    result = told(lake, "gold.daily", "--slice", "day=2026-03-01")["uploads"]
+    result = shown(lake, "gold.daily", "--slice", "day=2026-03-01")["uploads"]
     assert [(item["version"], item["run"]) for item in result] == [(0, "in-a"), (1, "in-b")]
     assert all((lake.environment.folder / item["object"]).exists() for item in result)
 
@@ -239,14 +239,14 @@ def test_the_source_is_read_as_it_was_when_the_table_was_built(lake: Lake) -> No
 
 def test_a_null_is_a_slice(lake: Lake) -> None:
     lake.commit("gold.daily", pa.table({"day": pa.nulls(1, pa.date32()), "shop": ["n"], "amount": [1]}))
-    steps = told(lake, "gold.daily", "--slice", "day=")["steps"]
+    steps = shown(lake, "gold.daily", "--slice", "day=")["steps"]
     assert steps[0]["rows"] == 1
 
 
 def test_several_driving_reads_are_all_followed_and_a_record_counts_once(lake: Lake) -> None:
     lake.write("jobs/gold/joined.py", JOINED)
     lake.commit("gold.joined", lake.ledger.open("gold.daily").to_pyarrow_dataset().to_table())
-    result = told(lake, "gold.joined", "--slice", "day=2026-03-01")
+    result = shown(lake, "gold.joined", "--slice", "day=2026-03-01")
     assert [step["table"] for step in result["steps"]] == [
         "gold.joined",
         "gold.daily",
@@ -269,7 +269,7 @@ def test_a_source_that_was_not_built_yet_gave_nothing(lake: Lake) -> None:
     }
     position = {**at, "gold.daily": {"id": "", "version": -1}}
     lake.commit("gold.joined", pa.table({"day": [date(2026, 3, 2)]}), position)
-    steps = told(lake, "gold.joined", "--slice", "day=2026-03-02")["steps"]
+    steps = shown(lake, "gold.joined", "--slice", "day=2026-03-02")["steps"]
     assert [step["table"] for step in steps] == ["gold.joined", "silver.sales", "bronze.sales", "silver.lines"]
 
 
@@ -278,7 +278,7 @@ def test_what_is_read_whole_is_named_and_not_traced(lake: Lake) -> None:
     lake.commit("gold.whole", pa.table({"shop": ["north"]}))
     shown = invoke(lake, "gold.whole", "--slice", "shop=north").output
     assert "read whole: any of its rows may be in the slice" in shown
-    assert "no uploads are told: what is read whole is not traced by slice" in shown
+    assert "no uploads: a source that is read whole is not traced by slice" in shown
 
 
 def test_a_slice_without_rows_says_where_it_ended(lake: Lake) -> None:
@@ -296,7 +296,7 @@ def test_a_person_sees_tables_and_uploads(lake: Lake) -> None:
     [
         ("gold.daily", "day", "'day' names no value"),
         ("gold.daily", "dya=2026-03-01", "Did you mean 'day'?"),
-        ("gold.daily", "day=monday", "'monday' is no value of day, which is date32"),
+        ("gold.daily", "day=monday", "'monday' is not a value of day, which is date32"),
         ("silver.sales", "_state=live", "has no column '_state'"),
         ("bronze.sales", "store=x", "its rows are uploads"),
     ],

@@ -1,4 +1,4 @@
-"""The deploy manifest: what is written is read, and what is wrong is refused with its place."""
+"""The deploy manifest: round trip, and errors with their place."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""The commit metadata: what is written is read back, older formats are read, newer ones are refused."""
+"""The commit metadata: round trip, older formats are read, newer formats are refused."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def test_a_newer_format_is_refused_and_says_what_to_install(number: Any) -> None
     newer = {**FORMAT_1, "format": number, "headgate": "99.0.0"}
     with pytest.raises(SetupError) as error:
         read(newer)
-    assert f"the commit metadata has format {number}" in error.value.what
+    assert f"the commit metadata has format {number}" in error.value.message
     assert error.value.where == "silver.sales, version 5"
     assert error.value.fix == f"upgrade Headgate from {__version__} to 99.0.0 or newer"
 

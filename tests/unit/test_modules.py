@@ -80,37 +80,37 @@ def test_the_advice_fits_the_error(refusal, line, advice):
 def test_a_syntax_error_names_its_line(refusal):
     error = refusal(GOOD.replace("def things(uploads):", "def things(uploads:"))
     assert error.where == "jobs/silver/things.py:6"
-    assert error.what.startswith("SyntaxError: ")
+    assert error.message.startswith("SyntaxError: ")
 
 
 def test_an_error_while_importing_names_its_line(refusal):
     error = refusal(GOOD + "\n1 / 0\n")
-    assert (error.where, error.what) == ("jobs/silver/things.py:10", "ZeroDivisionError: division by zero")
+    assert (error.where, error.message) == ("jobs/silver/things.py:10", "ZeroDivisionError: division by zero")
 
 
 def test_an_error_in_a_shared_helper_names_the_helpers_line(project, refusal):
     (project.jobs / "common" / "rates.py").write_text("RATES = {}\nRATES['EUR']\n")
     error = refusal("from jobs.common import rates\n" + GOOD)
-    assert (error.where, error.what) == ("jobs/common/rates.py:2", "KeyError: 'EUR'")
+    assert (error.where, error.message) == ("jobs/common/rates.py:2", "KeyError: 'EUR'")
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "what"),
+    ("old", "new", "message"),
     [
         ('Merge(keys=["id"])', "Replace(by=['id'])", "Changes cannot feed Replace"),
         ('Changes("bronze.things")', 'Affected("silver.other", by=["id"])', "Affected cannot feed Merge"),
         ('"uploads":', '"rows":', "the function takes (uploads), reads names (rows)"),
         ('"""One row per thing."""', "pass", "no docstring"),
         ('keys=["id"]', 'keys="id"', "keys takes a list"),
-        ('"silver.things"', '"things"', "'things' is no table's name"),
+        ('"silver.things"', '"things"', "'things' is an invalid table name"),
     ],
 )
-def test_a_declaration_that_is_not_legal_names_the_line_it_stands_on(refusal, old, new, what):
+def test_an_invalid_declaration_is_reported_with_its_line(refusal, old, new, message):
     text = GOOD.replace("Changes, Merge", "Affected, Changes, Merge, Replace")
     assert old in text
     error = refusal(text.replace(old, new))
     assert error.where == "jobs/silver/things.py:5"
-    assert what in error.what
+    assert message in error.message
 
 
 def test_a_declaration_over_several_lines_names_one_of_them(refusal):
@@ -121,12 +121,12 @@ def test_a_declaration_over_several_lines_names_one_of_them(refusal):
 @pytest.mark.parametrize(("text", "count"), [("X = 1\n", 0), (GOOD + GOOD.replace("def things", "def others"), 2)])
 def test_a_module_declares_one_table(refusal, text, count):
     error = refusal(text)
-    assert (error.where, error.what) == ("jobs/silver/things.py", f"declares {count} tables")
+    assert (error.where, error.message) == ("jobs/silver/things.py", f"declares {count} tables")
 
 
 def test_a_table_is_named_like_its_file(refusal):
     error = refusal(GOOD.replace('"silver.things"', '"silver.stuff"'))
-    assert error.what == "declares 'silver.stuff'"
+    assert error.message == "declares 'silver.stuff'"
     assert "name the table 'silver.things'" in error.fix
 
 

@@ -133,7 +133,7 @@ def test_json_names_the_table_and_its_files(project, capsys):
     ("arguments", "message"),
     [
         (("x", "--from", "loan"), "Did you mean 'loans'?"),
-        (("gold.x", "--from", "loans"), "a dataset makes a silver table"),
+        (("gold.x", "--from", "loans"), "a dataset becomes a silver table"),
         (("silver.y", "--from", "silver.x"), "is not in the layer gold"),
         (("class", "--from", "loans"), "is not a table's name"),
         (("Loans", "--from", "loans"), "is not a table's name"),
@@ -142,7 +142,7 @@ def test_json_names_the_table_and_its_files(project, capsys):
         (("y", "--from", "gold.y"), "does not read a dataset"),
     ],
 )
-def test_wrong_use_ends_with_2_and_what_to_do(project, capsys, arguments, message):
+def test_wrong_use_exits_with_2_and_a_correction(project, capsys, arguments, message):
     run(capsys, "x", "--from", "loans")
     run(capsys, "y", "--from", "silver.x")
     code, _, err = run(capsys, *arguments)

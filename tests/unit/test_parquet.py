@@ -120,7 +120,7 @@ def test_a_column_that_json_cannot_hold_refuses_the_file_by_name(kind, value, na
 
 
 @pytest.mark.parametrize("body", [b"PAR1", b"id,n\na,1\n", b"PAR1" + b"x" * 50 + b"PAR1"])
-def test_what_is_no_parquet_is_one_rejected_record(body):
+def test_invalid_parquet_is_a_single_rejected_record(body):
     assert problem(body).startswith("not parquet, or cut: ")
 
 
@@ -206,9 +206,9 @@ def test_two_fields_of_one_name_refuse_the_file_also_inside(name):
     fields = [pa.field("x", pa.int64()), pa.field("x", pa.int64())]
     twice = pa.StructArray.from_arrays([pa.array([1]), pa.array([2])], fields=fields)
     array = twice if name == "a.x" else pa.ListArray.from_arrays(pa.array([0, 1], pa.int32()), twice)
-    assert problem(parquet(pa.table({"a": array}))) == f"two columns have the name '{name}': rename one of them"
+    assert problem(parquet(pa.table({"a": array}))) == f"two columns have the name '{name}': rename one column"
 
 
 def test_two_columns_of_one_name_refuse_the_file():
     table = pa.Table.from_arrays([pa.array(["o1"]), pa.array([1]), pa.array([2])], names=["id", "amount", "amount"])
-    assert problem(parquet(table)) == "two columns have the name 'amount': rename one of them"
+    assert problem(parquet(table)) == "two columns have the name 'amount': rename one column"

@@ -1,4 +1,4 @@
-"""What a disk refuses is told as the lake's error, with the place; what a cluster that is gone leaves, as its."""
+"""Failures of a disk are reported as errors of the lake with the place, failures of a lost cluster as its errors."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ TOLD = {
 def test_the_systems_words_are_found_wherever_they_stand(text):
     result = platform_error(RuntimeError(text), LOCAL)
     assert result is not None
-    assert (result.code, result.where, result.what.rpartition(": ")[2]) == ("storage", *TOLD[text])
+    assert (result.code, result.where, result.message.rpartition(": ")[2]) == ("storage", *TOLD[text])
 
 
 def test_they_are_found_in_the_cause():

@@ -12,7 +12,7 @@ from headgate.suites.quality import Result
 
 
 def failed(severity: str) -> dict:
-    """A row expectation that one of two rows fails."""
+    """A row expectation with one failing row of two."""
     return Result(
         "price is positive",
         "expect_column_values_to_be_between",
@@ -29,7 +29,7 @@ def failed(severity: str) -> dict:
     "severity, quarantined, word",
     [("critical", 1, "quarantined"), ("critical", 0, "critical"), ("warning", 1, "warning")],
 )
-def test_a_run_says_what_became_of_rows_that_fail(severity, quarantined, word, capsys) -> None:
+def test_a_run_prints_the_result_of_failing_rows(severity, quarantined, word, capsys) -> None:
     print_reports("r-1", [Report("silver.sales", "done", quarantined=quarantined, quality=[failed(severity)])])
     assert f"\n{word} silver.sales: price is positive failed: 1 of 2 rows" in capsys.readouterr().err
 

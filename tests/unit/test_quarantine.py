@@ -1,4 +1,4 @@
-"""The view of a table's rejected records: open or superseded, with every reason, told without a JVM."""
+"""The view of a table's rejected records: open or superseded, with every reason, without a JVM."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def source(upload: str = "u-2", record: int = 5, sequence: datetime | None = NOO
 
 
 def rejected(*reasons: tuple, key: str | None = "s-1", seen: datetime = NOON, raw: str = "{}", **where: Any) -> dict:
-    """A record in quarantine, whose key is told or not."""
+    """A record in quarantine, with or without a key."""
     details = [dict(zip(("column", "rule", "value"), reason, strict=True)) for reason in reasons or [MISSING]]
     record = {"raw": raw, "reasons": details, "key": key and f'k:["{key}"]', "run": "r-1", "first_seen": seen}
     at = source(**where)
@@ -56,7 +56,7 @@ def commit(lake: Lake, *rows: dict) -> None:
     write_deltalake(lake.environment.table_uri(TABLE), table, partition_by=["_state"], mode="append")
 
 
-def found(lake: Lake, **how: Any) -> list[dict[str, Any]]:
+def records_of(lake: Lake, **how: Any) -> list[dict[str, Any]]:
     return quarantine.rejected(lake.ledger, lake.graph.node(TABLE), **how).to_pylist()
 
 
@@ -78,25 +78,25 @@ OLDER = {
 @pytest.mark.parametrize("by", NEWER)
 def test_a_record_is_superseded_where_a_row_of_its_key_is_newer(lake: Lake, by: str, state: str) -> None:
     commit(lake, rejected(), row(state, **NEWER[by]))
-    assert [item["status"] for item in found(lake)] == ["superseded"]
+    assert [item["status"] for item in records_of(lake)] == ["superseded"]
 
 
 @pytest.mark.parametrize("by", OLDER)
 def test_a_record_is_open_where_the_row_of_its_key_is_older(lake: Lake, by: str) -> None:
     commit(lake, rejected(), row(**OLDER[by]))
-    assert [item["status"] for item in found(lake)] == ["open"]
+    assert [item["status"] for item in records_of(lake)] == ["open"]
 
 
 @pytest.mark.parametrize("where", [{"key": "s-2"}, {"key": None}, {"sequence": None}])
 def test_a_record_is_open_where_its_place_is_another_or_cannot_be_told(lake: Lake, where: dict[str, Any]) -> None:
     commit(lake, rejected(**where), row(sequence=NOON + HOUR))
-    assert [item["status"] for item in found(lake)] == ["open"]
+    assert [item["status"] for item in records_of(lake)] == ["open"]
 
 
 def test_a_record_is_shown_with_all_that_is_known_of_it(lake: Lake) -> None:
     reasons = [MISSING, ("items[3].price", "type: int", "x")]
     commit(lake, rejected(*reasons, raw='{"a": 1}'), receipt("u-2"), receipt("u-3"))
-    [item] = found(lake)
+    [item] = records_of(lake)
     assert tuple(item) == quarantine.COLUMNS
     assert item.pop("reasons") == [dict(zip(("column", "rule", "value"), reason, strict=True)) for reason in reasons]
     assert item == {
@@ -118,8 +118,8 @@ def test_a_record_is_shown_with_all_that_is_known_of_it(lake: Lake) -> None:
 
 def test_what_was_rejected_last_comes_first(lake: Lake) -> None:
     commit(lake, rejected(record=1), rejected(record=3, seen=NOON + HOUR), rejected(record=0))
-    assert [item["record"] for item in found(lake)] == [3, 0, 1]
-    assert [item["record"] for item in found(lake, limit=2)] == [3, 0]
+    assert [item["record"] for item in records_of(lake)] == [3, 0, 1]
+    assert [item["record"] for item in records_of(lake, limit=2)] == [3, 0]
 
 
 @pytest.mark.parametrize(
@@ -142,21 +142,21 @@ def test_a_condition_chooses_records(lake: Lake, where: str, records: list[int])
         rejected(record=3, seen=NOON + HOUR),
         row(record=0),
     )
-    assert sorted(item["record"] for item in found(lake, where=where)) == records
+    assert sorted(item["record"] for item in records_of(lake, where=where)) == records
 
 
 @pytest.mark.parametrize("where", ["nobody = 1", "status =", "record < 'x'", "status"])
 def test_a_wrong_condition_is_refused_with_the_columns(lake: Lake, where: str) -> None:
     commit(lake, rejected())
     with pytest.raises(UsageError) as refused:
-        found(lake, where=where)
+        records_of(lake, where=where)
     assert f"--where {where}" in str(refused.value)
     assert "first_seen" in refused.value.fix
 
 
-@pytest.mark.parametrize(("table", "what"), [("gold.daily", "no quarantine"), (TABLE, "not built yet")])
-def test_a_table_without_a_quarantine_is_refused(lake: Lake, table: str, what: str) -> None:
-    with pytest.raises(UsageError, match=what):
+@pytest.mark.parametrize(("table", "message"), [("gold.daily", "no quarantine"), (TABLE, "not built yet")])
+def test_a_table_without_a_quarantine_is_refused(lake: Lake, table: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
         quarantine.rejected(lake.ledger, lake.graph.node(table))
 
 

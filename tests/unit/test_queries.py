@@ -46,11 +46,11 @@ def result(sql: str) -> dict[str, str]:
 def problem(sql: str) -> tuple[int, str]:
     with pytest.raises(InvalidQuery) as raised:
         analysed(parsed(sql), COLUMNS)
-    return raised.value.problems[0].place.line, raised.value.problems[0].what
+    return raised.value.problems[0].place.line, raised.value.problems[0].message
 
 
 @pytest.mark.parametrize(
-    ("sql", "line", "what"),
+    ("sql", "line", "expected"),
     [
         ("SELECT store FROM daily", 1, "Column 'store' could not be resolved"),
         ("SELECT day\n  , store_i\nFROM daily", 2, "Column 'store_i' could not be resolved. Did you mean 'store_id'?"),
@@ -69,10 +69,10 @@ def problem(sql: str) -> tuple[int, str]:
         ("", 0, "no SELECT"),
     ],
 )
-def test_what_athena_would_refuse_is_refused_with_its_line(sql, line, what):
+def test_what_athena_would_refuse_is_refused_with_its_line(sql, line, expected):
     number, message = problem(sql)
     assert number == line
-    assert message.startswith(what)
+    assert message.startswith(expected)
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ def test_mistakes_are_usage_errors(site, arguments, message):
 def test_check_names_the_file_and_line_of_a_wrong_query(site):
     (site / "conf/queries/wrong.sql").write_text("SELECT day\nFROM gold.daily\n")
     problems = query_problems(Project(site), lambda: COLUMNS)
-    shown = {(str(item.place), item.what) for item in problems}
+    shown = {(str(item.place), item.message) for item in problems}
     assert ("conf/queries/wrong.sql:1", "does not say what it answers") in shown
     assert ("conf/queries/wrong.sql:2", "names the database of daily") in shown
 

@@ -1,4 +1,4 @@
-"""`reconcile` names what is missing and what is there twice, on small lakes written without Spark."""
+"""`reconcile` names missing and duplicate records, on small lakes written without Spark."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ A, B, C = (identity(key, hour) for key, hour in zip("abc", DAYS, strict=True))
 class Lake:
     """A lake in which all is well, as rows that a test damages before it is written.
 
-    A has records 0 to 2, of which 2 is rejected; B corrects A's first and adds one; C is empty.
+    A has records 0 to 2, of which 2 is rejected; B corrects A's first and adds another; C is empty.
     """
 
     def __init__(self, repository: Project, folder: Path) -> None:
@@ -149,9 +149,9 @@ class Lake:
     def checks(self, **options: Any) -> list[Check]:
         return list(self.reconciler(**options).checks(self.nodes))
 
-    def found(self, **options: Any) -> dict[str, Finding]:
-        """What was found, by its words."""
-        return {finding.kind.what: finding for check in self.checks(**options) for finding in check.findings}
+    def findings(self, **options: Any) -> dict[str, Finding]:
+        """The findings, by message."""
+        return {finding.kind.message: finding for check in self.checks(**options) for finding in check.findings}
 
 
 def node(name: str, reads: dict[str, Read], writes: Write | None) -> Node:
@@ -185,7 +185,7 @@ def lake(repository: Project, tmp_path: Path) -> Lake:
     return Lake(repository, tmp_path / "lake")
 
 
-def test_nothing_is_found_where_all_is_well(lake: Lake) -> None:
+def test_there_are_no_findings_without_damage(lake: Lake) -> None:
     lake.write()
     checks = lake.checks(digest=True)
     assert [check.findings for check in checks if check.findings] == []
@@ -195,48 +195,48 @@ def test_nothing_is_found_where_all_is_well(lake: Lake) -> None:
     assert compared[slices.NAME, GOLD] == 2
 
 
-def test_nothing_is_found_in_a_lake_without_anything(repository: Project, tmp_path: Path) -> None:
+def test_there_are_no_findings_in_an_empty_lake(repository: Project, tmp_path: Path) -> None:
     lake = Lake(repository, tmp_path / "other")
     lake.folder = tmp_path / "empty"
     lake.environment = replace(lake.environment, lake=str(lake.folder))
-    assert lake.found() == {}
+    assert lake.findings() == {}
 
 
 def test_an_upload_that_the_next_run_lists_waits(lake: Lake) -> None:
     lake.write()
     new = identity("new", NOW.replace(minute=0))
     lake.land(new.path(".jsonl"), NOW - timedelta(minutes=2))
-    result = lake.found()
-    assert {message: finding.names for message, finding in result.items()} == {landing.WAITING.what: (new.id,)}
+    result = lake.findings()
+    assert {message: finding.names for message, finding in result.items()} == {landing.WAITING.message: (new.id,)}
 
 
 def test_an_upload_that_no_run_lists_is_missed_until_it_is_marked_late(lake: Lake) -> None:
     lake.write()
     old = identity("old", DAYS[0])
     lake.land(old.path(".jsonl"), NOW - timedelta(days=1))
-    finding = lake.found()[landing.MISSED.what]
+    finding = lake.findings()[landing.MISSED.message]
     assert (finding.names, dict(finding.days)) == ((old.id,), {"2026-03-08": 1})
     lake.land(old.marker(".jsonl", NOW), NOW)
-    assert list(lake.found()) == [landing.WAITING.what]
+    assert list(lake.findings()) == [landing.WAITING.message]
 
 
 def test_an_upload_is_not_missed_while_its_receiver_may_yet_mark_it(lake: Lake) -> None:
     lake.write()
     lake.land(identity("old", DAYS[0]).path(".jsonl"), NOW - timedelta(minutes=5))
-    assert list(lake.found()) == [landing.UNMARKED.what]
+    assert list(lake.findings()) == [landing.UNMARKED.message]
 
 
 def test_everything_waits_where_bronze_is_not_built_yet(lake: Lake) -> None:
     lake.rows = {}
     lake.write()
-    assert lake.found()[landing.WAITING.what].count == 3
+    assert lake.findings()[landing.WAITING.message].count == 3
 
 
-def test_a_marker_without_an_object_is_found(lake: Lake) -> None:
+def test_a_marker_without_an_object_is_reported(lake: Lake) -> None:
     lake.write()
     gone = identity("gone", DAYS[0])
     lake.land(gone.marker(".jsonl", NOW), NOW)
-    assert lake.found()[landing.MARKED_ONLY.what].names == (f"{gone.id}: {gone.path('.jsonl')}",)
+    assert lake.findings()[landing.MARKED_ONLY.message].names == (f"{gone.id}: {gone.path('.jsonl')}",)
 
 
 def test_a_claim_without_an_object_is_noted(lake: Lake) -> None:
@@ -245,14 +245,14 @@ def test_a_claim_without_an_object_is_noted(lake: Lake) -> None:
     for upload in (A, begun):
         content = json.dumps({"hour": upload.hour.isoformat(), "suffix": ".jsonl"}).encode()
         lake.land(upload.claim, DAYS[2], content)
-    (finding,) = lake.found().values()
+    (finding,) = lake.findings().values()
     assert (finding.kind.level, finding.names) == (Level.NOTE, (f"{begun.id}: {begun.claim}",))
 
 
-def test_what_is_no_claim_is_noted(lake: Lake) -> None:
+def test_other_files_below_claims_are_notes(lake: Lake) -> None:
     lake.write()
     lake.land("claims/sales/store-1/notes.txt", DAYS[2])
-    assert lake.found()[landing.NO_CLAIM.what].names == ("claims/sales/store-1/notes.txt",)
+    assert lake.findings()[landing.NO_CLAIM.message].names == ("claims/sales/store-1/notes.txt",)
 
 
 def set_day(lake: Lake) -> None:
@@ -341,7 +341,7 @@ DAMAGE: list[tuple[str, Callable[[Lake], Any], Kind, str]] = [
         "landing/sales/x.jsonl",
     ),
     (
-        "a folder that is no day",
+        "a folder that is not a day",
         lambda lake: lake.land("landing/sales/old/x.jsonl", NOW),
         landing.NO_UPLOAD,
         "old/x.jsonl",
@@ -428,52 +428,52 @@ DAMAGE: list[tuple[str, Callable[[Lake], Any], Kind, str]] = [
 
 
 @pytest.mark.parametrize(("damage", "kind", "named"), [case[1:] for case in DAMAGE], ids=[case[0] for case in DAMAGE])
-def test_damage_is_found_and_named(lake: Lake, damage: Callable[[Lake], Any], kind: Kind, named: str) -> None:
+def test_damage_is_reported_with_names(lake: Lake, damage: Callable[[Lake], Any], kind: Kind, named: str) -> None:
     damage(lake)
     lake.write()
-    finding = lake.found(digest=True)[kind.what]
+    finding = lake.findings(digest=True)[kind.message]
     assert any(named in name for name in finding.names), finding.names
     assert finding.kind.level is kind.level
     assert finding.kind.fix and "{" not in finding.kind.fix
 
 
-def test_bytes_are_compared_only_where_it_was_asked(lake: Lake) -> None:
+def test_bytes_are_compared_only_on_request(lake: Lake) -> None:
     lake.land(A.path(".jsonl"), DAYS[0], b"54321")
     lake.write()
-    assert lake.found() == {}
+    assert lake.findings() == {}
 
 
 def test_days_before_since_are_not_compared(lake: Lake) -> None:
     lake.write()
     for upload in (A, B):
         (lake.folder / upload.path(".jsonl")).unlink()
-    assert lake.found(since=DAYS[1].date())[landing.GONE.what].names == (f"{B.id}: {B.path('.jsonl')}",)
+    assert lake.findings(since=DAYS[1].date())[landing.GONE.message].names == (f"{B.id}: {B.path('.jsonl')}",)
 
 
 def test_all_are_counted_and_the_first_are_named(lake: Lake) -> None:
     lake.write()
     for upload in (A, B, C):
         (lake.folder / upload.path(".jsonl")).unlink()
-    finding = lake.found(limit=2)[landing.GONE.what]
+    finding = lake.findings(limit=2)[landing.GONE.message]
     assert (finding.count, len(finding.names)) == (3, 2)
-    assert len(lake.found(limit=0)[landing.GONE.what].names) == 3
+    assert len(lake.findings(limit=0)[landing.GONE.message].names) == 3
 
 
-def test_what_bronze_took_in_since_a_tables_last_run_is_no_finding_but_work(lake: Lake) -> None:
+def test_uploads_in_bronze_since_the_last_run_are_work_and_not_a_finding(lake: Lake) -> None:
     lake.write()
     late = identity("late", DAYS[2])
     lake.land(late.path(".jsonl"), DAYS[2])
     lake._write(BRONZE, pa.Table.from_pylist(in_bronze(late, 1), SCHEMAS[BRONZE]))
-    result = lake.found()
-    assert list(result) == [BEHIND.what]
-    assert result[BEHIND.what].names == ("increment bronze.sales 0 -> 1",)
+    result = lake.findings()
+    assert list(result) == [BEHIND.message]
+    assert result[BEHIND.message].names == ("increment bronze.sales 0 -> 1",)
 
 
 def test_a_data_file_that_is_gone_is_named(lake: Lake) -> None:
     lake.write()
     for file in Path(lake.uri(GOLD)).glob("*.parquet"):
         file.unlink()
-    finding = lake.found()[UNREADABLE.what]
+    finding = lake.findings()[UNREADABLE.message]
     assert finding.kind.level is Level.ERROR
     assert "gold/days" in finding.names[0]
 
@@ -483,14 +483,14 @@ def test_the_rows_of_an_append_table_are_those_that_its_receipts_count(lake: Lak
     change_receipt(lake, B, updated=0, inserted=2)
     change_receipt(lake, A, inserted=1)
     lake.write()
-    assert lake.found() == {}
+    assert lake.findings() == {}
 
 
 def test_a_row_of_an_append_table_that_is_gone_is_named_by_its_upload(lake: Lake) -> None:
     lake.nodes[SILVER] = node(SILVER, {"rows": Changes(BRONZE)}, Append())
     change_receipt(lake, B, updated=0, inserted=2)
     lake.write()
-    assert lake.found()[records.OTHER_ROWS.what].names == (f"{A.id}: 1 rows; the receipt has 2",)
+    assert lake.findings()[records.OTHER_ROWS.message].names == (f"{A.id}: 1 rows; the receipt has 2",)
 
 
 def test_after_a_backfill_fewer_keys_than_receipts_tell_are_noted(lake: Lake) -> None:
@@ -498,19 +498,19 @@ def test_after_a_backfill_fewer_keys_than_receipts_tell_are_noted(lake: Lake) ->
     lake.write()
     nothing = pa.Table.from_pylist([], SCHEMAS[SILVER])
     lake._write(SILVER, nothing, counts={"records": 2, "changed": 1}, changes_rows=False)
-    (finding,) = lake.found().values()
-    assert finding.kind.what.startswith(records.LOST_ROWS.what)
+    (finding,) = lake.findings().values()
+    assert finding.kind.message.startswith(records.LOST_ROWS.message)
     assert finding.kind.level is Level.NOTE
 
 
-def test_a_key_and_time_twice_in_a_history_is_found(lake: Lake) -> None:
+def test_a_duplicate_key_and_time_in_a_history_is_reported(lake: Lake) -> None:
     lake.nodes[GOLD] = node(GOLD, {"rows": Affected(SILVER, by=["day"])}, History(keys=["day"], sequence_by="at"))
     rows = [{"day": DAYS[0].date(), "valid_from": at} for at in (1, 1, 2)] + [{"day": None, "valid_from": 1}]
     schema = pa.schema([("day", pa.date32()), ("valid_from", pa.int64())])
     del lake.rows[GOLD]
     lake.write()
     lake._write(GOLD, pa.Table.from_pylist(rows, schema))
-    assert lake.found()[slices.TWICE.what].names == ("day=2026-03-08, valid_from=1: 2 rows",)
+    assert lake.findings()[slices.TWICE.message].names == ("day=2026-03-08, valid_from=1: 2 rows",)
 
 
 def test_a_slice_may_have_its_rows_in_any_of_several_sources(lake: Lake) -> None:
@@ -526,17 +526,17 @@ def test_a_slice_may_have_its_rows_in_any_of_several_sources(lake: Lake) -> None
     lake._write(GOLD, pa.Table.from_pylist([*gold, {"day": date(2026, 1, 1), "total": 1}], SCHEMAS[GOLD]))
     checks = {check.table: check for check in lake.checks() if check.name == slices.NAME}
     assert checks[GOLD].findings == ()
-    assert [finding.kind.what for finding in checks[other].findings] == [slices.EXTRA.what, slices.EMPTY.what]
+    assert [finding.kind.message for finding in checks[other].findings] == [slices.EXTRA.message, slices.EMPTY.message]
 
 
 @pytest.mark.parametrize(
     ("reads", "writes", "why"),
     [
-        ({"rows": Snapshot(SILVER)}, Replace(), "the whole table is one slice"),
+        ({"rows": Snapshot(SILVER)}, Replace(), "the whole table is a single slice"),
         ({"rows": Changes(SILVER)}, Append(), "its records come from silver.sales"),
     ],
 )
-def test_what_is_not_checked_is_said(lake: Lake, reads: dict[str, Read], writes: Write, why: str) -> None:
+def test_unchecked_parts_are_reported(lake: Lake, reads: dict[str, Read], writes: Write, why: str) -> None:
     lake.nodes[GOLD] = node(GOLD, reads, writes)
     lake.write()
     details = {check.table: check.not_checked for check in lake.checks() if check.not_checked}
@@ -544,7 +544,7 @@ def test_what_is_not_checked_is_said(lake: Lake, reads: dict[str, Read], writes:
     assert why in details[GOLD]
 
 
-def test_a_table_whose_source_was_made_anew_is_not_checked(lake: Lake) -> None:
+def test_a_table_whose_source_was_created_again_is_not_checked(lake: Lake) -> None:
     lake.write()
     Path(lake.uri(SILVER)).rename(lake.folder / "away")
     lake._write(SILVER, pa.Table.from_pylist(lake.rows[SILVER], SCHEMAS[SILVER]))
@@ -556,13 +556,13 @@ def test_values_in_several_passes_are_each_in_one(lake: Lake, monkeypatch: pytes
     monkeypatch.setattr("headgate.lake.query.PASS_VALUES", 2)
     lake.write()
     parts = list(passes(("_key", "day"), 7))
-    query = Query(held=DeltaTable(lake.uri(SILVER)))
-    counts = [query.row(f"SELECT count(*) AS n FROM held WHERE {part}")["n"] for part in parts]
+    query = Query(stored=DeltaTable(lake.uri(SILVER)))
+    counts = [query.row(f"SELECT count(*) AS n FROM stored WHERE {part}")["n"] for part in parts]
     assert (len(parts), sum(counts)) == (4, 7)
-    assert lake.found() == {}
+    assert lake.findings() == {}
 
 
-# --- what receivers left, and the verb
+# --- incomplete files of receivers, and the verb
 
 
 @pytest.fixture
@@ -578,7 +578,7 @@ def run(repository: Project, lake: Lake) -> Callable[..., Any]:
 
 @pytest.fixture
 def left(lake: Lake) -> dict[str, Path]:
-    """A half-written upload of two days ago, and one of now, in a lake of nothing else."""
+    """An incomplete upload of two days ago, and a new one, in an otherwise empty lake."""
     for upload in (A, B, C):
         (lake.folder / upload.path(".jsonl")).unlink()
     now = datetime.now(UTC)
@@ -594,7 +594,7 @@ def test_half_written_uploads_are_noted_and_kept(run: Any, left: dict[str, Path]
     assert left["old"].exists() and left["new"].exists()
 
 
-def test_sweep_deletes_what_was_left_a_day_ago(run: Any, left: dict[str, Path]) -> None:
+def test_sweep_deletes_files_older_than_a_day(run: Any, left: dict[str, Path]) -> None:
     assert run("--sweep").exit_code == 0
     assert not left["old"].exists() and left["new"].exists()
 
@@ -603,7 +603,7 @@ def test_dry_run_without_sweep_is_wrong_use(run: Any) -> None:
     assert "--dry-run goes with --sweep" in str(run("--dry-run").exception)
 
 
-def test_the_verb_ends_with_1_and_names_what_was_found(run: Any) -> None:
+def test_the_verb_exits_with_1_and_prints_the_findings(run: Any) -> None:
     result = run()  # this repository has no dataset `sales`
     assert result.exit_code == 1
     assert f"  {A.path('.jsonl')}" in result.output and "to do: write its contract" in result.output

@@ -91,7 +91,7 @@ def test_a_receipt_has_each_count_once() -> None:
     assert len(set(COUNTS)) == len(COUNTS) == 10
 
 
-# --- the layout and the metadata's keys are declared in one place
+# --- layout and metadata keys are declared once
 
 #: The modules that may name states and metadata keys.
 DECLARE = ("ledger/record_table.py", "ledger/metadata.py")

@@ -35,10 +35,10 @@ def read(body: bytes | str, format_: str | Layout = "jsonl", *, gzipped: bool = 
     return list(split(body if isinstance(body, bytes) else body.encode(), wanted, gzipped=gzipped))
 
 
-def raws(found: list[records.Record]) -> list[str]:
+def raws(read: list[records.Record]) -> list[str]:
     """The raw texts of records of which none has a problem."""
-    assert [record.problem for record in found if record.problem] == []
-    return [record.raw.decode() for record in found]
+    assert [record.problem for record in read if record.problem] == []
+    return [record.raw.decode() for record in read]
 
 
 def problem(body: bytes | str, format_: str | Layout = "jsonl", *, gzipped: bool = False) -> str:
@@ -53,7 +53,7 @@ def as_json(item: object) -> str:
 
 
 def members(body: bytes) -> bytes:
-    """`body` as three gzip members, one of them empty."""
+    """`body` as three gzip members, the second of them empty."""
     return gzip.compress(body[:7]) + gzip.compress(b"") + gzip.compress(body[7:])
 
 

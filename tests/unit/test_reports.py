@@ -73,7 +73,7 @@ def environment(repository: Project, tmp_path: Path) -> Environment:
     return load_environment(repository, environ={"HEADGATE_LAKE": str(tmp_path / "lake")})
 
 
-class Told(Runner):
+class FixedReports(Runner):
     """A runner whose first table fails and whose others are done."""
 
     def _run_all(self, names: Iterable[str]) -> list[Report]:
@@ -82,7 +82,7 @@ class Told(Runner):
 
 
 def test_a_run_keeps_what_it_did_to_each_table_also_where_one_failed(repository, environment) -> None:
-    runner = Told(repository, environment, load_graph(repository), None)
+    runner = FixedReports(repository, environment, load_graph(repository), None)
     runner.run(["silver.a", "silver.b"])
     (kept,) = reports.newest(environment.object_store(), 5)
     assert kept.run == runner.run_id and kept.started <= kept.ended
@@ -92,8 +92,8 @@ def test_a_run_keeps_what_it_did_to_each_table_also_where_one_failed(repository,
 
 def test_a_report_that_cannot_be_written_is_a_warning_and_no_failure(repository, environment, caplog) -> None:
     environment.folder.mkdir()
-    (environment.folder / "runs").write_text("a file stands where the folder would be")
-    run = Told(repository, environment, load_graph(repository), None).run(["silver.a", "silver.b"])
+    (environment.folder / "runs").write_text("a file in place of the folder")
+    run = FixedReports(repository, environment, load_graph(repository), None).run(["silver.a", "silver.b"])
     assert [item.status for item in run] == ["failed", "done"]
     assert "the run's report was not kept: runs/dt=" in caplog.text
 

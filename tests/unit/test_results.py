@@ -28,7 +28,7 @@ def lake(tmp_path: Path) -> Lake:
     return lake
 
 
-def found(*names: str, fails: Iterable[str] = ()) -> list[dict[str, Any]]:
+def judgements(*names: str, fails: Iterable[str] = ()) -> list[dict[str, Any]]:
     """The results of a batch as its commit tells them."""
     return [
         Result(name, "expect_x", ("id",), "row", "warning", name not in fails, 10, int(name in fails)).as_dict()
@@ -38,20 +38,20 @@ def found(*names: str, fails: Iterable[str] = ()) -> list[dict[str, Any]]:
 
 def judged(lake: Lake, *names: str, **own: Any) -> int:
     """Commits a batch of silver.sales that was judged."""
-    return lake.sales([("s-2", "north", 1, "u")], quality=found(*names), **own)
+    return lake.sales([("s-2", "north", 1, "u")], quality=judgements(*names), **own)
 
 
 def rows(lake: Lake) -> list[dict[str, Any]]:
     return results.newest(lake.ledger, None).to_pylist()
 
 
-def told(lake: Lake) -> list[tuple[str, int | None, str]]:
+def recorded(lake: Lake) -> list[tuple[str, int | None, str]]:
     return sorted((row["table"], row["version"], row["expectation"]) for row in rows(lake))
 
 
 def test_a_row_says_whose_result_it_is(lake: Lake) -> None:
     accepted = [Acceptance("b", "ann", "known").as_dict()]
-    version = lake.sales([], quality=found("a", "b", fails="b"), accepted=accepted, run="r")
+    version = lake.sales([], quality=judgements("a", "b", fails="b"), accepted=accepted, run="r")
     assert record(lake.environment, TABLES, []) == 2
     first, second = rows(lake)
     commit = lake.ledger.commit("silver.sales", version)
@@ -77,14 +77,14 @@ def test_a_row_says_whose_result_it_is(lake: Lake) -> None:
     assert (second["success"], second["accepted_by"], second["reason"]) == (False, "ann", "known")
 
 
-def test_what_a_crash_left_out_is_filled_in_and_nothing_is_there_twice(lake: Lake) -> None:
+def test_results_lost_in_a_crash_are_recorded_later_and_none_twice(lake: Lake) -> None:
     first = judged(lake, "a")
     record(lake.environment, TABLES, [])
     second, third = judged(lake, "a", "b"), judged(lake, "a")
     record(lake.environment, TABLES, [])
     assert record(lake.environment, TABLES, []) == 0
     wanted = [(first, "a"), (second, "a"), (second, "b"), (third, "a")]
-    assert told(lake) == [("silver.sales", version, name) for version, name in wanted]
+    assert recorded(lake) == [("silver.sales", version, name) for version, name in wanted]
 
 
 def test_with_nothing_new_nothing_is_committed(lake: Lake) -> None:
@@ -128,10 +128,10 @@ def test_a_restore_of_the_table_makes_neither_gaps_nor_duplicates(lake: Lake) ->
     DeltaTable(lake.environment.table_uri("silver.sales")).restore(0)
     third = judged(lake, "c")
     record(lake.environment, TABLES, [])
-    assert told(lake) == [("silver.sales", first, "a"), ("silver.sales", second, "b"), ("silver.sales", third, "c")]
+    assert recorded(lake) == [("silver.sales", first, "a"), ("silver.sales", second, "b"), ("silver.sales", third, "c")]
 
 
-def test_a_table_that_was_made_anew_is_recorded_from_its_first_version(lake: Lake) -> None:
+def test_a_table_that_was_created_again_is_recorded_from_its_first_version(lake: Lake) -> None:
     judged(lake, "a")
     judged(lake, "a")
     record(lake.environment, TABLES, [])
@@ -139,7 +139,7 @@ def test_a_table_that_was_made_anew_is_recorded_from_its_first_version(lake: Lak
     folder.rename(folder.with_name("moved"))
     assert judged(lake, "b") == 0
     record(lake.environment, TABLES, [])
-    assert told(lake)[0] == ("silver.sales", 0, "b")
+    assert recorded(lake)[0] == ("silver.sales", 0, "b")
     assert len({row["table_id"] for row in rows(lake)}) == 2
 
 
@@ -150,7 +150,7 @@ def test_a_restore_of_the_results_is_recorded_again(lake: Lake) -> None:
     record(lake.environment, TABLES, [])
     DeltaTable(lake.environment.table_uri(TABLE)).restore(0)
     record(lake.environment, TABLES, [])
-    assert [name for _, _, name in told(lake)] == ["a", "b"]
+    assert [name for _, _, name in recorded(lake)] == ["a", "b"]
 
 
 def test_compaction_by_others_loses_nothing(lake: Lake) -> None:
@@ -160,18 +160,18 @@ def test_compaction_by_others_loses_nothing(lake: Lake) -> None:
     DeltaTable(lake.environment.table_uri(TABLE)).optimize.compact()
     judged(lake, "c")
     record(lake.environment, TABLES, [])
-    assert [name for _, _, name in told(lake)] == ["a", "b", "c"]
+    assert [name for _, _, name in recorded(lake)] == ["a", "b", "c"]
 
 
-def test_where_it_is_not_told_how_far_it_is_recorded_nothing_is_doubled(lake: Lake) -> None:
+def test_without_a_known_position_nothing_is_recorded_twice(lake: Lake) -> None:
     judged(lake, "a")
     write_deltalake(lake.environment.table_uri(TABLE), pa.table({"run": ["x"]}))
-    with pytest.raises(StorageError, match="no commit carries one"):
+    with pytest.raises(StorageError, match="no commit has a position"):
         record(lake.environment, TABLES, [])
 
 
 def test_a_failed_batch_has_no_version(lake: Lake) -> None:
-    failed = Failed("gold.daily", "r-9", NOON, found("a", "b", fails="b"))
+    failed = Failed("gold.daily", "r-9", NOON, judgements("a", "b", fails="b"))
     record(lake.environment, TABLES, [failed])
     details = [(row["run"], row["version"], row["at"], row["expectation"], row["success"]) for row in rows(lake)]
     assert details == [("r-9", None, NOON, "a", True), ("r-9", None, NOON, "b", False)]
@@ -183,20 +183,20 @@ def test_of_two_that_record_at_once_one_fails(lake: Lake, monkeypatch: pytest.Mo
     judged(lake, "b")
     append = results._append
 
-    def second_comes_first(*told: Any) -> None:
+    def second_comes_first(*arguments: Any) -> None:
         monkeypatch.setattr(results, "_append", append)
         record(lake.environment, TABLES, [])
-        append(*told)
+        append(*arguments)
 
     monkeypatch.setattr(results, "_append", second_comes_first)
     with pytest.raises(Exception, match=r"(?i)transaction"):
         record(lake.environment, TABLES, [])
-    assert [name for _, _, name in told(lake)] == ["a", "b"]
+    assert [name for _, _, name in recorded(lake)] == ["a", "b"]
 
 
 def test_they_are_shown_the_newest_first(lake: Lake) -> None:
     judged(lake, "a")
-    record(lake.environment, TABLES, [Failed("gold.daily", "r-9", NOON, found("older"))])
+    record(lake.environment, TABLES, [Failed("gold.daily", "r-9", NOON, judgements("older"))])
     arguments = ["--project", str(lake.project.root), TABLE, "--format", "csv", "--limit", "1"]
     done = CliRunner().invoke(show.command, arguments)
     assert done.exit_code == 0, done.exception

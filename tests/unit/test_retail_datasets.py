@@ -116,7 +116,7 @@ def test_two_iterations_give_equal_uploads_in_the_order_in_which_they_are_sent(s
 
 @settings(max_examples=30)
 @given(specs)
-def test_facts_are_what_the_uploads_hold(spec):
+def test_facts_match_the_uploads(spec):
     made, rows = Counter(), Counter()
     for upload in uploads(spec):
         assert len(records(upload)) == upload.rows > 0

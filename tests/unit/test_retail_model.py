@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from retail.generate import DATASETS, Spec, uploads
-from tests.engine.retail_model import Given, Row, parsed, tables
+from tests.engine.retail_model import Landed, Row, parsed, tables
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 SPEC = Spec(
@@ -26,9 +26,9 @@ SPEC = Spec(
 )
 
 
-def upload_of(dataset: str, name: str = "") -> Given:
+def upload_of(dataset: str, name: str = "") -> Landed:
     [path] = SAMPLES.glob(f"{name or dataset}.*")
-    return Given(dataset, dataset, datetime(2026, 3, 5, tzinfo=UTC), parsed(dataset, path.read_bytes()))
+    return Landed(dataset, dataset, datetime(2026, 3, 5, tzinfo=UTC), parsed(dataset, path.read_bytes()))
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def made() -> dict[str, list[Row]]:
 
 
 def picked(rows: list[Row], by: str, *names: str) -> list[tuple]:
-    """Some columns of the rows, ordered by one."""
+    """Some columns of the rows, in order."""
     return [tuple(row[name] for name in names) for row in sorted(rows, key=lambda row: str(row[by]))]
 
 
@@ -73,7 +73,7 @@ def test_a_broken_record_is_in_no_table():
     assert len(tables([upload_of("transactions", "transactions-broken")])["silver.transactions"]) == 1
 
 
-def test_a_customer_who_comes_back_has_a_gap(made):
+def test_a_returning_customer_has_a_gap(made):
     rows = of(made["gold.dim_customers"], customer_id="c-223205")
     assert picked(rows, "valid_from", "tier", "valid_from", "valid_to", "is_current") == [
         ("silver", datetime(2023, 11, 20, 16, 30, tzinfo=UTC), moment("02-27T20:10"), False),
@@ -102,7 +102,7 @@ def test_a_discontinued_product_stays_in_its_dimension(made):
     ]
 
 
-def test_an_order_is_what_its_newest_revision_says(made):
+def test_an_order_has_the_lines_of_its_newest_revision(made):
     assert picked(made["gold.fct_orders"], "order_id", "status", "lines", "quantity", "amount") == [
         ("shipped", 2, 13, Decimal("12.07")),  # a line was not shipped
         ("cancelled", 1, 2, Decimal("4.38")),
@@ -132,7 +132,7 @@ def test_a_product_that_is_sold_and_not_sent_is_unknown(made):
     assert (bananas["name"], bananas["brand"]) == ("Bananas", None)
 
 
-def test_a_customer_who_buys_and_is_not_sent_is_unknown(made):
+def test_a_buyer_without_a_customer_record_is_unknown(made):
     rows = made["gold.customer_value"]
     assert picked(rows, "customer_id", "customer_id", "tier", "revenue") == [
         ("c-016262", "basic", Decimal("25.98")),
@@ -147,15 +147,15 @@ def test_a_customer_who_buys_and_is_not_sent_is_unknown(made):
 
 
 @pytest.fixture(scope="module")
-def generated() -> list[Given]:
+def generated() -> list[Landed]:
     start = datetime(2026, 3, 1, tzinfo=UTC)
     return [
-        Given(u.dataset, f"{u.store}.{u.key}", start + timedelta(minutes=n), parsed(u.dataset, u.body))
+        Landed(u.dataset, f"{u.store}.{u.key}", start + timedelta(minutes=n), parsed(u.dataset, u.body))
         for n, u in enumerate(uploads(SPEC))
     ]
 
 
-def test_the_order_in_which_uploads_are_given_does_not_matter(generated):
+def test_the_order_of_uploads_does_not_matter(generated):
     assert tables(generated[::-1]) == tables(generated)
 
 

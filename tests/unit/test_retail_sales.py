@@ -91,7 +91,7 @@ def test_the_first_upload_of_a_hundred_gigabytes_comes_at_once():
 
 @settings(max_examples=40)
 @given(specs)
-def test_facts_are_what_the_uploads_hold(spec):
+def test_facts_match_the_uploads(spec):
     made, rows, lines = Counter(), Counter(), []
     for upload in uploads(spec):
         made[upload.kind] += 1

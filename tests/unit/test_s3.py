@@ -1,4 +1,4 @@
-"""A lake on an S3 API: what AWS's variables say to each part, and what is refused before anything is written."""
+"""A lake on an S3 API: the AWS variables for each component, and refusals before any write."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def on_s3(**spark: str) -> Environment:
     return Environment("s3", "s3://bucket/p", "local", spark, timedelta(hours=26), Receiver(), Path("s3.yaml"))
 
 
-def test_an_endpoint_over_http_is_told_to_each_part(variables):
+def test_every_component_gets_an_endpoint_over_http(variables):
     variables(ENDPOINT_URL="http://127.0.0.1:7070/")
     store = s3.object_store("s3://bucket/prefix/x")
     assert (store.config["endpoint"], store.config["region"]) == ("http://127.0.0.1:7070", "us-east-1")
@@ -65,7 +65,7 @@ def test_the_endpoint_of_s3_alone_comes_first(variables):
     assert s3.endpoint().url == "https://s3.example"
 
 
-def test_a_profile_is_refused_where_nothing_else_says_who_asks(variables):
+def test_a_profile_without_other_credentials_is_refused(variables):
     variables(PROFILE="me")
     with pytest.raises(EnvironmentConfigError, match="export-credentials"):
         on_s3().object_store()
@@ -86,18 +86,18 @@ AWAY = (
 
 
 @pytest.mark.parametrize(
-    ("said", "what"),
+    ("said", "message"),
     [(DENIED, "SignatureDoesNotMatch: The signature is wrong."), (AWAY, "Connection refused (os error 111)")],
 )
-def test_what_a_service_fails_with_is_told_in_a_line(said, what):
-    assert s3.failure(OSError(said)).what == f"the lake's S3 service failed: {what}"
+def test_the_failure_of_a_service_is_reported_in_a_line(said, message):
+    assert s3.failure(OSError(said)).message == f"the lake's S3 service failed: {message}"
 
 
 def test_no_other_error_is_taken_for_a_services():
     assert s3.failure(OSError("No space left on device")) is None
 
 
-def test_a_folder_is_told_nothing_of_s3(variables, tmp_path):
+def test_a_folder_gets_no_s3_settings(variables, tmp_path):
     variables(ENDPOINT_URL="http://127.0.0.1:7070")
     folder = Environment("f", str(tmp_path), "local", {}, timedelta(hours=26), Receiver(), Path("f.yaml"))
     assert folder.storage_options() == {}

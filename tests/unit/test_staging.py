@@ -19,11 +19,11 @@ def ended_process() -> int:
     return process.pid
 
 
-def test_a_living_process_keeps_what_it_staged():
+def test_a_running_process_keeps_its_staged_files():
     assert not is_dead(new_name(NOW), NOW + timedelta(hours=1))
 
 
-def test_what_a_dead_process_of_this_machine_staged_can_go():
+def test_staged_files_of_a_dead_process_of_this_machine_are_removed():
     assert is_dead(new_name(NOW).replace(f"-{os.getpid()}@", f"-{ended_process()}@"), NOW)
 
 
@@ -32,5 +32,5 @@ def test_another_machines_process_is_taken_to_live_for_so_long_and_no_longer():
     assert [is_dead(name, NOW + LONGEST + timedelta(seconds=s)) for s in (0, 1)] == [False, True]
 
 
-def test_what_no_application_named_stays():
+def test_other_folders_stay():
     assert not is_dead("notes", NOW + 10 * LONGEST)

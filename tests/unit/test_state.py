@@ -1,4 +1,4 @@
-"""Tables that were built by older code, or that nothing declares any more: told, selected, and left alone."""
+"""Tables that were built by older code, or are not declared any more: reported, selected, and not changed."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ def test_a_table_that_its_code_built_has_no_note(lake: Lake) -> None:
     assert notes(lake) == {}
 
 
-def test_a_changed_module_is_told_with_the_command_that_rebuilds(lake: Lake) -> None:
+def test_a_changed_module_is_shown_with_the_command_that_rebuilds(lake: Lake) -> None:
     change_code(lake)
     assert notes(lake) == {"gold.daily": REBUILD_DAILY}
 
 
-def test_the_note_is_printed_beside_the_work_and_does_not_change_it(lake: Lake) -> None:
+def test_the_note_is_printed_with_the_work_and_does_not_change_it(lake: Lake) -> None:
     change_code(lake)
     shown = CliRunner().invoke(plan.command, ["--project", str(lake.project.root)]).output
     assert f"gold.daily: {REBUILD_DAILY}" in shown and "nothing to do" in shown
@@ -79,7 +79,7 @@ def test_a_changed_contract_is_told_of_the_table_that_types_its_records_and_not_
     }
 
 
-def test_a_changed_helper_is_told_of_the_tables_that_import_helpers(lake: Lake) -> None:
+def test_a_changed_helper_is_shown_for_the_tables_that_import_helpers(lake: Lake) -> None:
     lake.write("jobs/common/money.py", "CENTS = 100\n")
     lake.write("jobs/gold/daily.py", DAILY.replace("\n\n", "\nfrom jobs.common.money import CENTS\n\n", 1))
     lake.daily([(1, "north")])
@@ -112,7 +112,7 @@ def expect_rows(lake: Lake, count: int) -> str:
     return lake.graph.node("gold.daily").suite_hash
 
 
-def test_rows_that_another_suite_judged_or_none_are_told(lake: Lake) -> None:
+def test_rows_that_another_or_no_suite_checked_are_shown(lake: Lake) -> None:
     suite = expect_rows(lake, 1)
     details = {"gold.daily": "its suite changed: old rows not judged by it (headgate check --table gold.daily)"}
     assert notes(lake) == details
@@ -148,14 +148,14 @@ def test_a_table_declared_otherwise_than_it_was_built_is_modified(lake: Lake) ->
     assert modified(lake.graph, lake.ledger) == {"gold.daily"}
 
 
-def test_state_modified_selects_with_what_reads_it(lake: Lake) -> None:
+def test_state_modified_selects_tables_with_their_readers(lake: Lake) -> None:
     assert names(lake, "state:modified") == set()
     lake.write("jobs/silver/sales.py", SALES + "\n# changed\n")
     assert names(lake, "state:modified") == {"silver.sales"}
     assert names(lake, "state:modified+") == {"silver.sales", "silver.lines", "gold.daily"}
 
 
-def test_result_error_selects_what_failed_when_it_last_ran(lake: Lake) -> None:
+def test_result_error_selects_tables_that_failed_in_their_last_run(lake: Lake) -> None:
     def ran(run: str, **statuses: str) -> None:
         results = [{"table": name.replace("__", "."), "status": status} for name, status in statuses.items()]
         reports.write(lake.environment.object_store(), reports.RunReport(run, NOON, NOON, results))

@@ -1,4 +1,4 @@
-"""The one screen: what failed, what is behind, stale, quarantined, waiting, and the next command."""
+"""The status screen: failed, behind, stale, quarantined, waiting, and the next command."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def invoke(lake: Lake, *arguments: str) -> str:
     return result.output
 
 
-def found(lake: Lake) -> dict[str, Any]:
+def status_of(lake: Lake) -> dict[str, Any]:
     return json.loads(invoke(lake, "--json"))
 
 
@@ -44,13 +44,13 @@ def ran(lake: Lake, run: str, ended: datetime = NOON, **statuses: str) -> None:
 
 
 def test_where_all_is_well_there_is_nothing_to_do(lake: Lake) -> None:
-    details = found(lake)
+    details = status_of(lake)
     assert [details[key] for key in ("failed", "behind", "stale", "undeclared", "next")] == [[], [], [], [], None]
     assert invoke(lake).endswith("\nnothing to do\n")
 
 
 def test_an_empty_lake_asks_for_an_upload(tmp_path: Path) -> None:
-    details = found(Lake(tmp_path))
+    details = status_of(Lake(tmp_path))
     assert (details["run"], details["quarantine"], details["next"]) == (
         None,
         [],
@@ -58,10 +58,10 @@ def test_an_empty_lake_asks_for_an_upload(tmp_path: Path) -> None:
     )
 
 
-def test_uploads_that_wait_put_bronze_and_what_reads_it_behind(lake: Lake) -> None:
+def test_waiting_uploads_put_bronze_and_its_readers_behind(lake: Lake) -> None:
     for key in ("second", "third"):
         lake.land(key, datetime.now(UTC))
-    details = found(lake)
+    details = status_of(lake)
     assert [(item["table"], item["work"], item["uploads"]) for item in details["behind"]] == [
         ("bronze.sales", "increment", 2),
         ("silver.sales", "after", 0),
@@ -72,20 +72,20 @@ def test_uploads_that_wait_put_bronze_and_what_reads_it_behind(lake: Lake) -> No
     assert details["next"] == "headgate run"
 
 
-def test_the_newest_run_is_told_with_what_became_of_its_tables(lake: Lake) -> None:
+def test_the_newest_run_is_shown_with_the_results_of_its_tables(lake: Lake) -> None:
     ran(lake, "20260301T1", gold__daily="done")
     ran(lake, "20260302T1", silver__sales="failed", gold__daily="skipped", silver__lines="skipped")
-    assert found(lake)["run"] == {
+    assert status_of(lake)["run"] == {
         "run": "20260302T1",
         "ended": "2026-03-02 12:00:00",
         "tables": {"failed": 1, "skipped": 2},
     }
 
 
-def test_a_table_that_failed_is_told_with_its_reason_until_it_runs_well(lake: Lake) -> None:
+def test_a_failed_table_is_shown_with_its_reason_until_it_succeeds(lake: Lake) -> None:
     ran(lake, "20260301T1", silver__sales="failed", silver__lines="failed")
     ran(lake, "20260302T1", silver__lines="done")
-    assert [(item["table"], item["reason"], item["run"]) for item in found(lake)["failed"]] == [
+    assert [(item["table"], item["reason"], item["run"]) for item in status_of(lake)["failed"]] == [
         ("silver.sales", "no such column", "20260301T1")
     ]
     assert "failed        silver.sales: no such column (run 20260301T1)" in invoke(lake)
@@ -93,20 +93,20 @@ def test_a_table_that_failed_is_told_with_its_reason_until_it_runs_well(lake: La
 
 def test_a_table_by_older_code_is_stale_and_next_is_its_rebuild(lake: Lake) -> None:
     lake.write("jobs/gold/daily.py", DAILY + "\n# changed\n")
-    details = found(lake)
+    details = status_of(lake)
     assert [item["table"] for item in details["stale"]] == ["gold.daily"]
     assert details["next"] == "headgate run --rebuild -s gold.daily"
 
 
 def test_a_changed_declaration_is_behind_as_a_rebuild(lake: Lake) -> None:
     lake.write("jobs/gold/daily.py", DAILY.replace('by=["day"], partition_by=["day"]', 'by=["day"]'))
-    (item,) = found(lake)["behind"]
+    (item,) = status_of(lake)["behind"]
     assert (item["table"], item["work"]) == ("gold.daily", "rebuild") and "declaration changed" in item["reason"]
 
 
-def test_the_quarantined_share_is_told_of_the_last_batch_and_of_all(lake: Lake) -> None:
+def test_the_quarantined_share_is_shown_for_the_last_batch_and_for_all(lake: Lake) -> None:
     lake.sales([(f"s-{number}", "north", 1, "u") for number in range(6)], rejected=2)
-    (item,) = found(lake)["quarantine"]
+    (item,) = status_of(lake)["quarantine"]
     assert item == {
         "table": "silver.sales",
         "last": {"records": 8, "rejected": 2},
@@ -123,12 +123,12 @@ def test_a_batch_without_records_divides_by_nothing(lake: Lake) -> None:
 def test_a_commit_that_took_in_no_records_is_no_batch(lake: Lake) -> None:
     lake.sales([("s-2", "north", 1, "u")], rejected=1)
     lake.sales([], counts={})
-    assert found(lake)["quarantine"][0]["last"] == {"records": 2, "rejected": 1}
+    assert status_of(lake)["quarantine"][0]["last"] == {"records": 2, "rejected": 1}
 
 
 def test_a_table_that_nothing_declares_is_named(lake: Lake) -> None:
     (lake.project.jobs / "silver" / "lines.py").unlink()
-    assert found(lake)["undeclared"] == ["silver.lines"]
+    assert status_of(lake)["undeclared"] == ["silver.lines"]
 
 
 def test_the_newest_upload_is_that_of_the_newest_hour(lake: Lake) -> None:

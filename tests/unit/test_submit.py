@@ -1,4 +1,4 @@
-"""Which job a submitted command starts or attaches to, and what its end becomes."""
+"""Which job a submitted command starts or attaches to, and the result of its end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Suites: what one says, what is refused before data is read, and the one layout of its file."""
+"""Suites: their meaning, refusals before data is read, and the normalized file."""
 
 import json
 import re
@@ -18,7 +18,7 @@ NOT_NULL = "expect_column_values_to_not_be_null"
 UNIQUE = "expect_column_values_to_be_unique"
 
 
-def one(kind: str = BETWEEN, headgate: dict | None = None, severity: str | None = None, **kwargs) -> dict:
+def entry(kind: str = BETWEEN, headgate: dict | None = None, severity: str | None = None, **kwargs) -> dict:
     """An expectation as a file has it; of `quantity`, 0 or more, where nothing else is said."""
     values = kwargs or {"column": "quantity", "min_value": 0}
     others = {"severity": severity} if severity else {}
@@ -44,15 +44,15 @@ def refusal(project: Project, *expectations: dict, **suite) -> str:
     return str(caught.value)
 
 
-# --- what a suite says
+# --- the meaning of a suite
 
 
 def test_a_project_without_suites_has_none(project):
     assert load_suites(project) == {}
 
 
-def test_an_expectation_has_what_its_file_says_and_defaults_for_the_rest(project):
-    (result,) = loaded(project, one(column="quantity", min_value=0, mostly=0.9)).expectations
+def test_an_expectation_has_the_values_of_its_file_and_defaults(project):
+    (result,) = loaded(project, entry(column="quantity", min_value=0, mostly=0.9)).expectations
     assert (result.type, dict(result.kwargs)) == (BETWEEN, {"column": "quantity", "min_value": 0, "mostly": 0.9})
     assert (result.kind, result.severity, result.scope, result.on_failure) == ("row", "critical", "batch", "quarantine")
     assert (result.columns, result.mostly) == (("quantity",), 0.9)
@@ -60,10 +60,10 @@ def test_an_expectation_has_what_its_file_says_and_defaults_for_the_rest(project
 
 
 def test_an_expectation_is_called_by_its_type_and_columns(project):
-    pair = one("expect_column_pair_values_to_be_equal", column_A="a", column_B="b")
-    many = one("expect_compound_columns_to_be_unique", column_list=["a", "b", "c"])
-    table = one("expect_table_row_count_to_be_between", min_value=1)
-    named = one(headgate={"name": "sane quantities"})
+    pair = entry("expect_column_pair_values_to_be_equal", column_A="a", column_B="b")
+    many = entry("expect_compound_columns_to_be_unique", column_list=["a", "b", "c"])
+    table = entry("expect_table_row_count_to_be_between", min_value=1)
+    named = entry(headgate={"name": "sane quantities"})
     assert [e.name for e in loaded(project, pair, many, table, named).expectations] == [
         "expect_column_pair_values_to_be_equal(a, b)",
         "expect_compound_columns_to_be_unique(a, b, c)",
@@ -73,7 +73,7 @@ def test_an_expectation_is_called_by_its_type_and_columns(project):
 
 
 def test_expectations_that_would_share_a_name_are_numbered_by_place(project):
-    many = [one(column="quantity", min_value=least) for least in (1, 2, 3)]
+    many = [entry(column="quantity", min_value=least) for least in (1, 2, 3)]
     names = [e.name for e in loaded(project, *many).expectations]
     assert names == [f"{BETWEEN}(quantity)", f"{BETWEEN}(quantity)[2]", f"{BETWEEN}(quantity)[3]"]
 
@@ -81,40 +81,40 @@ def test_expectations_that_would_share_a_name_are_numbered_by_place(project):
 def test_rows_and_batches_are_those_that_judge_a_batch(project):
     suite = loaded(
         project,
-        one(),
-        one(UNIQUE, column="a"),
-        one(NOT_NULL, column="a", headgate={"scope": "table"}),
-        one(UNIQUE, column="b", headgate={"scope": "table"}),
+        entry(),
+        entry(UNIQUE, column="a"),
+        entry(NOT_NULL, column="a", headgate={"scope": "table"}),
+        entry(UNIQUE, column="b", headgate={"scope": "table"}),
     )
     assert [e.columns for e in suite.rows] == [("quantity",)]
     assert [e.columns for e in suite.batches] == [("a",)]
     assert len(suite.expectations) == 4
 
 
-def test_how_gx_reports_is_no_part_of_what_is_expected(project):
-    (result,) = loaded(project, one(column="a", min_value=0, result_format="COMPLETE", catch_exceptions=False)).rows
+def test_options_of_gx_reports_are_not_part_of_an_expectation(project):
+    (result,) = loaded(project, entry(column="a", min_value=0, result_format="COMPLETE", catch_exceptions=False)).rows
     assert dict(result.kwargs) == {"column": "a", "min_value": 0}
 
 
-def test_the_hash_is_of_what_is_judged_alone(project):
-    plain = loaded(project, one()).hash
-    labelled = {**one(), "id": "c1b7b8a6-9d4e-4c0e-8f57-0a0a0a0a0a0a", "notes": "why", "description": "words"}
+def test_the_hash_covers_only_effective_content(project):
+    plain = loaded(project, entry()).hash
+    labelled = {**entry(), "id": "c1b7b8a6-9d4e-4c0e-8f57-0a0a0a0a0a0a", "notes": "why", "description": "words"}
     assert loaded(project, labelled, notes="n", meta={"owner": "us"}).hash == plain
 
 
 @pytest.mark.parametrize(
     "changed",
     [
-        one(column="quantity", min_value=1),
-        one(severity="warning"),
-        one(headgate={"on_failure": "fail"}),
-        one(headgate={"scope": "table"}),
-        one(headgate={"name": "another"}),
+        entry(column="quantity", min_value=1),
+        entry(severity="warning"),
+        entry(headgate={"on_failure": "fail"}),
+        entry(headgate={"scope": "table"}),
+        entry(headgate={"name": "another"}),
     ],
     ids=["kwargs", "severity", "on_failure", "scope", "name"],
 )
-def test_what_is_judged_changes_the_hash(project, changed):
-    assert loaded(project, one()).hash != loaded(project, changed).hash
+def test_effective_content_changes_the_hash(project, changed):
+    assert loaded(project, entry()).hash != loaded(project, changed).hash
 
 
 def test_json_that_is_no_yaml_is_read_as_json(project):
@@ -128,41 +128,44 @@ def test_json_that_is_no_yaml_is_read_as_json(project):
     assert str(result.place).endswith(":2")
 
 
-# --- what is refused
+# --- refusals
 
 
 @pytest.mark.parametrize(
     ("expectation", "said"),
     [
-        (one("expect_column_values_to_be_betwen"), "sales.json:5: expectations[0].type: no expectation"),
-        (one("expect_column_values_to_be_betwen"), f"Did you mean '{BETWEEN}'"),
-        (one(column="a", min_valu=0), "sales.json:8: expectations[0].kwargs.min_valu: unknown key. Did you mean 'min"),
-        (one(column="a"), "neither min_value nor max_value"),
-        (one(min_value=0), "expectations[0].kwargs: has no `column`"),
-        (one(column=7, min_value=0), "7 is not text"),
-        (one(column="a", min_value=9, max_value=1), "kwargs.min_value: min_value 9 is more than max_value 1"),
-        (one(column="a", min_value="2026-02-01", max_value="2026-01-31"), '"2026-02-01" is more than max_value'),
-        (one(column="a", min_value=0, mostly=95), "kwargs.mostly: 95 is no share"),
-        (one(column="a", min_value=0, mostly=-0.1), "-0.1 is no share"),
-        (one(column="a", min_value=0, batch_id="x"), "kwargs.batch_id: names another batch"),
-        (one(severity="severe"), 'expectations[0].severity: "severe" is not possible'),
-        (one(headgate={"on_failur": "fail"}), "on_failur: unknown key. Did you mean 'on_failure'"),
-        (one(headgate={"on_failure": "drop"}), "give quarantine or fail"),
-        (one(headgate={"scope": "tables"}), "Did you mean 'table'"),
-        (one(headgate={"name": ""}), "headgate.name"),
-        (one(headgate={"on_failure": "fail"}, severity="warning"), "only what is critical acts"),
-        (one(UNIQUE, column="a", headgate={"on_failure": "quarantine"}), "it judges no single record"),
-        (one("expect_column_values_to_be_increasing", column="a"), "cannot be judged: looks at the order of rows"),
+        (entry("expect_column_values_to_be_betwen"), "sales.json:5: expectations[0].type: no expectation"),
+        (entry("expect_column_values_to_be_betwen"), f"Did you mean '{BETWEEN}'"),
         (
-            one("expect_query_results_to_match_comparison", base_query="a"),
+            entry(column="a", min_valu=0),
+            "sales.json:8: expectations[0].kwargs.min_valu: unknown key. Did you mean 'min",
+        ),
+        (entry(column="a"), "neither min_value nor max_value"),
+        (entry(min_value=0), "expectations[0].kwargs: has no `column`"),
+        (entry(column=7, min_value=0), "7 is not text"),
+        (entry(column="a", min_value=9, max_value=1), "kwargs.min_value: min_value 9 is more than max_value 1"),
+        (entry(column="a", min_value="2026-02-01", max_value="2026-01-31"), '"2026-02-01" is more than max_value'),
+        (entry(column="a", min_value=0, mostly=95), "kwargs.mostly: 95 is not a share"),
+        (entry(column="a", min_value=0, mostly=-0.1), "-0.1 is not a share"),
+        (entry(column="a", min_value=0, batch_id="x"), "kwargs.batch_id: names another batch"),
+        (entry(severity="severe"), 'expectations[0].severity: "severe" is not possible'),
+        (entry(headgate={"on_failur": "fail"}), "on_failur: unknown key. Did you mean 'on_failure'"),
+        (entry(headgate={"on_failure": "drop"}), "give quarantine or fail"),
+        (entry(headgate={"scope": "tables"}), "Did you mean 'table'"),
+        (entry(headgate={"name": ""}), "headgate.name"),
+        (entry(headgate={"on_failure": "fail"}, severity="warning"), "only critical expectations act"),
+        (entry(UNIQUE, column="a", headgate={"on_failure": "quarantine"}), "it judges no single record"),
+        (entry("expect_column_values_to_be_increasing", column="a"), "cannot be judged: looks at the order of rows"),
+        (
+            entry("expect_query_results_to_match_comparison", base_query="a"),
             "cannot be judged: GX has no Spark engine for comparison_query",
         ),
         (
-            one("expect_column_values_to_match_like_pattern", column="a", like_pattern="b"),
+            entry("expect_column_values_to_match_like_pattern", column="a", like_pattern="b"),
             "; use expect_column_values_to_match_regex\n",
         ),
         (
-            one(
+            entry(
                 "expect_column_pair_values_to_be_in_set",
                 column_A="a",
                 column_B="b",
@@ -171,22 +174,22 @@ def test_json_that_is_no_yaml_is_read_as_json(project):
             ),
             "row_condition: is not possible here: GX drops it",
         ),
-        (one("expect_column_values_to_be_of_type", column="a", type_="LongType", mostly=0.5), "column's type alone"),
-        (one(column="a", min_value={"$PARAMETER": "least"}), "kwargs.min_value: is a suite parameter"),
+        (entry("expect_column_values_to_be_of_type", column="a", type_="LongType", mostly=0.5), "column's type alone"),
+        (entry(column="a", min_value={"$PARAMETER": "least"}), "kwargs.min_value: is a suite parameter"),
         (
-            one(column="a", min_value=0, row_condition={"$PARAMETER": "which"}),
+            entry(column="a", min_value=0, row_condition={"$PARAMETER": "which"}),
             "kwargs.row_condition: is a suite parameter",
         ),
-        (one(column="a", min_value="many"), 'kwargs.min_value: "many" is no date and no time'),
-        (one(column="a", max_value="2026-02-30"), 'kwargs.max_value: "2026-02-30" is no date'),
-        (one("expect_column_mean_to_be_between", column="a", min_value="2026-01-31"), "is not a number or null"),
-        (one("expect_table_row_count_to_be_between", max_value="9"), '"9" is not a whole number or null'),
-        (one("expect_table_columns_to_match_set", exact_match=False), "has no `column_set`"),
-        (one("expect_table_columns_to_match_ordered_list", column_list=None), "column_list: nothing is not a list"),
-        (one("expect_column_to_exist", column="a", column_index=0), "column_index: 0 is no place to GX"),
-        (one("expect_column_kl_divergence_to_be_less_than", column="a"), "has no `partition_object` and `threshold`"),
+        (entry(column="a", min_value="many"), 'kwargs.min_value: "many" is neither a date nor a time'),
+        (entry(column="a", max_value="2026-02-30"), 'kwargs.max_value: "2026-02-30" is neither a date'),
+        (entry("expect_column_mean_to_be_between", column="a", min_value="2026-01-31"), "is not a number or null"),
+        (entry("expect_table_row_count_to_be_between", max_value="9"), '"9" is not a whole number or null'),
+        (entry("expect_table_columns_to_match_set", exact_match=False), "has no `column_set`"),
+        (entry("expect_table_columns_to_match_ordered_list", column_list=None), "column_list: nothing is not a list"),
+        (entry("expect_column_to_exist", column="a", column_index=0), "column_index: GX ignores position 0"),
+        (entry("expect_column_kl_divergence_to_be_less_than", column="a"), "has no `partition_object` and `threshold`"),
         (
-            one(
+            entry(
                 "expect_column_kl_divergence_to_be_less_than",
                 column="a",
                 partition_object={"values": ["x"], "weights": [1]},
@@ -195,25 +198,25 @@ def test_json_that_is_no_yaml_is_read_as_json(project):
             ),
             "max_value: is not possible here: GX does nothing with it",
         ),
-        (one(column="a", min_value=0, row_condition="a > 1", condition_parser="pandas"), '"pandas" is not possible'),
-        (one(column="a", min_value=0, row_condition={"type": "comparisn"}), "Did you mean 'comparison'"),
-        (one(column="a", min_value=0, row_condition={"type": "and"}), "'and' has no `conditions`"),
-        (one(column="a", min_value=0, row_condition={"type": "nullity", "is_null": True}), "has no column"),
+        (entry(column="a", min_value=0, row_condition="a > 1", condition_parser="pandas"), '"pandas" is not possible'),
+        (entry(column="a", min_value=0, row_condition={"type": "comparisn"}), "Did you mean 'comparison'"),
+        (entry(column="a", min_value=0, row_condition={"type": "and"}), "'and' has no `conditions`"),
+        (entry(column="a", min_value=0, row_condition={"type": "nullity", "is_null": True}), "has no column"),
         (
-            one(column="a", min_value=0, row_condition={"type": "comparison", "operator": "~"}),
-            'row_condition.operator: "~" is no operator',
+            entry(column="a", min_value=0, row_condition={"type": "comparison", "operator": "~"}),
+            'row_condition.operator: "~" is not an operator',
         ),
         (
-            one("expect_column_quantile_values_to_be_between", column="a", quantile_ranges={"quantiles": [0.5]}),
+            entry("expect_column_quantile_values_to_be_between", column="a", quantile_ranges={"quantiles": [0.5]}),
             "needs `quantiles`, and `value_ranges`",
         ),
         (
-            one(
+            entry(
                 "expect_column_quantile_values_to_be_between",
                 column="a",
                 quantile_ranges={"quantiles": [0.5], "value_ranges": [[9, 1]]},
             ),
-            "[9, 1] is no [min, max]",
+            "[9, 1] is not [min, max]",
         ),
     ],
 )
@@ -221,19 +224,21 @@ def test_an_expectation_is_refused_that(project, expectation, said):
     assert said in refusal(project, expectation)
 
 
-def test_an_expectation_that_stands_twice_is_refused_with_both_places(project):
-    said = refusal(project, one(), one(column="quantity", min_value=1), one(severity="info"))
-    assert "sales.json:18" in said and "stands twice; first in conf/expectations/silver/sales.json:4" in said
+def test_a_duplicate_expectation_is_refused_with_both_places(project):
+    said = refusal(project, entry(), entry(column="quantity", min_value=1), entry(severity="info"))
+    assert "sales.json:18" in said and "is a duplicate; first in conf/expectations/silver/sales.json:4" in said
 
 
 def test_two_expectations_of_one_name_are_refused(project):
     named = {"name": "sane"}
-    assert "another is called so" in refusal(project, one(headgate=named), one(NOT_NULL, column="a", headgate=named))
+    assert "another is called so" in refusal(
+        project, entry(headgate=named), entry(NOT_NULL, column="a", headgate=named)
+    )
 
 
-def test_a_generated_name_that_another_was_given_is_refused(project):
-    values = one(NOT_NULL, column="a", headgate={"name": f"{BETWEEN}(quantity)"})
-    assert "another is called so" in refusal(project, one(), values)
+def test_a_generated_name_that_is_taken_is_refused(project):
+    values = entry(NOT_NULL, column="a", headgate={"name": f"{BETWEEN}(quantity)"})
+    assert "another is called so" in refusal(project, entry(), values)
 
 
 def test_a_suite_of_no_table_is_refused_with_a_suggestion(project):
@@ -254,9 +259,9 @@ def test_suite_parameters_are_refused(project):
     ("text", "said"),
     [
         ("{", r"sales.json:1: not JSON"),
-        ('{"name": "silver.sales",\n "name": "a", "expectations": []}', "sales.json:2: name: stands twice"),
-        ('{"name": "silver.sales", "expectations": [NaN]}', "NaN is no number"),
-        ('{"name": "silver.sales",\n"expectations": [-1e999]}', ":2: expectations[0]: -Infinity is no number"),
+        ('{"name": "silver.sales",\n "name": "a", "expectations": []}', "sales.json:2: name: is a duplicate"),
+        ('{"name": "silver.sales", "expectations": [NaN]}', "NaN is not a number"),
+        ('{"name": "silver.sales",\n"expectations": [-1e999]}', ":2: expectations[0]: -Infinity is not a number"),
         ("[]", "is not keys with values"),
         ('{"name": "silver.sales", "expectation": []}', "unknown key. Did you mean 'expectations'"),
         ('{"name": "silver.sales", "expectations": [{"type": "expect_column_to_exist"}]}', "has no `kwargs`"),
@@ -270,8 +275,8 @@ def test_a_file_is_refused_that_is_no_suite(project, text, said):
         load_suites(project)
 
 
-def test_the_problems_of_all_files_are_told_together(project):
-    written(project, one(column="a"))
+def test_the_problems_of_all_files_are_reported_together(project):
+    written(project, entry(column="a"))
     written(project, file="gold/daily.json", name="gold.dayly")
     with pytest.raises(SuiteError) as caught:
         load_suites(project)
@@ -282,14 +287,14 @@ def test_the_problems_of_all_files_are_told_together(project):
 
 
 def test_a_column_that_the_table_has_not_is_refused_with_a_suggestion(project):
-    suite = loaded(project, one())
+    suite = loaded(project, entry())
     with pytest.raises(SuiteError, match=r"silver.sales has no column 'quantity'. Did you mean 'quantities'"):
         require_columns(suite, ["quantities", "day"])
     require_columns(suite, ["quantity"])
 
 
 def test_a_field_of_a_struct_is_looked_up_by_its_first_part(project):
-    suite = loaded(project, one(NOT_NULL, column="address.city"))
+    suite = loaded(project, entry(NOT_NULL, column="address.city"))
     require_columns(suite, ["address"])
     with pytest.raises(SuiteError, match=r"no column 'address\.city'"):
         require_columns(suite, ["city"])
@@ -310,26 +315,26 @@ def test_a_field_of_a_struct_is_looked_up_by_its_first_part(project):
     ids=["text", "comparison", "and"],
 )
 def test_the_columns_of_a_row_condition_have_to_be_there(project, condition):
-    suite = loaded(project, one(column="quantity", min_value=0, **condition))
+    suite = loaded(project, entry(column="quantity", min_value=0, **condition))
     require_columns(suite, ["quantity", "kind"])
     with pytest.raises(SuiteError, match="no column 'kind'"):
         require_columns(suite, ["quantity"])
 
 
 def test_a_column_that_is_expected_to_exist_may_be_missing(project):
-    require_columns(loaded(project, one("expect_column_to_exist", column="a")), ["b"])
+    require_columns(loaded(project, entry("expect_column_to_exist", column="a")), ["b"])
 
 
 # --- queries
 
 
-def query(text: str, **beside) -> dict:
-    return one("unexpected_rows_expectation", unexpected_rows_query=text, **beside)
+def query(text: str, **extra) -> dict:
+    return entry("unexpected_rows_expectation", unexpected_rows_query=text, **extra)
 
 
 def test_the_other_tables_of_queries_are_known(project):
     text = "SELECT * FROM {batch} b ANTI JOIN `gold.daily` d ON b.day = d.day AND b.`a` = d.a"
-    assert loaded(project, query(text), one()).relations == ("gold.daily",)
+    assert loaded(project, query(text), entry()).relations == ("gold.daily",)
 
 
 @pytest.mark.parametrize(
@@ -338,14 +343,14 @@ def test_the_other_tables_of_queries_are_known(project):
         ("SELECT * FROM `gold.daily`", "has to read {batch}"),
         ("SELECT * FROM {batch} WHERE a RLIKE 'x{3}'", "no other braces"),
         ("SELECT * FROM {batch} WHERE a = '{'", "no other braces"),
-        ("SELECT * FROM {batch} JOIN `gold.dayly` USING (day)", "`gold.dayly`, which is no table of jobs. Did you"),
+        ("SELECT * FROM {batch} JOIN `gold.dayly` USING (day)", "`gold.dayly`, which is not a table of jobs. Did you"),
     ],
 )
 def test_a_query_is_refused_that(project, text, said):
     assert said in refusal(project, query(text))
 
 
-# --- the one layout
+# --- the normalized layout
 
 
 SAVED = {
@@ -354,8 +359,8 @@ SAVED = {
     "meta": {"great_expectations_version": "1.24.1", "owner": "us"},
     "notes": None,
     "expectations": [
-        {**one(column="q", min_value=0.0), "id": "2c9d0e6a-0000-4000-8000-000000000001", "meta": {}, "notes": None},
-        one(NOT_NULL, column="ä", headgate={"scope": "table"}),
+        {**entry(column="q", min_value=0.0), "id": "2c9d0e6a-0000-4000-8000-000000000001", "meta": {}, "notes": None},
+        entry(NOT_NULL, column="ä", headgate={"scope": "table"}),
     ],
 }
 
@@ -374,7 +379,7 @@ def test_normalising_twice_changes_nothing():
     assert normalised(once) == once
 
 
-def test_normalising_keeps_what_is_expected(project):
+def test_normalising_keeps_the_expectations(project):
     path = written(project)
     path.write_text(json.dumps(SAVED))
     before = load_suites(project)["silver.sales"]

@@ -33,7 +33,7 @@ HISTORY = History(keys=["id"], sequence_by="at")
 
 
 @pytest.mark.parametrize(
-    ("reads", "writes", "what", "fix"),
+    ("reads", "writes", "message", "fix"),
     [
         ([BRONZE], REPLACE, "Changes cannot feed Replace", "Affected(\"bronze.things\", by=['day'])"),
         ([BRONZE], HISTORY, "Changes cannot feed History", "Affected(\"bronze.things\", by=['id'])"),
@@ -51,9 +51,9 @@ HISTORY = History(keys=["id"], sequence_by="at")
         ([], MERGE, "reads nothing", "reads="),
     ],
 )
-def test_an_illegal_pair_is_refused_with_the_pair_to_use(reads, writes, what, fix):
+def test_an_illegal_pair_is_refused_with_the_pair_to_use(reads, writes, message, fix):
     error = _refuse_reads(reads, writes)
-    assert what in error.what
+    assert message in error.message
     assert fix in error.fix
 
 
@@ -84,12 +84,12 @@ def test_a_refusal_names_the_line_of_the_declaration():
 
 def test_a_read_has_to_be_a_parameter_of_the_function():
     error = refused({"rows": Changes("bronze.things")})
-    assert "the function takes (uploads), reads names (rows)" in error.what
+    assert "the function takes (uploads), reads names (rows)" in error.message
 
 
 @pytest.mark.parametrize("doc", [None, "", "  \n "])
 def test_a_function_without_a_docstring_is_refused_because_it_says_the_grain(doc):
-    assert "no docstring" in refused({"uploads": Changes("bronze.things")}, doc=doc).what
+    assert "no docstring" in refused({"uploads": Changes("bronze.things")}, doc=doc).message
 
 
 def _declare_reads(reads, writes):
@@ -108,11 +108,11 @@ def _refuse_reads(reads, writes) -> TableDefinitionError:
 
 @pytest.mark.parametrize("name", ["things", "bronze.things", "silver.", "silver.Things", "silver.a-b", "silver.a.b"])
 def test_a_name_that_is_no_tables_is_refused(name):
-    assert f"'{name}' is no table's name" in refused({"uploads": Changes("bronze.things")}, name=name).what
+    assert f"'{name}' is an invalid table name" in refused({"uploads": Changes("bronze.things")}, name=name).message
 
 
 @pytest.mark.parametrize(
-    ("make", "what"),
+    ("make", "message"),
     [
         (lambda: Merge(keys="id"), "keys takes a list of column names, not 'id'"),
         (lambda: Merge(keys=[]), "keys is empty"),
@@ -122,10 +122,10 @@ def test_a_name_that_is_no_tables_is_refused(name):
         (lambda: Affected("silver.other", by="day"), "by takes a list of column names, not 'day'"),
     ],
 )
-def test_columns_are_given_as_a_list_of_names(make, what):
+def test_columns_must_be_a_list_of_names(make, message):
     with pytest.raises(TableDefinitionError) as caught:
         make()
-    assert what in caught.value.what
+    assert message in caught.value.message
 
 
 def test_a_declared_table_can_be_called_like_its_function():

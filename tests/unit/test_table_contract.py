@@ -1,4 +1,4 @@
-"""Contracts of tables: which there are, what is refused, and how a table differs from its contract."""
+"""Contracts of tables: their list, refusals, and differences between a table and its contract."""
 
 import json
 from pathlib import Path
@@ -77,7 +77,7 @@ def logged(**changes) -> dict:
     return schema_of(json.dumps({"type": "struct", "fields": fields}))
 
 
-# --- what a contract says
+# --- the meaning of a contract
 
 
 def test_a_contract_says_who_owns_a_table_and_what_its_columns_are(contract):
@@ -113,7 +113,7 @@ def test_a_contract_that_stands_in_no_layer_is_refused(project):
         (
             "team:",
             "customProperties: [{property: headgate.format, value: csv}]\nteam:",
-            "how something is uploaded stands in the contract of a dataset",
+            "uploads are described in the contract of a dataset",
         ),
     ],
 )
@@ -123,7 +123,7 @@ def test_what_a_tables_contract_cannot_say_is_refused_with_its_place(project, ol
     assert said in message
 
 
-def test_the_problems_of_every_file_are_told_at_once(project):
+def test_the_problems_of_every_file_are_reported_together(project):
     write(project, changed("logicalType: date", "logicalType: dat"))
     message = refusal(project, DAILY.replace("name: daily", "name: sales").replace("Finance", ""), "silver/sales.yaml")
     assert "conf/tables/gold/daily.yaml:10" in message and "conf/tables/silver/sales.yaml:5" in message

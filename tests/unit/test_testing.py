@@ -1,4 +1,4 @@
-"""The author's test kit as far as it needs no Spark: what it loads, what it writes, how it shows what differs."""
+"""The author's test kit as far as it needs no Spark: its loading, uploads, and display of differences."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from headgate.contracts.contract import Contract, load_contracts
 from headgate.errors import UsageError
 from headgate.project import Project
-from headgate.testing.difference import difference, like_held
+from headgate.testing.difference import difference, like_stored
 from headgate.testing.lake import written
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +27,7 @@ def contracts() -> dict[str, Contract]:
 
 
 def test_the_plugin_and_the_asserts_load_no_spark():
-    """pytest loads the plugin in every project of the environment, whether it is one of Headgate's or not."""
+    """pytest loads the plugin in every project of the environment, also in projects without Headgate."""
     code = "import sys, headgate.testing.plugin; print({'pyspark', 'chispa', 'deltalake'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "set()", done.stderr
@@ -36,7 +36,7 @@ def test_the_plugin_and_the_asserts_load_no_spark():
 # --- uploads
 
 
-def test_records_are_lines_of_json_and_a_text_stands_for_itself(contracts):
+def test_records_are_lines_of_json_and_a_text_is_used_unchanged(contracts):
     assert written(contracts["returns"], [{"return_id": "r"}, "{broken"]) == b'{"return_id": "r"}\n{broken'
 
 
@@ -72,7 +72,7 @@ def test_a_row_that_is_there_once_more_differs():
     assert "Row(a=1)" in difference([{"a": 1}], [{"a": 1}, {"a": 1}])
 
 
-def test_only_what_differs_is_shown_and_named():
+def test_only_differences_are_shown_and_named():
     details = difference([{"id": "x", "n": 1}, {"id": "y", "n": 2}], [{"id": "x", "n": 1}, {"id": "y", "n": 3}])
     assert details.startswith("differing: n\n")
     assert "n=2" in details
@@ -85,7 +85,7 @@ def test_a_column_that_one_side_has_differs_even_where_its_value_is_none():
 
 
 @pytest.mark.parametrize(
-    ("literal", "held", "value"),
+    ("literal", "stored", "value"),
     [
         ("12.50", Decimal("1.00"), Decimal("12.50")),
         (0.1, Decimal("1.00"), Decimal("0.1")),
@@ -96,5 +96,5 @@ def test_a_column_that_one_side_has_differs_even_where_its_value_is_none():
         (None, Decimal("1.00"), None),
     ],
 )
-def test_a_literal_may_be_plainer_than_the_value(literal, held, value):
-    assert like_held(literal, [None, held]) == value
+def test_a_literal_may_be_plainer_than_the_value(literal, stored, value):
+    assert like_stored(literal, [None, stored]) == value

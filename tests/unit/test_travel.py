@@ -1,4 +1,4 @@
-"""A table as it was: by version, by time, and what is said where it is not to be had."""
+"""Time travel: by version, by time, and the errors for unavailable versions."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_a_time_to_come_is_refused(lake: Lake) -> None:
 
 
 def test_what_is_no_time_is_refused(lake: Lake) -> None:
-    assert "'yesterday' is no time" in refusal(lake, "gold.daily", "--as-of", "yesterday")
+    assert "'yesterday' is not a time" in refusal(lake, "gold.daily", "--as-of", "yesterday")
 
 
 def test_a_version_and_a_time_exclude_each_other(lake: Lake) -> None:

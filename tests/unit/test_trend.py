@@ -43,7 +43,7 @@ def invoke(verb: click.Command, lake: Lake, *arguments: str) -> str:
     return done.output
 
 
-def test_a_batch_is_told_in_numbers(lake: Lake) -> None:
+def test_a_batch_is_shown_in_numbers(lake: Lake) -> None:
     accepted = [Acceptance("c", "ann", "known").as_dict()]
     results = [
         result("a"),
@@ -72,7 +72,7 @@ def test_commits_that_judged_nothing_are_no_batches(lake: Lake) -> None:
     assert [batch["failing"] for batch in trend(lake.ledger, "silver.sales")] == [0.02, 0.01]
 
 
-def test_only_the_newest_batches_are_told(lake: Lake) -> None:
+def test_only_the_newest_batches_are_shown(lake: Lake) -> None:
     for failing in range(8):
         judged(lake, result("a", failing))
     assert [batch["failing"] for batch in trend(lake.ledger, "silver.sales")] == [0.07, 0.06, 0.05, 0.04, 0.03, 0.02]
@@ -98,7 +98,7 @@ def test_a_table_whose_suite_was_removed_has_no_trend(lake: Lake) -> None:
     assert json.loads(invoke(status.command, lake, "--json"))["quality"] == []
 
 
-def test_history_tells_what_failed_and_who_let_it_pass(lake: Lake) -> None:
+def test_history_shows_failures_and_who_accepted_them(lake: Lake) -> None:
     judged(lake, result("a"), result("b"))
     accepted = [Acceptance("b", "ann", "known since May").as_dict()]
     judged(lake, result("a", 1), result("b", 2), accepted=accepted)

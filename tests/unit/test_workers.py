@@ -1,4 +1,4 @@
-"""What a run on a cluster looks for before Spark starts, and what it tells the executors."""
+"""The checks of a run on a cluster before Spark starts, and the Python path of executors."""
 
 from __future__ import annotations
 

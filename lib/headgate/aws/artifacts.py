@@ -1,4 +1,4 @@
-"""Packages in S3: uploaded once, one of them current, the one before it a rollback away.
+"""Packages in S3: each is uploaded once, and one of them is current. A rollback makes the previous package current.
 
 <artifacts>/<environment>/current.json                    the current version, and those before it
 <artifacts>/<environment>/packages/<version>/             manifest.json, package.json, entry.py
@@ -31,7 +31,7 @@ class Artifacts:
         self._bucket, _, self._prefix = address.removeprefix("s3://").partition("/")
 
     def upload(self, package: Package, manifest: str, tell: Callable[[str], None]) -> int:
-        """Uploads what is not there yet; returns the bytes sent. The package is usable when this returns."""
+        """Uploads the files that are missing; returns the bytes sent. The package is usable when this returns."""
         sent = 0
         for file in package.files:
             name = f"packages/{package.version}/{file.name}" if file.name == "entry.py" else file.name
@@ -64,10 +64,10 @@ class Artifacts:
         return versions
 
     def rollback(self) -> tuple[str, str]:
-        """Makes the version before the current one current; returns (from, to). Raises UsageError without one."""
+        """Makes the previous version current; returns (from, to). Raises UsageError if there is none."""
         versions = self.current()
         if len(versions) < 2:
-            raise UsageError("there is no earlier package", where=self.address, fix="deploy a corrected one")
+            raise UsageError("there is no earlier package", where=self.address, fix="deploy a corrected package")
         self.manifest(versions[1])  # that it was not removed
         self._point_to(versions[1:])
         return versions[0], versions[1]
@@ -75,7 +75,7 @@ class Artifacts:
     def expire(self, keep: int) -> list[str]:
         """Removes the packages beyond the newest `keep`, and files that no package uses; returns their names.
 
-        The current package and the one before it are kept, and what is younger than two days.
+        The current and the previous package are kept, and files younger than two days.
         """
         packages = self._packages()
         newest = sorted(packages, key=lambda version: packages[version], reverse=True)

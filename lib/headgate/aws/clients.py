@@ -1,4 +1,4 @@
-"""boto3 clients for a command line: the credentials that boto3 finds, and errors that say what is missing."""
+"""boto3 clients for a command line: the credentials that boto3 finds, and errors that name the missing setting."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def aws_errors(where: str) -> Iterator[None]:
         raise AwsError(
             f"AWS answered {answer.get('Code')}: {answer.get('Message')}",
             where=f"{where}, {error.operation_name}",
-            fix="check the name of the resource, its region, and what your role may do",
+            fix="check the name of the resource, its region, and the permissions of your role",
             retryable=answer.get("Code") in _RETRYABLE or error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500,
         ) from error
     except BotoCoreError as error:

@@ -57,7 +57,7 @@ class DeadLetters:
     def redrive(self, *, unreadable: bool = False) -> Redriven:
         """Moves messages back to the landing queue: sent first, deleted after, so that none is lost in between.
 
-        Messages that are no S3 event would come back here; they stay, unless `unreadable` is true.
+        Messages that are not S3 events would return to this queue; they stay, unless `unreadable` is true.
         """
         moved, kept = 0, 0
         for message in self._receive(limit=None):
@@ -96,7 +96,7 @@ def _dead_letter(message: Mapping[str, Any]) -> DeadLetter:
     try:
         datasets, problem = datasets_of(message["Body"]), ""
     except EventError as error:
-        datasets, problem = {}, error.what
+        datasets, problem = {}, error.message
     attributes = message.get("Attributes", {})
     return DeadLetter(
         id=message["MessageId"],

@@ -11,12 +11,12 @@ from urllib.parse import unquote_plus
 
 from headgate.errors import HeadgateError
 
-_MOST_MESSAGES = 50_000  # of a burst: what is left in the queue makes the next one
+_MOST_MESSAGES = 50_000  # of a burst: further messages form the next burst
 _BATCH = 10  # messages in one SQS request
 
 
 class EventError(HeadgateError):
-    """A message on the landing queue that is no event of S3."""
+    """A message on the landing queue that is not an S3 event."""
 
     code = "event"
 

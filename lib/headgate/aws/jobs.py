@@ -33,8 +33,8 @@ class SubmitError(HeadgateError):
 
     code = "submit"
 
-    def __init__(self, what: str, *, where: str = "", fix: str = "", retryable: bool = True) -> None:
-        super().__init__(what, where=where, fix=fix)
+    def __init__(self, message: str, *, where: str = "", fix: str = "", retryable: bool = True) -> None:
+        super().__init__(message, where=where, fix=fix)
         self.retryable = retryable
 
 
@@ -150,7 +150,7 @@ class ServerlessJobs:
         try:
             return self._client.start_job_run(**request)["jobRunId"]
         except ClientError as error:
-            # A job has this token and other parameters: a package was deployed between two tries of one submission.
+            # A job has this token with other parameters: a package was deployed between two tries of a submission.
             conflict = error.response.get("Error", {}).get("Code") == "ConflictException"
             if conflict and (existing := self._run_named(request["name"])):
                 return existing
@@ -199,7 +199,7 @@ class ServerlessJobs:
 
 
 class StepJobs:
-    """Steps of an EMR cluster. `client` is boto3's `emr`; `once` is one that sends each request only once."""
+    """Steps of an EMR cluster. `client` is boto3's `emr`; `once` is a client without retries."""
 
     STATES: ClassVar[dict[str, JobState]] = {
         "PENDING": JobState.WAITING,

@@ -56,7 +56,7 @@ class Outcome:
         return [table["table"] for table in self.tables if table.get("status") == "done"]
 
     def message(self, job: JobStatus) -> str:
-        """The failure in a few lines: the job, each reason, where the log is, what to do."""
+        """The failure in a few lines: the job, each reason, the location of the log, and the next step."""
         lines = [f"job {job.id} {job.platform_state}" + (f", exit code {self.exit_code}" if self.exit_code else "")]
         lines += [str(failure) for failure in self.failures]
         if not self.failures:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from headgate.contracts.emr import Emr
 
-#: Architecture -> US dollars of one vCPU and one GB of memory for an hour, us-east-1.
+#: Architecture -> US dollars per vCPU hour and per GB hour of memory, us-east-1.
 LIST_PRICES = {"x86_64": (0.052624, 0.0057785), "arm64": (0.042094, 0.004628)}
 
 

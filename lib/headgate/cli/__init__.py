@@ -1,1 +1,1 @@
-"""The command line: one thin module a verb, each imported only when it is called."""
+"""The command line: a thin module per verb, imported only when the verb is called."""

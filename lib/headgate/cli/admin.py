@@ -1,4 +1,4 @@
-"""`headgate admin`: what operators do about queues and stores."""
+"""`headgate admin`: operations on queues and stores."""
 
 from __future__ import annotations
 
@@ -44,12 +44,14 @@ def list_letters(target: Target, limit: int) -> None:
         click.echo("no dead letters")
         return
     print_table(["message", "sent", "receives", "uploads", "problem"], [_row(letter) for letter in letters])
-    click.echo("\nnext: headgate admin dlq redrive, when the cause is mended")
+    click.echo("\nnext: headgate admin dlq redrive, after the cause is corrected")
 
 
 @dlq.command("redrive")
-@click.option("--unreadable", is_flag=True, help="Also messages that are no S3 event; they come back unless mended.")
-@click.option("--dry-run", is_flag=True, help="Only count what would be moved, among the first 1,000.")
+@click.option(
+    "--unreadable", is_flag=True, help="Also move messages that are not S3 events; they return unless corrected."
+)
+@click.option("--dry-run", is_flag=True, help="Only count the messages, among the first 1,000.")
 @target_options
 def redrive(target: Target, unreadable: bool, dry_run: bool) -> None:
     """Move messages back to the landing queue, so that they start a run."""
@@ -64,7 +66,7 @@ def redrive(target: Target, unreadable: bool, dry_run: bool) -> None:
     if target.as_json:
         print_json({"moved": moved, "kept": kept, "dry_run": dry_run})
         return
-    click.echo(f"{moved:,} {said}, {kept:,} kept because they are no S3 events")
+    click.echo(f"{moved:,} {said}, {kept:,} kept because they are not S3 events")
 
 
 def _dead_letters(target: Target) -> DeadLetters:

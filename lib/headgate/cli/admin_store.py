@@ -87,7 +87,7 @@ def disable(target: Target, name: str) -> None:
 @store.command("list")
 @target_options
 def list_stores(target: Target) -> None:
-    """List the stores with what they may do; never a key."""
+    """List the stores with their limits, without keys."""
     settings = target.environment.receiver
     clients = _read(_key_file(target)) if settings.key_file else {}
     rows = [_row(name, client) for name, client in sorted(clients.items())]
@@ -100,7 +100,7 @@ def list_stores(target: Target) -> None:
     elif rows:
         print_table(list(rows[0]), [["" if value is None else str(value) for value in row.values()] for row in rows])
     else:
-        click.echo("no stores; add one: headgate admin store add NAME")
+        click.echo("no stores; add a store: headgate admin store add NAME")
 
 
 def _row(name: str, client: dict[str, Any]) -> dict[str, Any]:
@@ -173,7 +173,7 @@ def _changing(target: Target) -> Iterator[dict[str, Any]]:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    """The clients of a key file; none where there is no file. Raises EnvironmentConfigError."""
+    """Returns the clients of a key file; none if there is no file. Raises EnvironmentConfigError."""
     if not file.exists():
         return {}
     try:

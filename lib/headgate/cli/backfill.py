@@ -33,7 +33,7 @@ _DAY = click.DateTime(["%Y-%m-%d"])
     metavar="COLUMN=VALUE",
     help="Slices of a Replace or History table; VALUE may be FIRST..LAST, or empty for null. Repeatable.",
 )
-@click.option("--dry-run", is_flag=True, help="Only show what would be computed again.")
+@click.option("--dry-run", is_flag=True, help="Only show the uploads or slices.")
 @wait_option
 @target_options
 def command(
@@ -47,9 +47,9 @@ def command(
     dry_run: bool,
     no_wait: bool,
 ) -> None:
-    """Compute what TABLE holds of chosen uploads, or of chosen slices, again: after its function was corrected.
+    """Recompute some uploads or slices of TABLE, after its function was corrected.
 
-    It stays at what the table has read up to, writes only what differs, and can be repeated. For the whole table:
+    It keeps the position of the table, writes only rows that differ, and can be repeated. For the whole table:
     headgate run --rebuild -s TABLE.
     """
     graph = load_graph(target.project)
@@ -63,7 +63,7 @@ def command(
         _show(target, node, requested, chosen)
         return
     if not requested and not chosen:
-        raise UsageError("no upload is chosen", fix="headgate backfill --dry-run shows what a choice would take")
+        raise UsageError("no upload is chosen", fix="headgate backfill --dry-run shows the selection")
     from headgate.engine.verbs.run import Runner
 
     with spark_at_work(target, wait=not no_wait) as session:
@@ -74,7 +74,7 @@ def command(
     else:
         print_reports(runner.run_id, [report])
         if report.status == "done":
-            click.echo("\nnext: headgate run (what reads it)")
+            click.echo("\nnext: headgate run (updates the tables that read it)")
     exit_if_failed([report])
 
 
@@ -114,7 +114,7 @@ def _chosen(
     first: date | None,
     last: date | None,
 ) -> list[dict[str, Any]] | None:
-    """The uploads that are chosen, of those that the table has read; None where none was asked for."""
+    """Returns the selected uploads that the table has read; None without a selection."""
     if not (uploads or stores or first or last):
         return None
     if node.writes is None or slices_of(node.writes):
@@ -139,22 +139,22 @@ def _chosen(
     ]
 
 
-def _require_a_choice(node: Node, asked: str, chosen: list[dict[str, Any]] | None) -> None:
-    if asked and chosen is not None:
+def _require_a_choice(node: Node, condition: str, chosen: list[dict[str, Any]] | None) -> None:
+    if condition and chosen is not None:
         raise UsageError("both slices and uploads are chosen", fix="choose either")
-    if not asked and chosen is None:
+    if not condition and chosen is None:
         raise UsageError(
             "nothing is chosen",
             fix=f"--upload, --store, --from, --to or --by; all of it: headgate run --rebuild -s {node.name}",
         )
 
 
-def _show(target: Target, node: Node, asked: str, chosen: list[dict[str, Any]] | None) -> None:
+def _show(target: Target, node: Node, condition: str, chosen: list[dict[str, Any]] | None) -> None:
     if target.as_json:
-        print_json({"table": node.name, "slices": asked or None, "uploads": chosen})
+        print_json({"table": node.name, "slices": condition or None, "uploads": chosen})
         return
-    if asked:
-        click.echo(f"{node.name}: the slices where {asked}")
+    if condition:
+        click.echo(f"{node.name}: the slices where {condition}")
     else:
         result = chosen or []
         print_table(["upload", "store", "landed on", "records"], [list(item.values()) for item in result], ["records"])

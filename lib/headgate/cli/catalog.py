@@ -78,7 +78,7 @@ def register_after(target: Target, graph: Graph, committed: Iterable[str]) -> di
     try:
         done = registrations(target, graph)
     except HeadgateError as error:
-        _LOGGER.warning("catalog: %s", error.what)
+        _LOGGER.warning("catalog: %s", error.message)
         return {"error": error.as_dict()}
     return {"tables": [item.as_dict() for item in done if item.is_drift]}
 
@@ -118,8 +118,8 @@ def drift_lines(outcome: dict[str, Any] | None) -> list[str]:
     lines = []
     for item in outcome["tables"]:
         advice = _ADVICE.get(item["action"]) or "to do: headgate deploy --catalog-only"
-        what = "not registered" if item["action"] == "create" else "; ".join(item["differences"])
-        lines.append(f"{LAYER}{item['table']}: catalog: {f'{what}; ' if what else ''}{advice}")
+        message = "not registered" if item["action"] == "create" else "; ".join(item["differences"])
+        lines.append(f"{LAYER}{item['table']}: catalog: {f'{message}; ' if message else ''}{advice}")
     return lines
 
 

@@ -1,4 +1,4 @@
-"""`headgate check`: what can be judged before a run, and tables as they stand."""
+"""`headgate check`: checks before a run, and checks of current tables."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ _WIDTH = 60
     "tables",
     multiple=True,
     metavar="TABLE",
-    help="Judge a table as it stands by its whole suite, with Spark. A name, a pattern with *, tag:NAME. Repeatable.",
+    help="Check the current table with its whole suite, with Spark. A name, a pattern with *, tag:NAME. Repeatable.",
 )
 @click.option("--profile", metavar="TABLE", help="Propose a suite from a table's rows, with Spark, for you to edit.")
 @click.option(
     "--docs",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Build GX's Data Docs in a folder, from the suites and what they found of the last batches.",
+    help="Build GX's Data Docs in a folder, from the suites and their results for the last batches.",
 )
 @place_options
 def command(
@@ -60,9 +60,8 @@ def command(
 ) -> None:
     """Check contracts, suites, modules and environments, and that Athena can read gold: without data or Spark.
 
-    With FILES: check files before they are sent, by the contract of --dataset. With --table: judge tables as they
-    stand by their suites. With --profile: print a suite to begin with. With
-    --docs: build pages of what suites found.
+    With FILES: check files before they are sent, by the contract of --dataset. With --table: check current tables
+    with their suites. With --profile: print a proposed suite. With --docs: build pages of the results.
     """
     project = find_project(folder)
     if files or dataset:
@@ -71,7 +70,7 @@ def command(
         check_files(project, env, files, dataset, as_json)
         return
     if sum(map(bool, (tables, profile, docs))) > 1:
-        raise UsageError("--table, --profile and --docs exclude each other", where="check", fix="give one of them")
+        raise UsageError("--table, --profile and --docs exclude each other", where="check", fix="use one of them")
     if not (tables or profile or docs):
         _check_all(project, env, as_json=as_json)
         return
@@ -106,14 +105,14 @@ def _print_problems(checked: Checked) -> None:
 
 
 def _problem(problem: Problem) -> dict[str, str]:
-    return {"where": str(problem.place), "path": problem.path, "what": problem.what, "fix": problem.fix}
+    return {"where": str(problem.place), "path": problem.path, "what": problem.message, "fix": problem.fix}
 
 
 # --- tables
 
 
 def _check_tables(target: Target, selectors: Sequence[str]) -> None:
-    """Judges every selected table that has a suite, and ends with 1 where what is critical fails."""
+    """Checks every selected table that has a suite. The exit code is 1 if a critical expectation fails."""
     graph = load_graph(target.project)
     suites = _suites(target, graph, selectors)
     from headgate.engine.verbs.table_check import check_table
@@ -137,7 +136,7 @@ def _suites(target: Target, graph: Graph, selectors: Sequence[str]) -> list[Suit
     names, suites = selected(target.environment, graph, selectors, ()), load_suites(target.project)
     wanted = [name for name in names if name in suites]
     if not wanted:
-        fix = f"begin with one: headgate check --profile {names[0]}" if names else "headgate tables lists what there is"
+        fix = f"propose a suite: headgate check --profile {names[0]}" if names else "headgate tables lists all tables"
         raise UsageError(f"no suite of {', '.join(names) or 'any table'} in conf/expectations", fix=fix)
     ledger = Ledger(target.environment)
     built = [suites[name] for name in wanted if ledger.head(name).exists]
@@ -146,14 +145,14 @@ def _suites(target: Target, graph: Graph, selectors: Sequence[str]) -> list[Suit
     return built
 
 
-def _table(one: TableCheck) -> dict[str, Any]:
-    results = [result.as_dict() for result in one.results]
-    return {"table": one.table, "version": one.version, "fails": one.fails, "results": results}
+def _table(check: TableCheck) -> dict[str, Any]:
+    results = [result.as_dict() for result in check.results]
+    return {"table": check.table, "version": check.version, "fails": check.fails, "results": results}
 
 
-def _print_table(one: TableCheck) -> None:
-    click.echo(f"{one.table}, version {one.version}")
-    print_table(_COLUMNS, [_row(result) for result in one.results], numeric=("judged", "failing"))
+def _print_table(check: TableCheck) -> None:
+    click.echo(f"{check.table}, version {check.version}")
+    print_table(_COLUMNS, [_row(result) for result in check.results], numeric=("judged", "failing"))
     click.echo()
 
 
@@ -168,7 +167,7 @@ def _row(result: Result) -> tuple[Any, ...]:
 
 
 def _propose(target: Target, table: str) -> None:
-    """Prints the suite that the live rows of a table suggest: JSON, whatever else is asked for."""
+    """Prints a suite proposed from the live rows of a table, always as JSON."""
     node = load_graph(target.project).node(table)
     if node.layer == "bronze":
         raise UsageError(f"{table} holds records as they were sent", fix="name the table that reads it")
@@ -187,12 +186,14 @@ def _propose(target: Target, table: str) -> None:
 
 
 def _build_docs(target: Target, folder: Path) -> None:
-    """Builds GX's Data Docs. Raises UsageError where the folder holds something else, or there is no suite."""
+    """Builds GX's Data Docs. Raises UsageError if the folder has other files, or if there is no suite."""
     if folder.is_dir() and any(folder.iterdir()) and not (folder / "expectations").is_dir():
         raise UsageError("the folder holds something else", where=str(folder), fix="name a new or an empty folder")
     suites = load_suites(target.project)
     if not suites:
-        raise UsageError("there is no suite in conf/expectations", fix="begin with one: headgate check --profile TABLE")
+        raise UsageError(
+            "there is no suite in conf/expectations", fix="propose a suite: headgate check --profile TABLE"
+        )
     from headgate.engine.verbs.data_docs import build_site
 
     progress("starting Great Expectations")

@@ -15,7 +15,7 @@ from headgate.views.file_check import FileReport, check_file
 
 
 def check_files(project: Project, env: str, files: tuple[Path, ...], dataset: str | None, as_json: bool) -> None:
-    """Prints what is wrong with the files; ends with 1 where anything is."""
+    """Prints the problems of the files. The exit code is 1 if there is a problem."""
     contracts = load_contracts(project)
     if dataset is None or dataset not in contracts:
         raise UsageError(
@@ -41,4 +41,4 @@ def _print(report: FileReport) -> None:
     for record, problem in report.first:
         click.echo(f"  record {record}: {problem}")
     if report.ok:
-        click.echo("  values are judged by the run: this checks that records can be read and have what they need")
+        click.echo("  the run checks values: this checks that records can be read and have their required fields")

@@ -1,4 +1,4 @@
-"""`headgate deploy`: builds the package of an environment and makes it the one that EMR jobs run."""
+"""`headgate deploy`: builds the package of an environment and makes it current for EMR jobs."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _SHOWN_PARTS = 5
 @click.command("deploy")
 @target_options
 @click.option("--dry-run", is_flag=True, help="Build and check the package, and upload nothing.")
-@click.option("--rollback", is_flag=True, help="Make the package before the current one current again.")
+@click.option("--rollback", is_flag=True, help="Make the previous package current.")
 @click.option("--catalog-only", is_flag=True, help="Only register the gold tables in Glue; no package is built.")
-@click.option("--prune", is_flag=True, help="Remove from Glue what the project no longer has.")
+@click.option("--prune", is_flag=True, help="Remove tables from Glue that the project no longer has.")
 @click.option("--manifest-to", type=click.Path(path_type=Path), help="Also write the manifest to this file.")
 def command(
     target: Target, dry_run: bool, rollback: bool, catalog_only: bool, prune: bool, manifest_to: Path | None
@@ -74,7 +74,7 @@ def require_emr(target: Target) -> None:
         raise UsageError(
             f"the environment '{environment.name}' runs on the engine {environment.engine}",
             where=target.project.relative(environment.path),
-            fix="name one with engine: emr, by --env",
+            fix="choose an environment with engine: emr, by --env",
         )
     for module in ("boto3", "packaging"):
         if find_spec(module) is None:
@@ -113,7 +113,7 @@ def _manifest(target: Target, package: Package) -> str:
 
 
 def _deploy(target: Target, package: Package, manifest: str) -> dict[str, Any]:
-    """Uploads and activates the package; returns what happened."""
+    """Uploads and activates the package; returns a summary."""
     from headgate.aws.clients import aws_errors
 
     artifacts = artifacts_of(target)

@@ -36,7 +36,7 @@ class Tally:
     replayed: int = 0
 
     def add(self, upload: GeneratedUpload, replayed: bool) -> None:
-        """Counts one delivered upload."""
+        """Counts a delivered upload."""
         for name, value in zip(_COLUMNS, (1, upload.rows, upload.broken, len(upload.body)), strict=True):
             self.counts[name][upload.kind] += value
         self.replayed += replayed
@@ -89,7 +89,7 @@ class Tally:
 def command(target: Target, to: Path | None, url: str | None, direct: bool, **options: Any) -> None:
     """Make plausible uploads for the datasets of the project, from their contracts.
 
-    Give one of --to, --url and --direct.
+    Use either --to, --url or --direct.
     """
     key_template, compress = options.pop("key_template"), options.pop("compress")
     contracts = load_contracts(target.project)
@@ -127,7 +127,7 @@ def request_of(
     if not contracts:
         raise UsageError("the project has no dataset", where="generate", fix="write a contract in conf/datasets")
     if size is not None and rest["records"] is not None:
-        raise UsageError("--size and --records exclude each other", where="generate", fix="give one of them")
+        raise UsageError("--size and --records exclude each other", where="generate", fix="use one of them")
     return Request(
         datasets=tuple(dict.fromkeys(datasets)) or tuple(contracts),
         stores=store_names(known_stores, stores),
@@ -174,7 +174,7 @@ def _delivery(
     compress: bool,
 ) -> Deliver:
     if sum((to is not None, url is not None, direct)) != 1:
-        raise UsageError("the target is missing", where="generate", fix="give one of --to DIR, --url ADDRESS, --direct")
+        raise UsageError("the target is missing", where="generate", fix="use --to DIR, --url ADDRESS or --direct")
     if to is not None:
         return to_files(to, request.datasets, contracts, compress)
     if direct:

@@ -24,7 +24,7 @@ _BALANCE = ("unread", "refused", "rows", "held")
 @click.option("--limit", default=20, show_default=True, help="How many commits; 0 for all.")
 @target_options
 def command(target: Target, table: str, limit: int) -> None:
-    """Print the commits of TABLE, newest first: the run, its code, what it read up to, what it counted."""
+    """Print the commits of TABLE, newest first: the run, its code, its position in each source, and its counts."""
     name = table if table == results.TABLE else load_graph(target.project).node(table).name
     history = list(Ledger(target.environment).history(name, limit or None))
     commits = [describe(commit) for commit in history]
@@ -69,7 +69,7 @@ def _counts(commit: dict[str, Any]) -> str:
 
 
 def _expectations(commit: dict[str, Any]) -> str:
-    """Which expectations of the batch failed, and who let them pass."""
+    """The failed expectations of the batch, and who accepted them."""
     accepted = {item["expectation"]: f" (accepted by {item['by']}: {item['reason']})" for item in commit["accepted"]}
     failed = [result["expectation"] for result in commit["quality"] if not result["success"]]
     details = [f"{name} failed{accepted.get(name, '')}" for name in failed]

@@ -1,7 +1,7 @@
-"""What runs inside an EMR job: one headgate command, whose end is kept in the lake for whoever waits for the job.
+"""The process inside an EMR job: runs a headgate command, and writes its result to the lake for the waiting client.
 
     jobs/<job>.json             exit code, error, the run whose report is in runs/, and how long it took
-    jobs/<job>.progress.json    what has happened so far, while the job runs
+    jobs/<job>.progress.json    the progress, while the job runs
 
 `<job>` is the value of `--run-id`, by which the submitter knows the job.
 """
@@ -103,7 +103,7 @@ def _run(arguments: Sequence[str]) -> tuple[int, dict[str, str] | None]:
 
 
 class Progress(logging.Handler):
-    """Keeps what a run logs in the lake, for whoever follows the job. `run` is the run that logged last."""
+    """Writes the log of a run to the lake, for clients that follow the job. `run` is the run that logged last."""
 
     def __init__(self, store: ObjectStore, job: str) -> None:
         super().__init__(logging.INFO)

@@ -1,4 +1,4 @@
-"""`headgate lineage`: what a table is made from, what reads it, and the uploads that a slice came from."""
+"""`headgate lineage`: the sources of a table, the tables that read it, and the uploads behind a slice."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _SHOWN_COMMITS = 3
 
 @click.command("lineage")
 @click.argument("table")
-@click.option("--up", is_flag=True, help="Only what TABLE is made from.")
-@click.option("--down", is_flag=True, help="Only what reads TABLE.")
+@click.option("--up", is_flag=True, help="Only the sources of TABLE.")
+@click.option("--down", is_flag=True, help="Only the tables that read TABLE.")
 @click.option(
     "--slice",
     "slices",
@@ -35,7 +35,7 @@ _SHOWN_COMMITS = 3
 )
 @target_options
 def command(target: Target, table: str, up: bool, down: bool, slices: tuple[str, ...]) -> None:
-    """Show what TABLE is made from, down to the uploads, and what reads it; and its columns where they can be told."""
+    """Show the sources of TABLE, down to the uploads, the tables that read it, and the origin of its columns."""
     graph = load_graph(target.project)
     node = graph.node(table)
     if slices:
@@ -55,7 +55,7 @@ def _left_out(up: bool, down: bool) -> set[str]:
 
 
 def describe(project: Project, graph: Graph, node: Node, ledger: Ledger) -> dict[str, Any]:
-    """A table's lineage: `up` and `down` as links, `columns` with what is told of each."""
+    """A table's lineage: `up` and `down` as links, `columns` with their origin."""
     return {
         "table": node.name,
         "grain": node.grain,
@@ -68,7 +68,7 @@ def describe(project: Project, graph: Graph, node: Node, ledger: Ledger) -> dict
 
 
 def _columns(project: Project, graph: Graph, node: Node, ledger: Ledger) -> list[dict[str, Any]]:
-    """Each column with the columns that it is, unchanged; None where that is not told."""
+    """Returns each column with the source columns that it copies; None if they are unknown."""
     if node.layer == "bronze":
         return [{"column": field.name, "is": None} for field in graph.contract_of(node.name).fields]
     columns = lineage.columns(node, (project.root / node.module).read_text())
@@ -77,18 +77,18 @@ def _columns(project: Project, graph: Graph, node: Node, ledger: Ledger) -> list
     return [{"column": name, "is": columns.get(name)} for name in names if not name.startswith("_")]
 
 
-def _print(found: dict[str, Any]) -> None:
-    click.echo(f"{found['table']}  {found['grain']}")
-    for name, columns in found["declared"].items():
+def _print(document: dict[str, Any]) -> None:
+    click.echo(f"{document['table']}  {document['grain']}")
+    for name, columns in document["declared"].items():
         click.echo(f"  {name}: {', '.join(columns)}")
     for name, heading, shown in (
         ("up", "made from", lambda link: link.upwards),
         ("down", "read by", lambda link: link.downwards),
     ):
-        if name in found:
-            click.echo(f"\n{heading}\n" + ("\n".join(lineage.tree(found[name], shown)) or "nothing"))
+        if name in document:
+            click.echo(f"\n{heading}\n" + ("\n".join(lineage.tree(document[name], shown)) or "nothing"))
     click.echo()
-    print_table(["column", "is"], [(c["column"], ", ".join(c["is"] or ()) or "not told") for c in found["columns"]])
+    print_table(["column", "is"], [(c["column"], ", ".join(c["is"] or ()) or "unknown") for c in document["columns"]])
 
 
 # --- a slice
@@ -100,22 +100,22 @@ def _parsed(slices: Iterable[str]) -> dict[str, str]:
         if not (name and equals):
             raise UsageError(f"'{name}' names no value", where="--slice", fix="write COLUMN=VALUE; COLUMN= for null")
     if len({name for name, _, _ in pairs}) < len(pairs):
-        raise UsageError("a column is given twice", where="--slice", fix="give one value for a column")
+        raise UsageError("a column occurs twice", where="--slice", fix="use one value per column")
     return {name: value for name, _, value in pairs}
 
 
 def _trace(target: Target, graph: Graph, node: Node, slices: dict[str, str]) -> None:
     from headgate.views.trace import Tracer
 
-    def groups(one: Node) -> tuple[str, ...]:
-        return lineage.groups(one, (target.project.root / one.module).read_text())
+    def groups(node: Node) -> tuple[str, ...]:
+        return lineage.groups(node, (target.project.root / node.module).read_text())
 
     trace = Tracer(Ledger(target.environment), graph, groups).trace(node.name, slices)
     if target.as_json:
         print_json({"table": node.name, "slice": slices, **asdict(trace)})
         return
     steps = [(s.table, s.version, s.run, s.rows, _how(s), _written(s.written_by)) for s in trace.steps]
-    print_table(["table", "version", "run", "rows", "found by", "written by"], steps, numeric=["version", "rows"])
+    print_table(["table", "version", "run", "rows", "traced by", "written by"], steps, numeric=["version", "rows"])
     click.echo()
     if not trace.uploads:
         click.echo(_untraced(trace.steps))
@@ -127,7 +127,7 @@ def _trace(target: Target, graph: Graph, node: Node, slices: dict[str, str]) -> 
 def _untraced(steps: Sequence[Step]) -> str:
     """Why no upload is named."""
     if any(step.note for step in steps):
-        return "no uploads are told: what is read whole is not traced by slice"
+        return "no uploads: a source that is read whole is not traced by slice"
     empty = next((step for step in steps if step.rows == 0), steps[-1])
     return f"no uploads: {empty.table} has no such row at version {empty.version}"
 
@@ -137,7 +137,7 @@ def _how(step: Step) -> str:
 
 
 def _written(versions: Mapping[int, str | None]) -> str:
-    details = [f"{version} ({run or 'not told'})" for version, run in versions.items()]
+    details = [f"{version} ({run or 'unknown'})" for version, run in versions.items()]
     return ", ".join(details[:_SHOWN_COMMITS]) + (
         f", {len(details) - _SHOWN_COMMITS} more" * (len(details) > _SHOWN_COMMITS)
     )

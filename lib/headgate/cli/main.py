@@ -15,7 +15,7 @@ from headgate import __version__
 from headgate.errors import HeadgateError, InternalError, suggestion
 from headgate.logs import set_up_logging
 
-# Verb -> (section of the help, one line of help). The help line stands here so that `--help` imports no verb.
+# Verb -> (section of the help, help line). The help lines are here so that `--help` imports no verb.
 VERBS = {
     "plan": ("work", "Show which tables have work, without starting Spark."),
     "run": ("work", "Build the tables that have work."),
@@ -23,14 +23,14 @@ VERBS = {
     "rollback": ("work", "Take a table back to an earlier version."),
     "maintain": ("work", "Compact tables, and remove files and logs that nothing needs any more."),
     "reconcile": ("work", "Check that nothing is missing and nothing is there twice."),
-    "status": ("see", "Show how the project stands, and the next command."),
-    "tables": ("see", "List the tables: what they read, how they are written, where they stand."),
+    "status": ("see", "Show the state of the project, and the next command."),
+    "tables": ("see", "List the tables: their sources, how they are written, and their versions."),
     "show": ("see", "Print rows of a table, or of its quarantine."),
     "query": ("see", "Run SQL over gold: a query of conf/queries, or your own."),
     "history": ("see", "Print a table's commits: run, position, counts."),
-    "lineage": ("see", "Show what a table is made from and what reads it, down to the uploads of a slice."),
+    "lineage": ("see", "Show the sources and readers of a table, down to the uploads of a slice."),
     "receipt": ("see", "Follow one upload: landed, bronze, each silver table."),
-    "check": ("quality", "Check contracts, suites and environments; or a table as it stands by its suite."),
+    "check": ("quality", "Check contracts, suites and environments; or a current table with its suite."),
     "quarantine": ("quality", "Show the records that tables rejected, and take them through again."),
     "upload": ("in", "Send files to the receiver, or land them directly."),
     "generate": ("in", "Make plausible uploads from the contracts: to files, a receiver or the lake."),

@@ -1,4 +1,4 @@
-"""`headgate maintain`: compacts tables, and removes what nothing needs any more."""
+"""`headgate maintain`: compacts tables, and removes files that are no longer needed."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from headgate.views import results
 @target_options
 @selection_options
 @click.option("--cluster", is_flag=True, help="Also sort tables by the keys that rows are looked up by: rewrites them.")
-@click.option("--dry-run", is_flag=True, help="Only show what would be done.")
+@click.option("--dry-run", is_flag=True, help="Only show the work.")
 @wait_option
 def command(
     target: Target, selectors: tuple[str, ...], exclude: tuple[str, ...], cluster: bool, dry_run: bool, no_wait: bool
 ) -> None:
     """Compact small files, and remove files and logs that neither dependents nor time travel need.
 
-    No row changes: it is no work for the tables that read a maintained one. Without --select quality.results is
+    No row changes, so the tables that read a maintained table have no work. Without --select quality.results is
     maintained too.
     """
     graph, ledger, now = load_graph(target.project), Ledger(target.environment), datetime.now(UTC)

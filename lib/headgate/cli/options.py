@@ -1,4 +1,4 @@
-"""The options that every verb takes, and what they resolve to."""
+"""The common options of verbs, and their resolution."""
 
 import functools
 import logging
@@ -33,7 +33,9 @@ def place_options(verb: Callable[..., Any]) -> Callable[..., Any]:
     verb = click.option(
         "--env", "env", default="local", show_default=True, envvar="HEADGATE_ENV", help="The environment to use."
     )(verb)
-    return click.option("--project", "folder", type=folder, help="The project's folder. [default: found upwards]")(verb)
+    return click.option(
+        "--project", "folder", type=folder, help="The project's folder. [default: the current or a parent folder]"
+    )(verb)
 
 
 def _verbose(context: click.Context, option: click.Parameter, chosen: bool) -> None:

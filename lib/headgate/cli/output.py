@@ -49,6 +49,6 @@ def _finite(value: Any) -> Any:
 
 
 def progress(text: str) -> None:
-    """A line of progress, for a person who waits."""
+    """A progress line for a terminal."""
     if sys.stderr.isatty():
         click.echo(f"... {text}", err=True)

@@ -1,4 +1,4 @@
-"""`headgate plan`: what has work."""
+"""`headgate plan`: the tables that have work."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from headgate.planning.state import NOT_DECLARED, note, undeclared
 @click.command("plan")
 @target_options
 @selection_options
-@click.option("--schema", is_flag=True, help="Start Spark, and tell how outputs differ from the tables as they stand.")
+@click.option(
+    "--schema", is_flag=True, help="Start Spark, and compare the outputs of functions with the current tables."
+)
 def command(target: Target, selectors: tuple[str, ...], exclude: tuple[str, ...], schema: bool) -> None:
     """Show which tables have work, without starting Spark and without writing anything."""
     graph = load_graph(target.project)
@@ -50,7 +52,7 @@ def _show_schemas(target: Target, graph: Graph, names: list[str]) -> None:
 
 
 def show(target: Target, graph: Graph, planner: Planner, works: list[Work]) -> None:
-    """Prints a plan, with what is to be known beside it: of older code, overdue, not declared."""
+    """Prints a plan, with notes: built by older code, overdue, not declared."""
     late = {work.table: overdue(planner.ledger, graph.node(work.table), planner.now()) for work in works}
     silent = {table: item.said if item else None for table, item in late.items()}
     notes = {work.table: note(graph, graph.node(work.table), work) for work in works}

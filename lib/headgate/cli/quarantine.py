@@ -1,4 +1,4 @@
-"""`headgate quarantine`: the records that tables rejected: what waits and why, and the way back."""
+"""`headgate quarantine`: lists and replays the rejected records of tables."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def command() -> None:
 def list_(target: Target) -> None:
     """Print how many records each table holds in quarantine, and for which reasons.
 
-    superseded: a newer row of the record's key stands in the table. open: none does, or it cannot be told.
+    superseded: the table has a newer row of the record's key. open: it has none, or the key is unknown.
     """
     graph, ledger = load_graph(target.project), Ledger(target.environment)
     results = [quarantine.totals(ledger, graph.node(name)) for name in quarantine.tables(graph, ledger)]
@@ -73,8 +73,8 @@ def show(target: Target, table: str, where: str, limit: int, shape: str | None) 
 def replay(target: Target, table: str, where: str, dry_run: bool, no_wait: bool) -> None:
     """Take the rejected records of TABLE through again: after its contract, suite or function was corrected.
 
-    They keep their order, so a newer row of the same key stays. What passes leaves the quarantine in the commit that
-    merges it; what fails keeps its place, with its new reasons. It can be repeated.
+    Records keep their order, so a newer row of the same key stays. Records that pass leave the quarantine in the commit
+    that merges them; records that fail stay, with their new reasons. It can be repeated.
     """
     graph = load_graph(target.project)
     planner = Planner(target.environment, graph)
@@ -105,28 +105,32 @@ def _print_nothing(target: Target, node: Node) -> None:
         click.echo(f"nothing to do: {node.name} holds no such record in quarantine")
 
 
-def _print_replay(target: Target, run: str, report: Report, found: Replayed | None, *, dry_run: bool) -> None:
+def _print_replay(target: Target, run: str, report: Report, replayed: Replayed | None, *, dry_run: bool) -> None:
     if target.as_json:
-        counts = {name: getattr(found, name, None) for name in ("records", "released", "stay", "reasons")}
+        counts = {name: getattr(replayed, name, None) for name in ("records", "released", "stay", "reasons")}
         print_json({"run": run, "tables": [asdict(report)], **counts})
         return
     if report.status != "current":
         print_reports(run, [report])
-    if found is None:
+    if replayed is None:
         return
     would = "would " if dry_run else ""
-    left = f"{found.released:,} {would}leave the quarantine, {found.stay:,} {would}stay"
-    click.echo(f"{found.records:,} records: {left}")
-    _print_reasons("why they stay", found.reasons, ("records",))
-    click.echo(f"\n{_what_next(report, found, dry_run=dry_run)}")
+    left = f"{replayed.released:,} {would}leave the quarantine, {replayed.stay:,} {would}stay"
+    click.echo(f"{replayed.records:,} records: {left}")
+    _print_reasons("why they stay", replayed.reasons, ("records",))
+    click.echo(f"\n{_next_step(report, replayed, dry_run=dry_run)}")
 
 
-def _what_next(report: Report, found: Replayed, *, dry_run: bool) -> str:
+def _next_step(report: Report, replayed: Replayed, *, dry_run: bool) -> str:
     if dry_run:
         return "nothing was written: leave out --dry-run to do it"
     if report.status == "current":
         return "nothing was written: nothing differs"
-    return "next: headgate run (what reads it)" if found.released else "no record was released: they have new reasons"
+    return (
+        "next: headgate run (updates the tables that read it)"
+        if replayed.released
+        else "no record was released: see the new reasons"
+    )
 
 
 def _print_reasons(title: str, reasons: Iterable[Mapping[str, Any]], numbers: tuple[str, ...]) -> None:

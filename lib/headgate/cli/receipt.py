@@ -40,7 +40,7 @@ def _parsed(text: str, graph: Graph) -> Upload:
     upload = parse_upload_id(text)
     if upload is None:
         raise UsageError(
-            f"'{text}' is no upload id", fix="an id reads dataset.yyyymmddhh.store.hash, as the receipt gave it"
+            f"'{text}' is not an upload id", fix="an id is dataset.yyyymmddhh.store.hash, as in the receipt"
         )
     if upload.dataset not in graph.contracts:
         raise UsageError(f"no dataset '{upload.dataset}'.{suggestion(upload.dataset, graph.contracts)}", where=text)
@@ -48,7 +48,7 @@ def _parsed(text: str, graph: Graph) -> Upload:
 
 
 def follow(environment: Environment, graph: Graph, upload: Upload) -> dict[str, Any]:
-    """Where an upload stands: landed, bronze, and the receipts and rejected records of the tables it feeds."""
+    """The progress of an upload: landed, bronze, and the receipts and rejected records of the tables that read it."""
     from headgate.views import rows
 
     ledger = Ledger(environment)
@@ -75,9 +75,9 @@ def _landed(environment: Environment, contract: Contract, upload: Upload) -> dic
     return None
 
 
-def _print(found: dict[str, Any]) -> None:
-    click.echo(f"upload  {found['upload']}")
-    landed, bronze = found["landed"], found["bronze"]
+def _print(receipt: dict[str, Any]) -> None:
+    click.echo(f"upload  {receipt['upload']}")
+    landed, bronze = receipt["landed"], receipt["bronze"]
     click.echo(
         f"landed  {landed['received']}  {landed['bytes']:,} bytes  {landed['object']}" if landed else "landed  no"
     )
@@ -85,7 +85,7 @@ def _print(found: dict[str, Any]) -> None:
         f"{bronze['receipt']['records']:,} records, sha256 {bronze['receipt']['sha256'][:12]}…" if bronze else ""
     )
     click.echo(f"bronze  {in_bronze or 'not yet: headgate run'}")
-    for table in found["tables"]:
+    for table in receipt["tables"]:
         counts = {k: v for k, v in (table["counts"] or {}).items() if isinstance(v, int) and v}
         join = " ".join(f"{name}={value}" for name, value in counts.items()) or "no records"
         click.echo(f"{table['table']}  {join if table['counts'] else 'not yet: headgate run'}")

@@ -21,8 +21,8 @@ from headgate.reconcile import Check, Finding, Level, Reconciler
 )
 @click.option("--digest", is_flag=True, help="Read every landed object, and compare its SHA-256 too.")
 @click.option("--limit", default=10, show_default=True, help="How many findings of a kind to name; 0 for all.")
-@click.option("--sweep", is_flag=True, help="Delete what receivers left half-written in incoming/ for a day.")
-@click.option("--dry-run", is_flag=True, help="With --sweep: name what it would delete, and keep it.")
+@click.option("--sweep", is_flag=True, help="Delete incomplete files in incoming/ that are older than a day.")
+@click.option("--dry-run", is_flag=True, help="With --sweep: only list the files.")
 @target_options
 @selection_options
 def command(
@@ -37,7 +37,7 @@ def command(
 ) -> None:
     """Check that nothing is missing and nothing is there twice: landing, bronze, silver, gold.
 
-    Reads the stored bytes and tables alone, without Spark. Ends with 1 where it found an error.
+    Reads only stored objects and tables, without Spark. The exit code is 1 if there is an error.
     """
     if dry_run and not sweep:
         raise UsageError("--dry-run goes with --sweep: nothing else is changed", fix="headgate reconcile")
@@ -83,7 +83,7 @@ def _compared(check: Check) -> tuple[int | None, str]:
 
 def _print_finding(check: Check, finding: Finding) -> None:
     kind = finding.kind
-    click.echo(f"\n{kind.level.value}  {check.table}: {kind.what}: {finding.count:,}{_by_day(finding)}")
+    click.echo(f"\n{kind.level.value}  {check.table}: {kind.message}: {finding.count:,}{_by_day(finding)}")
     for name in finding.names:
         click.echo(f"  {name}")
     if finding.count > len(finding.names):

@@ -17,14 +17,14 @@ from headgate.planning.graph import Graph, load_graph
 @click.command("rollback")
 @click.argument("table")
 @click.option("--to", required=True, metavar="VERSION|RUN", help="The version, or the run whose commit, to go back to.")
-@click.option("--dry-run", is_flag=True, help="Only show what would be taken back.")
+@click.option("--dry-run", is_flag=True, help="Only show the commits that would be undone.")
 @wait_option
 @target_options
 def command(target: Target, table: str, to: str, dry_run: bool, no_wait: bool) -> None:
     """Take TABLE back to an earlier version, with its position, quarantine and receipts.
 
-    The next run builds what was taken back again, and what reads it. To keep a table back, leave it out of the
-    runs (`--exclude`) until its function or its contract is corrected.
+    The next run processes the removed uploads again, and updates the tables that read it. To keep the old version,
+    leave it out of the runs (`--exclude`) until its function or its contract is corrected.
     """
     graph, ledger = load_graph(target.project), Ledger(target.environment)
     name = graph.node(table).name
@@ -37,7 +37,7 @@ def command(target: Target, table: str, to: str, dry_run: bool, no_wait: bool) -
         from headgate.engine.verbs.rollback import roll_back
 
         with spark_at_work(target, wait=not no_wait) as session:
-            head = ledger.head(name)  # what this waited for may have committed
+            head = ledger.head(name)  # another run may have committed meanwhile
             version_now = roll_back(session, ledger, head, version)
     taken = [commit for commit in ledger.commits(name, version, head.version) if commit]
     _print(target, graph, name, version, taken, version_now)

@@ -35,7 +35,9 @@ _COLUMNS = ["table", "status", "work", "rows in", "written", "quarantined", "ver
 @click.command("run")
 @target_options
 @selection_options
-@click.option("--rebuild", is_flag=True, help="Build the selected tables anew from all they read (bronze is kept).")
+@click.option(
+    "--rebuild", is_flag=True, help="Build the selected tables again from all of their sources (bronze is kept)."
+)
 @click.option("--dry-run", is_flag=True, help="Only show the plan.")
 @click.option("--watch", "stays", is_flag=True, help="Stay up: run whenever uploads arrive, until SIGTERM or Ctrl-C.")
 @wait_option
@@ -46,8 +48,10 @@ _COLUMNS = ["table", "status", "work", "rows in", "written", "quarantined", "ver
     metavar="EXPECTATION",
     help="Publish although this expectation of a selected table's suite fails; with --reason. Repeatable.",
 )
-@click.option("--reason", metavar="TEXT", help="With --accept-failed: why. It stands in the commit, with your name.")
-@click.option("--as-of", metavar="TIME", help="Reproduce: build from what bronze held at TIME, in the lake of --into.")
+@click.option(
+    "--reason", metavar="TEXT", help="With --accept-failed: the reason. The commit records it with your name."
+)
+@click.option("--as-of", metavar="TIME", help="Reproduce: build from bronze as of TIME, in the lake of --into.")
 @click.option("--into", metavar="LAKE", help="With --as-of: another lake, an empty folder or s3:// address.")
 def command(
     target: Target,
@@ -62,7 +66,7 @@ def command(
     as_of: str | None,
     into: str | None,
 ) -> None:
-    """Build the tables that have work. A table that fails stops what reads it, and nothing else."""
+    """Build the tables that have work. If a table fails, only the tables that read it are skipped."""
     graph = load_graph(target.project)
     names = selected(target.environment, graph, selectors, exclude)
     if stays:
@@ -94,7 +98,22 @@ def command(
         _print_nothing(target, works)
         return
     submit_if_remote(target, identity_of(works))
-    with lake_to_itself(target, wait=not no_wait) as waited:
+    _build(target, graph, planner, works, accepted, rebuild=rebuild, wait=not no_wait)
+
+
+def _build(
+    target: Target,
+    graph: Graph,
+    planner: Planner,
+    works: Sequence[Work],
+    accepted: Sequence[Acceptance],
+    *,
+    rebuild: bool,
+    wait: bool,
+) -> None:
+    """Builds the tables of `works` and prints the reports. Waits for other runs first, if `wait`."""
+    names = [work.table for work in works]
+    with lake_to_itself(target, wait=wait) as waited:
         lost = {}
         if waited:
             planned, planner = works, Planner(target.environment, graph)
@@ -145,7 +164,7 @@ def exit_if_failed(reports: Sequence[Report]) -> None:
 def _acceptances(
     target: Target, names: Sequence[str], expectations: Sequence[str], reason: str | None
 ) -> list[Acceptance]:
-    """A person's word for each expectation. Raises UsageError for one that no table has, or without a reason."""
+    """Returns an acceptance per expectation. Raises UsageError for an unknown expectation, or without a reason."""
     if not expectations and reason is None:
         return []
     if not expectations or not (reason or "").strip():
@@ -187,7 +206,7 @@ def _runner(
 def _reproduce(
     target: Target, graph: Graph, names: list[str], as_of: str | None, into: str | None, *, dry_run: bool
 ) -> None:
-    """Builds the tables from bronze as it stood at a time, in another lake: this one is only read."""
+    """Builds the tables from bronze as of a time, in another lake; this lake is only read."""
     if not (as_of and into):
         raise UsageError("--as-of and --into belong together", fix="headgate run --as-of 2026-03-01 --into FOLDER")
     from headgate.engine.verbs.reproduce import copy_bronze, versions_at
@@ -226,7 +245,7 @@ def _print(target: Target, run: str, reports: Sequence[Report], catalog: dict[st
 
 
 def print_reports(run: str, reports: Sequence[Report]) -> None:
-    """A table of what was done, the run's name, and each failure whole."""
+    """Prints a table of the work done, the run id, and the full text of each failure."""
     details = [report for report in reports if report.status != "current"]
     rows = [
         (r.table, r.status, r.work, r.rows_in, r.written, r.quarantined, r.version, f"{r.seconds:.1f}") for r in details

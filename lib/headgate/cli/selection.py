@@ -18,14 +18,14 @@ def selection_options(verb: Callable[..., Any]) -> Callable[..., Any]:
     """Adds `-s/--select` and `--exclude`, each repeatable."""
     help_text = (
         "Tables: a name, a pattern with *, tag:NAME, state:modified, result:error; "
-        "+x adds what x reads, x+ what reads x. Repeatable."
+        "+x adds the sources of x, x+ the tables that read x. Repeatable."
     )
     verb = click.option("--exclude", multiple=True, help="Tables to leave out, selected likewise.")(verb)
     return click.option("-s", "--select", "selectors", multiple=True, help=help_text)(verb)
 
 
 def selected(environment: Environment, graph: Graph, selectors: Iterable[str], exclude: Iterable[str]) -> list[str]:
-    """The tables that the options name; how the lake stands is looked at only where a selector asks for it."""
+    """Returns the selected tables. The state of the lake is read only if a selector needs it."""
     requested = {core_of(selector) for selector in selectors_of([*selectors, *exclude])}
     finders = {"state:modified": _modified, "result:error": _failed}
     states = {name: finders[name](environment, graph) for name in STATES if name in requested}

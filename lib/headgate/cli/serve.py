@@ -106,7 +106,7 @@ def _check_installed(extra: str, *modules: str) -> None:
 
 
 def _check_lake(target: Target) -> None:
-    """On S3 it depends on the service whether an upload can be lost: asked before the first one is taken."""
+    """Tests before the first upload that the S3 service cannot lose uploads."""
     if not target.environment.is_folder:
         from ingest_api.storage import open_storage
 
@@ -125,7 +125,7 @@ def _check_port(host: str, port: int) -> None:
             raise SetupError(
                 f"cannot listen on {host}:{port}: {error.strerror or error}",
                 where="receiver",
-                fix="stop what listens there, or choose another port: --port",
+                fix="stop the process on that port, or choose another port: --port",
             ) from error
 
 
@@ -143,7 +143,7 @@ def _announce(target: Target, address: str, dataset: str) -> None:
 
 
 def _gunicorn(target: Target, address: str) -> list[str]:
-    """The command: this Python, gunicorn, and the application made anew in each worker."""
+    """Returns the command: this Python, gunicorn, and the application, which each worker creates."""
     settings = target.environment.receiver
     application = f"ingest_api.app:for_project({str(target.project.root)!r}, {target.environment.name!r})"
     options = {"bind": address, "workers": settings.workers, "threads": settings.threads}
@@ -171,14 +171,14 @@ _ENVIRONMENTS = "  [default: the environment's]"
 @click.option("--worker-cores", type=_COUNT, help="The cores of each." + _ENVIRONMENTS)
 @click.option("--worker-memory-gb", type=_COUNT, help="The memory of each, in GB." + _ENVIRONMENTS)
 @target_options
-def cluster(target: Target, **given: int | None) -> None:
+def cluster(target: Target, **options: int | None) -> None:
     """Start a Spark master and workers on this machine, until they are stopped. A worker that dies is started again."""
     from headgate.engine.runtime.standalone import Standalone
 
-    settings = replace(target.environment.cluster, **{name: value for name, value in given.items() if value})
+    settings = replace(target.environment.cluster, **{name: value for name, value in options.items() if value})
     folder = target.project.cache / "cluster" / str(settings.port)
     standalone = Standalone(settings, folder, lambda text: click.echo(f"headgate: {text}", err=True))
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: what was started is ended
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: child processes are stopped
     try:
         with standalone.running():
             _announce_cluster(target, settings, folder)
@@ -199,7 +199,7 @@ def _announce_cluster(target: Target, settings: Cluster, folder: Path) -> None:
 
 
 def _run_on(target: Target, settings: Cluster) -> str:
-    """The command that runs the target's tables on the cluster: what it is not told is as the cluster was started."""
+    """Returns the command that runs the tables on the cluster, with options only where they differ from defaults."""
     environment = target.environment
     variables = {} if environment.is_cluster else {"HEADGATE_ENGINE": "cluster"}
     for name in ("port", "ui_port", "workers", "worker_cores", "worker_memory_gb"):
@@ -235,7 +235,7 @@ def cloud(target: Target, port: int, folder: Path | None, keep: bool, slots: int
 
 
 def _buckets(target: Target) -> list[str]:
-    """The options that make the environment's buckets, and events for what lands in its lake."""
+    """The options that create the environment's buckets, and events for uploads to its lake."""
     lake = target.environment.lake
     if target.environment.is_folder:
         return []

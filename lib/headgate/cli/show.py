@@ -37,7 +37,7 @@ def rows_options(verb: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--as-of", metavar="TIME", help="As it was at a time, such as 2026-03-01T18:00; in UTC without a zone.")
 @target_options
 def command(target: Target, table: str, limit: int, shape: str | None, version: int | None, as_of: str | None) -> None:
-    """Print rows of TABLE; `quarantine.TABLE` prints the records it rejected, `quality.results` what suites found.
+    """Print rows of TABLE; `quarantine.TABLE` prints its rejected records, `quality.results` the results of suites.
 
     json prints one object a line, csv nested values as JSON.
     """
@@ -63,19 +63,19 @@ def command(target: Target, table: str, limit: int, shape: str | None, version: 
 
 
 def _version(ledger: Ledger, table: str, version: int | None, as_of: str | None) -> int | None:
-    """The version that is asked for; None for the newest."""
+    """The requested version; None for the newest."""
     if version is not None and as_of is not None:
-        raise UsageError("--version and --as-of exclude each other", where="show", fix="give one of them")
+        raise UsageError("--version and --as-of exclude each other", where="show", fix="use one of them")
     if as_of is not None:
         return version_at(ledger, table, moment_of(as_of), datetime.now(UTC))
     return None if version is None else checked_version(ledger, table, version)
 
 
-def print_rows(target: Target, found: pa.Table, shape: str | None, short: Sequence[str] = ()) -> None:
-    """Prints rows in the shape that is asked for: a table, of the columns `short`, unless `--json` is."""
+def print_rows(target: Target, rows: pa.Table, shape: str | None, short: Sequence[str] = ()) -> None:
+    """Prints rows in the requested format; by default a table with the columns `short`, or JSON with `--json`."""
     shape = shape or ("json" if target.as_json else "table")
-    columns = list(short) if short and shape == "table" else found.column_names
-    _PRINTERS[shape](columns, found.to_pylist())
+    columns = list(short) if short and shape == "table" else rows.column_names
+    _PRINTERS[shape](columns, rows.to_pylist())
 
 
 def _as_table(columns: list[str], rows: list[dict[str, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""`headgate status`: how the project stands, on one screen."""
+"""`headgate status`: the state of the project on one screen."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from headgate.views.status import status
 @click.command("status")
 @target_options
 def command(target: Target) -> None:
-    """Show what failed, what is behind, what older code built, what is quarantined, and the next command."""
+    """Show failures, pending work, tables built by older code, quarantined records, and the next command."""
     graph = load_graph(target.project)
     result = status(target.environment, graph, Planner(target.environment, graph))
     if target.as_json:
@@ -29,19 +29,19 @@ def command(target: Target) -> None:
     click.echo(f"\nnext: {result['next']}" if result["next"] else "\nnothing to do")
 
 
-def _screen(found: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
+def _screen(document: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
     """Each heading with its lines; a heading without lines is not shown."""
-    yield found["environment"], [found["lake"]]
-    yield "last run", [_run(found["run"]) if found["run"] else "none is reported"]
-    yield "watch", [_watch(item) for item in found["watch"]]
-    yield "failed", [f"{item['table']}: {item['reason']} (run {item['run']})" for item in found["failed"]]
-    yield "behind", [f"{item['table']}: {item['work']} {item['reason']}".rstrip() for item in found["behind"]]
-    yield "stale", [f"{item['table']}: {item['reason']}" for item in found["stale"]]
-    yield "overdue", [f"{item['table']}: {item['reason']}" for item in found["overdue"]]
-    yield "quarantined", [_quarantined(item) for item in found["quarantine"]]
-    yield "quality", [_quality(item) for item in found["quality"]]
-    yield "landing", [_landing(item) for item in found["landing"]]
-    yield "not declared", [f"{name}: {NOT_DECLARED}" for name in found["undeclared"]]
+    yield document["environment"], [document["lake"]]
+    yield "last run", [_run(document["run"]) if document["run"] else "none is reported"]
+    yield "watch", [_watch(item) for item in document["watch"]]
+    yield "failed", [f"{item['table']}: {item['reason']} (run {item['run']})" for item in document["failed"]]
+    yield "behind", [f"{item['table']}: {item['work']} {item['reason']}".rstrip() for item in document["behind"]]
+    yield "stale", [f"{item['table']}: {item['reason']}" for item in document["stale"]]
+    yield "overdue", [f"{item['table']}: {item['reason']}" for item in document["overdue"]]
+    yield "quarantined", [_quarantined(item) for item in document["quarantine"]]
+    yield "quality", [_quality(item) for item in document["quality"]]
+    yield "landing", [_landing(item) for item in document["landing"]]
+    yield "not declared", [f"{name}: {NOT_DECLARED}" for name in document["undeclared"]]
 
 
 def _run(run: Mapping[str, Any]) -> str:
@@ -59,9 +59,9 @@ def _watch(state: Mapping[str, Any]) -> str:
     return f"{name}: {state['state']}{problem}, {state['runs']:,} runs since {state['started']}{retries}"
 
 
-def _quarantined(one: Mapping[str, Any]) -> str:
-    last = f"{_share(one['last'])} in the last batch, " if one["last"] else ""
-    return f"{one['table']}: {last}{_share(one['all'])} in all"
+def _quarantined(table: Mapping[str, Any]) -> str:
+    last = f"{_share(table['last'])} in the last batch, " if table["last"] else ""
+    return f"{table['table']}: {last}{_share(table['all'])} in all"
 
 
 def _share(counts: Mapping[str, int]) -> str:
@@ -69,22 +69,22 @@ def _share(counts: Mapping[str, int]) -> str:
     return f"{rejected:,} of {records:,} records" + (f" ({rejected / records:.1%})" if records else "")
 
 
-def _quality(one: Mapping[str, Any]) -> str:
+def _quality(table: Mapping[str, Any]) -> str:
     """The last batch, and the share of rows that failed in it and in those before."""
-    last, *before = one["batches"]
+    last, *before = table["batches"]
     number = last["ok"] + sum(last["failed"].values())
     failed = [f"{count} {severity} failed" for severity, count in last["failed"].items() if count]
     accepted = [f"{last['accepted']} accepted"] if last["accepted"] else []
     text = ", ".join([f"{last['ok']} of {number} expectations ok", *failed, *accepted])
     shares = [_percent(batch["failing"]) for batch in (last, *before)]
     row = f"; rows failing {shares[0]}" + (f", before {' '.join(shares[1:])}" if before else "")
-    return f"{one['table']}: {text}{row}"
+    return f"{table['table']}: {text}{row}"
 
 
 def _percent(share: float | None) -> str:
     return "-" if share is None else f"{share:.1%}"
 
 
-def _landing(one: Mapping[str, Any]) -> str:
-    newest = f"newest upload {one['newest']}" if one["newest"] else "no uploads"
-    return f"{one['dataset']}: {newest}, {one['waiting']:,} waiting"
+def _landing(dataset: Mapping[str, Any]) -> str:
+    newest = f"newest upload {dataset['newest']}" if dataset["newest"] else "no uploads"
+    return f"{dataset['dataset']}: {newest}, {dataset['waiting']:,} waiting"

@@ -167,7 +167,7 @@ def _new_lines(store: Any, path: str, seen: int, say: Callable[[str], None]) -> 
 
     try:
         lines = json.loads(bytes(obstore.get(store, path).bytes()))["lines"]
-    except Exception:  # not written yet, or the lake does not answer: progress is no result
+    except Exception:  # not written yet, or the lake does not respond: progress is optional
         return seen
     for line in lines[seen:]:
         say(line)
@@ -183,7 +183,7 @@ def _interrupted(target: Target, jobs: Jobs, job: str, token: str, options: Opti
     """After Ctrl-C: cancels the job, or leaves it alone and says how to come back to it."""
     if options.cancel_on_interrupt:
         jobs.cancel(job)
-        click.echo(f"\njob {job}: cancelled; what was committed stays, run again to go on", err=True)
+        click.echo(f"\njob {job}: cancelled; committed tables stay. Run again to continue", err=True)
         return 1
     name = target.environment.name
     click.echo(f"\njob {job} goes on; attach again: headgate run --env {name} --run-id {token}", err=True)
@@ -230,7 +230,7 @@ def _print(target: Target, followed: Followed, token: str) -> None:
         return
     if outcome.tables:
         _print_tables(outcome.tables)
-    elif outcome.exit_code == 0:  # a command without a run's report: what it printed is its result
+    elif outcome.exit_code == 0:  # a command without a run report: its output is its result
         _print_log(target, status, "the end of the job's output:")
     click.echo(f"\nrun {outcome.run}, job {status.id} {status.platform_state}")
     if followed.dollars is not None:

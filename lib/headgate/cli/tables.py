@@ -1,4 +1,4 @@
-"""`headgate tables`: what there is, and where it stands."""
+"""`headgate tables`: lists the tables and their versions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from headgate.table import Read
 @target_options
 @selection_options
 def command(target: Target, selectors: tuple[str, ...], exclude: tuple[str, ...]) -> None:
-    """List the tables: what they read, how they are written, where they stand."""
+    """List the tables: their sources, how they are written, and their versions."""
     graph = load_graph(target.project)
     ledger = Ledger(target.environment)
     names = selected(target.environment, graph, selectors, exclude)

@@ -79,7 +79,9 @@ def _check(files: tuple[Path, ...], idempotency_key: str | None, watch: Path | N
     if bool(files) == (watch is not None):
         raise UsageError("no files" if not files else "files and --watch", where="upload", fix="name FILES or --watch")
     if idempotency_key is not None and len(files) != 1:
-        raise UsageError("one idempotency key for several files", where="--idempotency-key", fix="send them one by one")
+        raise UsageError(
+            "an idempotency key for several files", where="--idempotency-key", fix="send the files separately"
+        )
 
 
 @contextmanager
@@ -106,7 +108,7 @@ def _delivery(
 
 
 class _OverHttp:
-    """Sends to a receiver, which says what the dataset takes: no project is needed."""
+    """Sends to a receiver, which knows the accepted formats: no project is needed."""
 
     def __init__(self, http: httpx.Client, url: str, key: str, dataset: str, show: bool) -> None:
         self._http, self._url, self._key, self._dataset, self._show = http, url, key, dataset, show
@@ -146,7 +148,7 @@ class _OverHttp:
         return self._described
 
     def _known(self, upload: str) -> tuple[str, str]:
-        """The state of an upload that had landed before, and what to do about it."""
+        """The state of an upload that had landed before, and the next step."""
         from headgate.client import follow
 
         try:
@@ -239,7 +241,7 @@ def _attempt(delivery: Delivery, file: Path, idempotency_key: str, as_json: bool
     except HeadgateError as error:
         if not as_json:
             click.echo(f"failed    {file}: {error}", err=True)
-        return UploadRefused(error.what, where=str(file), fix=error.fix)
+        return UploadRefused(error.message, where=str(file), fix=error.fix)
     if not as_json:
         click.echo(f"{'replayed' if sent.replayed else 'created '}  {sent.upload}  {sent.bytes:,} bytes  {file}")
         if sent.advice:
@@ -274,13 +276,13 @@ def _files(folder: Path) -> dict[Path, tuple[int, int]]:
 
 
 def _send_watched(delivery: Delivery, folder: Path, file: Path, as_json: bool) -> None:
-    """Sends one file and moves it; one that could not be sent now stays, and is tried at the next look."""
+    """Sends a file and moves it. A file that cannot be sent now stays, and is tried again."""
     result = _attempt(delivery, file, "", as_json)
     if as_json:
         print_json(asdict(result) if isinstance(result, Sent) else result.as_dict())
     if isinstance(result, Sent):
         _move(file, folder / _SENT)
-    elif isinstance(result, UploadRefused) and "not accepted after" not in result.what:
+    elif isinstance(result, UploadRefused) and "not accepted after" not in result.message:
         _move(file, folder / _REFUSED)
 
 

@@ -18,14 +18,18 @@ if TYPE_CHECKING:
 
 
 def wait_option(verb: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds `--no-wait`, and what concerns a job on EMR only: `--run-id`, `--detach` and `--on-interrupt`."""
+    """Adds `--no-wait`, and the options for EMR jobs: `--run-id`, `--detach` and `--on-interrupt`."""
     for name, values, text in _JOB_OPTIONS:
         verb = click.option(name, **values, expose_value=False, callback=_keep_option, help=text)(verb)
     return click.option("--no-wait", is_flag=True, help="Fail at once where another run writes to the lake.")(verb)
 
 
 _JOB_OPTIONS: tuple[tuple[str, dict[str, Any], str], ...] = (
-    ("--on-interrupt", {"type": click.Choice(["detach", "cancel"]), "default": "detach"}, "On EMR: what Ctrl-C does."),
+    (
+        "--on-interrupt",
+        {"type": click.Choice(["detach", "cancel"]), "default": "detach"},
+        "On EMR: the effect of Ctrl-C.",
+    ),
     ("--detach", {"is_flag": True}, "On EMR: return when the job is submitted."),
     ("--run-id", {"metavar": "ID"}, "On EMR: the job's name. Submitting a name again attaches to its job."),
 )
@@ -82,7 +86,7 @@ def lake_to_itself(target: Target, *, wait: bool) -> Iterator[bool]:
 
 @contextmanager
 def spark_that_looks(target: Target, *, small: bool = True) -> Iterator[SparkSession]:
-    """A Spark session for what writes nothing. What a disk or a cluster did in the block is told as theirs."""
+    """A Spark session for reading. Failures of the disk or the cluster in the block are reported as such."""
     submit_if_remote(target)
     from headgate.engine.runtime.platform_errors import platform_error
     from headgate.engine.runtime.session import start_session, stop_session

@@ -40,7 +40,7 @@ class TableRead:
     sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
 
     def batches(self) -> Iterator[pa.Table]:
-        """Yields an Arrow table for each page; the first one comes even if there are no rows.
+        """Yields an Arrow table for each page; the first page comes even if there are no rows.
 
         Raises ReadRefused if the API refuses the request, or cannot be reached after several tries.
         """
@@ -132,7 +132,7 @@ def read(
 
     Keyword arguments are filters on equality; `where` has the others, as {"sale_date.ge": "2026-01-01"}, where a list
     is for `in`. `order` are columns, with - for descending. `version` or `as_of` (a time) select an older version.
-    `url` and `key` come from HEADGATE_READ_URL and HEADGATE_READ_KEY if they are not given. `http` is a client to use.
+    `url` and `key` come from HEADGATE_READ_URL and HEADGATE_READ_KEY by default. `http` is a client to use.
     Raises UsageError if there is no address or key.
     """
     conditions = {**{f"{name}.eq": value for name, value in equal.items()}, **(where or {})}

@@ -20,7 +20,7 @@ import httpx
 
 from headgate.errors import UploadRefused
 
-# Answers after which the same request may succeed. Any other refusal stays one.
+# Statuses after which the same request may succeed. Any other refusal is final.
 _PASSING = (408, 429, 502, 503, 504)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 60.0  # seconds
 #: A file above this size is sent as a resumable upload.
@@ -50,10 +50,10 @@ class Receipt:
 
 
 class _Passing(Exception):
-    """A failure that may pass; `wait` is what the receiver asked for, in seconds."""
+    """A transient failure; `wait` is the pause that the receiver requested, in seconds."""
 
-    def __init__(self, what: str, wait: float = 0.0) -> None:
-        super().__init__(what)
+    def __init__(self, message: str, wait: float = 0.0) -> None:
+        super().__init__(message)
         self.wait = wait
 
 
@@ -75,8 +75,8 @@ def send(
 
     `gzip` compresses the body first; `compressed` says that it is gzip already. Connection errors
     and 408, 429, 502, 503, 504 are tried again, `tries` times in all, with the same idempotency key and
-    growing pauses, longer where the receiver asks for it. `timeout` is in seconds for each phase of
-    a try. `http` is used where it is given, so that many uploads share a connection.
+    growing pauses, longer if the receiver requests it. `timeout` is in seconds for each phase of
+    a try. `http` is a client, so that many uploads share a connection.
 
     Raises UploadRefused with the receiver's reason, or where it could not be reached.
     """
@@ -185,7 +185,7 @@ class _Resumable:
         self._offset = -1
 
     def send(self, place: str, tries: int, sleep: Callable[[float], None]) -> Receipt:
-        """The receipt. Begins again as long as each try gets further than the one before."""
+        """Returns the receipt. Retries while each try sends more bytes than the previous try."""
         address, failed = f"{self._url}{place}", 0
         while True:
             before = self._offset
@@ -271,11 +271,11 @@ def _exhausted(tries: int, failure: Exception, address: str) -> UploadRefused:
     )
 
 
-def _pause(count: int, asked: float) -> float:
+def _pause(count: int, requested: float) -> float:
     """Seconds before the next try: doubling, spread so that a thousand stores do not come back at once."""
     growing = _FIRST_PAUSE * 2.0 ** (count - 1)
     spread = growing * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
-    return min(max(spread, asked), _LONGEST_PAUSE)
+    return min(max(spread, requested), _LONGEST_PAUSE)
 
 
 def _try(http: httpx.Client, address: str, content: bytes, headers: Mapping[bytes, bytes], timeout: float) -> Receipt:
@@ -312,7 +312,7 @@ def _reason(response: httpx.Response) -> str:
 
 
 def _json(response: httpx.Response) -> dict[str, Any]:
-    """The response's JSON object, or an empty one: a proxy may have answered."""
+    """The response's JSON object, or an empty object: a proxy may have answered."""
     try:
         value = response.json()
     except ValueError:
@@ -337,7 +337,7 @@ def _receipt(response: httpx.Response, sha256: str, address: str) -> Receipt:
     try:
         receipt = Receipt(**{name: value[name] for name in _FIELDS}, replayed=replayed)
     except KeyError:
-        raise UploadRefused("the answer is no receipt", where=address, fix="check what is at the URL") from None
+        raise UploadRefused("the response is not a receipt", where=address, fix="check the URL") from None
     if receipt.sha256 != sha256:
         raise UploadRefused("the receipt is for other bytes than were sent", where=receipt.upload, fix="send it again")
     return receipt

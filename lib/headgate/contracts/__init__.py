@@ -1,3 +1,3 @@
-"""Contracts: what an uploaded dataset and a gold table look like, how they may change, and environments.
+"""Contracts: the schemas of uploaded datasets and gold tables, their permitted changes, and environments.
 
 Imports neither pyspark nor boto3. Anything may import it."""

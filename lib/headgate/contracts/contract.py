@@ -1,4 +1,4 @@
-"""A contract: what an uploaded dataset looks like, from its ODCS document in conf/datasets."""
+"""A contract: the schema of an uploaded dataset, from its ODCS document in conf/datasets."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _MOST_DIGITS = 38  # of a Spark decimal
 
 @dataclass(frozen=True)
 class Field:
-    """A column, a field of an object, or the item of an array. `type` is one of SCALARS, `struct` or `array`.
+    """A column, a field of an object, or the item of an array. `type` is `struct`, `array` or a type of SCALARS.
 
     `precision` and `scale` are a decimal's, `fields` a struct's, `item` an array's. `physical_name` is the name in an
     upload where it is another one.
@@ -84,7 +84,7 @@ class Contract:
 
     @property
     def landed_suffix(self) -> str:
-        """The suffix of a newly landed object. Compression is not part of it: one key has one path, however sent."""
+        """The suffix of a newly landed object. It does not depend on compression: a key always has the same path."""
         return _SUFFIX[self.format]
 
     @property
@@ -202,7 +202,7 @@ def _hash(content: Any) -> str:
 
 @dataclass(frozen=True)
 class _Column:
-    """A column as it is written, where, and what it means."""
+    """A column as it is written, its place, and its meaning."""
 
     trail: Trail
     value: dict[str, Any]
@@ -218,9 +218,9 @@ class _Column:
 
 
 class Reading:
-    """Turns a document into what it means, and adds to `problems` what the schemas cannot see.
+    """Converts a document into a contract, and adds to `problems` the problems that the schemas cannot detect.
 
-    It leaves out the columns that a schema found fault with, so that one reading tells everything.
+    It skips columns that a schema rejected, so that one pass reports all problems.
     """
 
     def __init__(self, document: Document, path: Path, problems: list[Problem]) -> None:
@@ -260,8 +260,8 @@ class Reading:
             "path": self._path,
         }
 
-    def _wrong(self, trail: Trail, what: str, fix: str) -> None:
-        self.problems.append(self._document.problem(trail, what, fix))
+    def _wrong(self, trail: Trail, message: str, fix: str) -> None:
+        self.problems.append(self._document.problem(trail, message, fix))
 
     # --- the custom properties
 
@@ -274,7 +274,7 @@ class Reading:
             if trail in self._faulty:
                 continue
             if item["property"] in results:
-                self._wrong(trail, "stands twice", "keep one of the two")
+                self._wrong(trail, "is a duplicate", "keep one of the two")
             results[item["property"]] = item["value"]
             places[(item["property"],)] = self._document.place((*trail, "value"))
         custom = Document(self._document.file, results, places)
@@ -294,7 +294,7 @@ class Reading:
             if at in self._faulty:
                 continue
             if first := seen.get(column["name"].lower()):
-                self._wrong(at, f"is '{first}' again, whose case does not count", "rename one of them")
+                self._wrong(at, f"is '{first}' again: case is ignored", "rename one of them")
             seen.setdefault(column["name"].lower(), column["name"])
             sent = column.get("physicalName", column["name"])
             if sent in sent_names:
@@ -354,7 +354,7 @@ class Reading:
         """An object has properties, an array has items, and nothing else has either."""
         for kind, key in (("object", "properties"), ("array", "items")):
             if column["logicalType"] == kind and key not in column:
-                self._wrong(trail, f"an {kind} without `{key}`", f"add `{key}`: what the {kind} holds")
+                self._wrong(trail, f"an {kind} without `{key}`", f"add `{key}`: the content of the {kind}")
             elif column["logicalType"] != kind and key in column:
                 self._wrong((*trail, key), f"belongs to an {kind}, not to a {column['logicalType']}", "remove it")
 
@@ -370,9 +370,9 @@ class Reading:
     def _check_no_key(self, trail: Trail, column: dict[str, Any]) -> None:
         for name in ("primaryKey", "primaryKeyPosition"):
             if name in column:
-                self._wrong((*trail, name), "the key is made of columns, not of fields inside one", "remove it")
+                self._wrong((*trail, name), "the key consists of columns, not of fields of an object", "remove it")
 
-    # --- what holds for the whole
+    # --- checks of the whole document
 
     def _check_file_name(self) -> None:
         trail = ("schema", 0, "name")
@@ -406,7 +406,7 @@ class Reading:
                 at = (*column.trail, "primaryKeyPosition")
                 self._wrong(at, "has no effect without primaryKey", "add primaryKey: true")
         elif field.type not in SCALARS or field.type == "double":
-            self._wrong(trail, f"a {field.type} cannot be part of the key", "use a scalar that is no double")
+            self._wrong(trail, f"a {field.type} cannot be part of the key", "use a scalar other than double")
         elif not field.required:
             self._wrong(trail, "a column of the key can be null", "add required: true")
 

@@ -14,12 +14,12 @@ SERVERLESS, STEPS = "serverless", "steps"
 
 @dataclass(frozen=True)
 class Emr:
-    """Where jobs run, and what the package has to fit.
+    """The place where jobs run, and the requirements on the package.
 
     `kind` is `serverless` (job runs of `application_id`) or `steps` (steps of the cluster `cluster_id`). `artifacts`
     is the s3:// address below which `headgate deploy` puts packages. `python` is the interpreter of the release or
-    of the custom image. `delta` says whose Delta jars are used: those of the `package` or those of the `release`.
-    Prices are in US dollars, of one vCPU and one GB of memory for an hour.
+    of the custom image. `delta` selects the Delta jars: those of the `package` or those of the `release`.
+    Prices are in US dollars, per vCPU hour and per GB hour of memory.
     """
 
     kind: str = SERVERLESS

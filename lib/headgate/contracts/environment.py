@@ -23,31 +23,15 @@ from headgate.contracts import emr as emr_settings
 from headgate.contracts.automation import Automation
 from headgate.contracts.catalog import Catalog, catalog_from
 from headgate.contracts.emr import Emr
+from headgate.contracts.environment_variables import overridden
 from headgate.contracts.read_access import ReadApi
 from headgate.contracts.watch import Watch
-from headgate.document import Document, Invalid, Place, Problem, Trail, as_error, check, load_document, parse_document
+from headgate.document import Document, Invalid, Problem, as_error, check, load_document
 from headgate.errors import EnvironmentConfigError, StorageError, suggestion
 from headgate.lake import s3
 from headgate.lake.landing import DEFAULT_LOOKBACK, LEAST_LOOKBACK
 from headgate.modules import table_names
 from headgate.project import Project
-
-#: Variables that are no key of an environment.
-RESERVED = (
-    "HEADGATE_ENV",
-    "HEADGATE_KEY",
-    "HEADGATE_URL",
-    "HEADGATE_JARS",
-    "HEADGATE_LOG",
-    "HEADGATE_EMF",
-    "HEADGATE_PROJECT",
-    "HEADGATE_CURSOR_SECRET",
-    "HEADGATE_READ_URL",
-    "HEADGATE_READ_KEY",
-    faults.VARIABLE,
-)
-#: A variable that changes `lake`: a developer's own lake below a shared one.
-NAMESPACE = "HEADGATE_NAMESPACE"
 
 #: `local`: Spark in this process. `cluster`: a Spark standalone cluster. `emr`: jobs that are submitted to EMR.
 #: `submitted`: the Spark of the spark-submit that started this process, as inside an EMR job.
@@ -57,8 +41,6 @@ DEFAULT_TIME_TRAVEL = timedelta(days=7)
 DEFAULT_PARALLEL_TABLES = 4
 LOOPBACK = "127.0.0.1"
 
-_PREFIX = "HEADGATE_"
-_NAMESPACE = re.compile(r"[a-z][a-z0-9-]{0,30}")
 _S3 = re.compile(r"s3://[a-z0-9][a-z0-9.-]+(/.*)?")
 _COUNT = {"type": "integer", "minimum": 1, "x-wanted": "a whole number from 1"}
 _DIGEST = {
@@ -175,7 +157,7 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Environment:
-    """Where a project's lake is, and what runs it. `lake` is an absolute folder or an s3:// address."""
+    """The lake of a project, and the engine. `lake` is an absolute folder or an s3:// address."""
 
     name: str
     lake: str
@@ -215,9 +197,11 @@ class Environment:
 
     @property
     def folder(self) -> Path:
-        """The lake's folder. Raises EnvironmentConfigError where the lake is none."""
+        """The lake's folder. Raises EnvironmentConfigError for a lake on S3."""
         if not self.is_folder:
-            raise EnvironmentConfigError(f"needs a lake in a folder, and this one is {self.lake}", where=str(self.path))
+            raise EnvironmentConfigError(
+                f"needs a lake in a folder, and this lake is {self.lake}", where=str(self.path)
+            )
         return Path(self.lake)
 
     def object_store(self) -> ObjectStore:
@@ -233,11 +217,11 @@ class Environment:
             ) from error
 
     def storage_options(self) -> dict[str, str]:
-        """What `deltalake` has to be told of the lake beside a table's address."""
+        """Returns the storage options of `deltalake` for this lake."""
         return {} if self.is_folder else s3.storage_options()
 
     def in_lake(self, project: Project, lake: str) -> Environment:
-        """The same environment on another lake. Raises EnvironmentConfigError where that is no address."""
+        """The same environment on another lake. Raises EnvironmentConfigError for an invalid address."""
         if "://" in lake and not _S3.fullmatch(lake):
             raise EnvironmentConfigError(f"'{lake}' is not possible", fix="give a folder, or s3://bucket/prefix")
         return replace(self, lake=_absolute(project, lake))
@@ -263,7 +247,7 @@ def load_environment(project: Project, name: str = "local", environ: Mapping[str
         faults.require_known(environ[faults.VARIABLE], [*bronze, *table_names(project)])
     path = _path_of(project, name)
     try:
-        document = _overridden(load_document(path, project.relative(path)), environ)
+        document = overridden(load_document(path, project.relative(path)), environ, _SCHEMA)
         return _environment(project, name, path, document)
     except Invalid as invalid:
         raise as_error(EnvironmentConfigError, invalid.problems) from None
@@ -276,7 +260,7 @@ def effective_values(project: Project, name: str, environ: Mapping[str, str] = o
     """
     path = _path_of(project, name)
     try:
-        return _overridden(load_document(path, project.relative(path)), environ).value
+        return overridden(load_document(path, project.relative(path)), environ, _SCHEMA).value
     except Invalid as invalid:
         raise as_error(EnvironmentConfigError, invalid.problems) from None
 
@@ -287,7 +271,7 @@ def _path_of(project: Project, name: str) -> Path:
         raise EnvironmentConfigError(
             f"no environment '{name}'.{suggestion(name, known)}",
             where=project.relative(project.environments),
-            fix=f"there are: {', '.join(known) or 'none'}; name one by --env or HEADGATE_ENV",
+            fix=f"known: {', '.join(known) or 'none'}; choose with --env or HEADGATE_ENV",
         )
     return known[name]
 
@@ -360,62 +344,3 @@ def _receiver(project: Project, value: Mapping[str, Any]) -> Receiver:
     if file and not file.startswith("secretsmanager:"):
         file = _absolute(project, file)
     return Receiver(**{**value, "store_keys": keys, "key_file": file})
-
-
-# --- variables
-
-
-def _overridden(document: Document, environ: Mapping[str, str]) -> Document:
-    """`document` with the keys that variables set. Raises Invalid for a variable that is no key's."""
-    keys = {_PREFIX + "_".join(trail).upper(): (trail, schema) for trail, schema in _keys((), _SCHEMA)}
-    value, places, problems = document.value, dict(document.places), []
-    for name in sorted(n for n in environ if n.startswith(_PREFIX) and n not in (*RESERVED, NAMESPACE)):
-        if name not in keys:
-            problems.append(_unknown_variable(name, keys))
-            continue
-        trail, schema = keys[name]
-        value = _with(value, trail, _parsed(name, environ[name], schema))
-        places = {t: place for t, place in places.items() if t[: len(trail)] != trail} | {trail: Place(name)}
-    if problems:
-        raise Invalid(problems)
-    namespace = environ.get(NAMESPACE)
-    if namespace and isinstance(value, dict) and isinstance(value.get("lake"), str):
-        value = {**value, "lake": _in_namespace(value["lake"], namespace)}
-    return Document(document.file, value, places)
-
-
-def _in_namespace(lake: str, namespace: str) -> str:
-    """The address of a developer's own lake below a shared one. Raises Invalid for a name that is not possible."""
-    if not _NAMESPACE.fullmatch(namespace):
-        place = Place(NAMESPACE)
-        raise Invalid([Problem(place, "", f"'{namespace}' is not possible", "use lower-case letters, digits and '-'")])
-    return f"{lake.rstrip('/')}/namespaces/{namespace}"
-
-
-def _keys(trail: tuple[str, ...], schema: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
-    for name, inner in schema.get("properties", {}).items():
-        yield (*trail, name), inner
-        yield from _keys((*trail, name), inner)
-
-
-def _unknown_variable(name: str, keys: Mapping[str, Any]) -> Problem:
-    message = f"the variable sets no key of an environment.{suggestion(name, [*keys, *RESERVED])}"
-    return Problem(Place(name), "", message, f"unset it, or use one of {', '.join(keys)}")
-
-
-def _parsed(name: str, text: str, schema: Mapping[str, Any]) -> Any:
-    """A variable's value: as it is where the key takes text, else as YAML."""
-    if schema.get("type") == "string":
-        return text
-    try:
-        return parse_document(text, name).value
-    except Invalid as invalid:
-        raise Invalid(replace(problem, place=Place(name)) for problem in invalid.problems) from invalid
-
-
-def _with(value: Any, trail: Trail, new: Any) -> Any:
-    """`value` with `new` at `trail`; what is in its way is replaced."""
-    if not trail:
-        return new
-    around = value if isinstance(value, dict) else {}
-    return {**around, trail[0]: _with(around.get(trail[0]), trail[1:], new)}

@@ -1,7 +1,7 @@
 """How a dataset's contract has changed since a table was built from it, and whether the table can go on.
 
-An optional field may be added, and a required one become optional: old rows stay right. Anything else would give a
-table whose old rows follow one contract and new rows another; it is refused until a person has it rebuilt.
+An optional field may be added, and a required field may become optional: old rows stay valid. After
+any other change old and new rows would follow different contracts; it is refused until a person rebuilds the table.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _DECIMAL = re.compile(r"decimal\((\d+),(\d+)\)")
 class Change:
     """One difference between two versions of a contract, in words; `refused` where a table cannot go on with it."""
 
-    what: str
+    message: str
     refused: bool
 
 
@@ -40,7 +40,7 @@ def changes(old: Shape, new: Shape) -> list[Change]:
     changed = [*_gone(gone, came, old, new), *_came(came, new)]
     for path in old.keys() & new.keys():
         changed += _changed(path, old[path], new[path])
-    return sorted(changed, key=lambda change: (not change.refused, change.what))
+    return sorted(changed, key=lambda change: (not change.refused, change.message))
 
 
 def _walk(field: Field, prefix: str) -> Iterator[tuple[str, str, bool]]:
@@ -98,7 +98,7 @@ def _changed(path: str, old: Sequence[Any], new: Sequence[Any]) -> Iterator[Chan
 
 
 def _is_wider(wide: str, narrow: str) -> bool:
-    """Whether every value of one type is one of the other."""
+    """Whether every value of the first type is a value of the second."""
     if wide in _WIDTH and narrow in _WIDTH:
         return _WIDTH[wide] > _WIDTH[narrow]
     first, second = _DECIMAL.fullmatch(wide), _DECIMAL.fullmatch(narrow)

@@ -1,4 +1,4 @@
-"""What a contract may say: the Open Data Contract Standard (ODCS), narrowed to what Headgate does.
+"""The keys of a contract: the part of the Open Data Contract Standard (ODCS) that Headgate supports.
 
 A key that ODCS knows, but Headgate neither enforces, publishes nor shows, is refused by name: a rule
 that is written down and does nothing is worse than none. ODCS's own JSON schema comes with its package;
@@ -145,7 +145,7 @@ CONTRACT: dict[str, Any] = {
             "type": "array",
             "minItems": 1,
             "maxItems": 1,
-            "x-wanted": "exactly one schema object: a contract is one dataset",
+            "x-wanted": "exactly one schema object: a contract describes a single dataset",
             "items": _DATASET,
         },
         "customProperties": {"type": "array", "items": _CUSTOM},
@@ -170,7 +170,7 @@ _TABLE: dict[str, Any] = {
 
 _TABLE_ITEMS: dict[str, Any] = {**_ITEMS, "title": "the items of a table's array", "properties": _ELEMENT}
 
-#: A table's contract: it says what readers of the table may rely on, and nothing of uploads.
+#: A table's contract: the public schema of the table, without keys for uploads.
 TABLE_CONTRACT: dict[str, Any] = {
     **CONTRACT,
     "title": "a table's contract",
@@ -179,16 +179,16 @@ TABLE_CONTRACT: dict[str, Any] = {
         **{key: value for key, value in CONTRACT["properties"].items() if key != "customProperties"},
         "schema": {
             **CONTRACT["properties"]["schema"],
-            "x-wanted": "exactly one schema object: a contract is one table",
+            "x-wanted": "exactly one schema object: a contract describes a single table",
             "items": _TABLE,
         },
     },
     "$defs": {"column": _TABLE_COLUMN, "items": _TABLE_ITEMS},
 }
 
-_CHARACTER = {"type": "string", "pattern": "^[^\r\n]$", "x-wanted": "one character"}
+_CHARACTER = {"type": "string", "pattern": "^[^\r\n]$", "x-wanted": "a single character"}
 
-#: What ODCS has no key for, as the custom properties of a contract. Their defaults stand in contract.py.
+#: Keys that ODCS does not have, as custom properties of a contract. Their defaults are in contract.py.
 CUSTOM: dict[str, Any] = {
     "title": "headgate's custom properties",
     "type": "object",
@@ -201,7 +201,7 @@ CUSTOM: dict[str, Any] = {
             "minItems": 1,
             "uniqueItems": True,
             "items": {"enum": ["none", "gzip"]},
-            "x-wanted": "one or both of none and gzip, as a list",
+            "x-wanted": "a list of none and gzip",
         },
         "headgate.csv.delimiter": _CHARACTER,
         "headgate.csv.quote": _CHARACTER,
@@ -250,17 +250,17 @@ _INSTEAD = {
     "enum": _RULES,
     "logicalTypeOptions": _RULES,
     "physicalName": "remove it; only a column of a dataset may have another name in the upload",
-    "servers": "remove it; where the lake is stands in conf/environments",
-    "partitioned": "remove it; a table says `partition_by` in its module",
-    "partitionKeyPosition": "remove it; a table says `partition_by` in its module",
+    "servers": "remove it; conf/environments defines the lake",
+    "partitioned": "remove it; a table declares `partition_by` in its module",
+    "partitionKeyPosition": "remove it; a table declares `partition_by` in its module",
     "name": "remove it; the dataset's name is `name` of its schema object",
-    "customProperties": "remove it; Headgate's custom properties stand at the top level of the file",
+    "customProperties": "remove it; Headgate's custom properties belong to the top level of the file",
 }
 
 
 @cache
 def published_schema() -> dict[str, Any]:
-    """ODCS's own JSON schema, as its package brings it."""
+    """ODCS's own JSON schema, from its package."""
     file = resources.files("open_data_contract_standard") / "schema.json"
     schema: dict[str, Any] = json.loads(file.read_text("utf-8"))
     return schema
@@ -314,7 +314,7 @@ def _advice(level: str, key: str) -> str:
     if level in (CONTRACT["title"], TABLE_CONTRACT["title"]) and key == "description":
         return "remove it; the description is that of the schema object"
     if level == TABLE_CONTRACT["title"] and key == "customProperties":
-        return "remove it; how something is uploaded stands in the contract of a dataset"
+        return "remove it; uploads are described in the contract of a dataset"
     if level == _ITEMS["title"] and key == "required":
         return "remove it; an item of an array is never null"
     return _INSTEAD.get(key, "remove it")

@@ -1,4 +1,4 @@
-"""The `read_api` key of an environment: how the read API listens, its limits, and what each client may read."""
+"""The `read_api` key of an environment: the address of the read API, its limits, and the access of each client."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ class Scopes:
 class ReadApi:
     """Settings of the read API.
 
-    `max_rows` bounds a page, `max_seconds` a query, `memory_mb` the query memory of a worker process, `max_scan_mb` the
-    data files of one query, and `cache_mb` the local copies of data files of a lake on S3. A new version of a table is
+    `max_rows` bounds a page, `max_seconds` a query, `memory_mb` the query memory of a worker process, `max_scan_mb`
+    the data files per query, and `cache_mb` the local copies of data files of a lake on S3. A new version of a table is
     visible after at most `refresh_seconds`. `store_column` is the column by which rows belong to a store.
     """
 

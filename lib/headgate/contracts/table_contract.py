@@ -1,7 +1,7 @@
-"""A table's contract: what its readers may rely on, from an ODCS document in conf/tables.
+"""A table's contract: its public schema, from an ODCS document in conf/tables.
 
-It publishes the columns with their types, descriptions, classification and owner, and a table that would
-become another one is refused by `differences`.
+It publishes the columns with their types, descriptions, classification and owner, and `differences`
+refuses a table whose schema would change.
 """
 
 from __future__ import annotations

@@ -44,4 +44,4 @@ def format_problems(custom: Document) -> Iterable[Problem]:
             if name.startswith("headgate.csv."):
                 yield custom.problem((name,), f"is for CSV; the format is {settings['headgate.format']}", "remove it")
     elif dialect.delimiter in (dialect.quote, dialect.escape):
-        yield custom.problem(("headgate.csv.delimiter",), "is also the quote or the escape", "change one of them")
+        yield custom.problem(("headgate.csv.delimiter",), "is also the quote or the escape", "use different characters")

@@ -23,7 +23,7 @@ class NotCsv(Exception):
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a CSV is written. Each is one character; `escape` equal to `quote` means that quotes are doubled."""
+    """The format of a CSV. Each value is a single character. If `escape` equals `quote`, quotes are doubled."""
 
     delimiter: str = ","
     quote: str = '"'

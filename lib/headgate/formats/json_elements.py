@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 _SPACE = re.compile(r"[ \t\r\n]*")
-# Numbers stay text: Python refuses to read one of thousands of digits.
+# Numbers stay text: Python refuses to parse a number with thousands of digits.
 _DECODER = json.JSONDecoder(parse_int=str, parse_float=str)
 #: What decides where an element ends: whole texts, brackets, commas; and a quote that opens a text without an end.
 _MARKS = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[\]{},"]', re.DOTALL)
@@ -15,7 +15,7 @@ _CLOSING = {"[": "]", "{": "}"}
 
 
 class NotAnArray(Exception):
-    """The text is not one whole JSON array."""
+    """The text is not a complete JSON array."""
 
 
 def elements(text: str) -> Iterator[tuple[int, int]]:
@@ -69,7 +69,7 @@ def _end_by_brackets(text: str, at: int) -> int | None:
 
 def _check_end(text: str, at: int) -> None:
     if _skip_space(text, at) != len(text):
-        raise NotAnArray(f"more than one JSON array: text goes on at character {at}")
+        raise NotAnArray(f"more than one JSON array: text continues at character {at}")
 
 
 def _skip_space(text: str, at: int) -> int:

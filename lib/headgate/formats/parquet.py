@@ -37,7 +37,7 @@ def json_rows(body: bytes) -> Iterator[bytes]:
         for group in range(file.num_row_groups):
             for batch in file.iter_batches(_BATCH_ROWS, row_groups=[group]):
                 rows = _objects(batch.schema.names, batch.columns, batch.num_rows)
-                # orjson leaves each result in a buffer of 4 KB: a copy takes what it needs.
+                # orjson leaves each result in a buffer of 4 KB: a copy needs less memory.
                 yield from (bytes(bytearray(orjson.dumps(row))) for row in rows)
     except UnicodeDecodeError as error:
         raise NotParquet(f"parquet with text that is not UTF-8: {error.reason}") from error
@@ -46,10 +46,10 @@ def json_rows(body: bytes) -> Iterator[bytes]:
 
 
 def _check_fields(path: str, fields: list[pa.Field]) -> None:
-    """Raises NotParquet where two fields have one name, or a field has no form in JSON."""
+    """Raises NotParquet if two fields have the same name, or a field has no JSON representation."""
     names = [field.name for field in fields]
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise NotParquet(f"two columns have the name '{path}{twice[0]}': rename one of them")
+        raise NotParquet(f"two columns have the name '{path}{twice[0]}': rename one column")
     for field in fields:
         _check(f"{path}{field.name}", field.type)
 
@@ -118,7 +118,7 @@ def _lists(array: pa.Array) -> list[list[Any] | None]:
 
 
 def _writer(kind: pa.DataType) -> Callable[[Any], Any]:
-    """What makes of a value one that orjson takes."""
+    """Returns the conversion of a value to a type that orjson accepts."""
     if kinds.is_timestamp(kind):
         return partial(_moment, _MICROSECONDS[kind.unit])
     if kinds.is_date32(kind):
@@ -147,7 +147,7 @@ def _day(days: int) -> str:
 
 
 def _number(value: float) -> float | str:
-    """JSON has no word for what is no number, or infinite; a `double` takes it as text."""
+    """JSON has no NaN and no infinity; a `double` accepts them as text."""
     if math.isfinite(value):
         return value
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"

@@ -17,7 +17,7 @@ import orjson
 from headgate.formats.csv_rows import CsvRow, Dialect, NotCsv, csv_rows
 from headgate.formats.json_elements import NotAnArray, elements
 
-#: How much a compressed upload may grow. A larger one is refused: it may be a zip bomb.
+#: The largest permitted growth of a compressed upload. More is refused: it may be a zip bomb.
 MAX_UNCOMPRESSED_BYTES = 2**30
 #: How many records an upload may hold.
 MAX_RECORDS = 20_000_000
@@ -70,7 +70,7 @@ class Unreadable(Exception):
 def split(body: bytes, layout: Layout, *, gzipped: bool) -> Iterator[Record]:
     """Yields the records of an upload, in order. An upload that cannot be read is one record with a problem.
 
-    The whole upload is read before its first record is given, so that an upload that is cut at its end gives none.
+    The whole upload is read before its first record is returned, so that a truncated upload returns no records.
     Memory follows a fixed batch: the records wait in a temporary file.
     """
     try:
@@ -110,7 +110,7 @@ def _require_utf8_marks(text: bytes) -> None:
 
 
 def _gunzip(body: bytes) -> bytes:
-    """The content of every gzip member. Taken in small pieces, because each member copies what follows it."""
+    """The content of every gzip member, in small pieces, because each member copies the remaining input."""
     parts, total, at = [], 0, 0
     while at < len(body):
         reader = zlib.decompressobj(wbits=31)
@@ -147,7 +147,7 @@ def _json_lines(text: bytes, layout: Layout) -> Iterator[Record]:
 
 
 def _json_array(text: bytes, layout: Layout) -> Iterator[Record]:
-    """Each element of one JSON array, cut out as it was written."""
+    """Each element of a JSON array, as it was written."""
     try:
         decoded = text.decode()
     except UnicodeDecodeError as error:
@@ -186,7 +186,7 @@ def _too_large(raw: bytes, layout: Layout) -> str:
 def _csv(text: bytes, layout: Layout) -> Iterator[Record]:
     """Each row below the header as a JSON object of the header's names; an empty value is left out.
 
-    Blank lines are no rows, except in a CSV of one column, where a blank line is an empty value.
+    Blank lines are not rows, except in a CSV with a single column, where a blank line is an empty value.
     """
     rows = csv_rows(text.decode("utf-8", "surrogateescape"), Dialect(layout.delimiter, layout.quote, layout.escape))
     try:
@@ -230,7 +230,7 @@ def _csv_record(header: list[str], row: CsvRow, layout: Layout) -> Record:
         return Record(line, problem)
     content = {name: value for name, value in zip(header, values, strict=True) if value != ""}
     try:
-        # orjson leaves each result in a buffer of 4 KB: a copy takes what it needs.
+        # orjson leaves each result in a buffer of 4 KB: a copy needs less memory.
         return Record(bytes(bytearray(orjson.dumps(content))))
     except orjson.JSONEncodeError:
         return Record(line, f"not UTF-8{_encoding_fault(line)}, line {row.line}")

@@ -1,7 +1,7 @@
 """Generates uploads for demonstrations, tests and benchmarks: seeded, from the contracts of any project.
 
-A Request gives the same bytes every time. Each upload is made when it is needed, so memory is bounded by one upload.
-A share of the uploads is late or repeated, and a share of the records is corrected or broken. A project can bring a
+A Request returns the same bytes every time. Uploads are generated one by one, so memory is bounded by the largest.
+A share of the uploads is late or repeated, and a share of the records is corrected or broken. A project can add a
 generator of its own for some datasets (`project_generator`).
 """
 

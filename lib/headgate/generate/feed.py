@@ -1,4 +1,4 @@
-"""The uploads of one dataset, made from its contract alone."""
+"""The uploads of a dataset, generated from its contract."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class Batch:
 
 
 class Feed:
-    """Plans and makes the uploads of one dataset."""
+    """Plans and generates the uploads of a dataset."""
 
     def __init__(self, contract: Contract, request: Request, identifiers: Mapping[str, int]) -> None:
         self.contract, self.request = contract, request
@@ -83,7 +83,7 @@ class Feed:
         return deliveries(planned, numbers, late=batch.index in self._late, repeated=batch.index in self._repeated)
 
     def _corrections(self, store: int, day: int, batches: list[Batch]) -> Iterator[PlannedUpload]:
-        """Yields an upload on a later day with the corrections of a store's day; one each where a record is a file."""
+        """Yields uploads on a later day with the corrections of a store's day; several if each record is a file."""
         numbers = self._numbers("correction", store, day)
         sent_at = at(self._date(day) + timedelta(days=days_late(numbers)), _CORRECTED_AT)
         places = [self._place(batch, position) for batch in batches for position in sorted(batch.revised)]

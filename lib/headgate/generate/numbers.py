@@ -47,7 +47,7 @@ def days_late(numbers: Random) -> int:
 
 
 def sample(numbers: Random, count: int, share: float) -> frozenset[int]:
-    """Returns a random share of the numbers 0 to `count - 1`: at least one where `share` is above 0."""
+    """Returns a random share of the numbers 0 to `count - 1`: at least one if `share` is above 0."""
     draw = numbers.random
     chosen = frozenset(number for number in range(count) if draw() < share)
     return chosen or frozenset([int(draw() * count)] if share and count else [])

@@ -48,7 +48,7 @@ class PlannedUpload:
         )
 
 
-#: The planned uploads of one dataset by business day, in the order of the days; none is sent before its day.
+#: The planned uploads of a dataset by business day, in the order of the days; none is sent before its day.
 Feed = Iterable[tuple[date, Iterable[PlannedUpload]]]
 
 

@@ -1,4 +1,4 @@
-"""A generator that a project brings along, named by `generator` in its environment.
+"""A generator of a project, named by `generator` in its environment.
 
 The module is imported with the project's folder on the path. It has:
 

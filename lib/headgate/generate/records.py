@@ -1,4 +1,4 @@
-"""Records of one contract: valid ones, corrected ones, and broken ones that the contract rejects."""
+"""Records of a contract: valid records, corrections, and broken records that the contract rejects."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -37,7 +37,7 @@ class Place:
 
 
 class RecordMaker:
-    """Makes the records of one contract. The same place gives the same record."""
+    """Generates the records of a contract. The same place gives the same record."""
 
     def __init__(self, contract: Contract, seed: int, identifiers: Mapping[str, int]) -> None:
         self.contract, self._seed, self._identifiers = contract, seed, identifiers
@@ -48,7 +48,7 @@ class RecordMaker:
         return {field.name: self._value(field, at, place) for field in self.contract.fields}
 
     def corrected(self, place: Place, sent_at: datetime) -> Record:
-        """Returns the record of `place` with the same key and another value in one of the other columns.
+        """Returns the record of `place` with the same key and another value in a column outside of the key.
 
         Columns that say when the record was last changed, such as updated_at, get the time of the correction.
         """
@@ -66,17 +66,17 @@ class RecordMaker:
         return record
 
     def broken(self, record: Record, numbers: Random) -> Record:
-        """Returns `record` with one damage, after which the contract rejects it. Needs `can_break`."""
+        """Returns `record` with a damage for which the contract rejects it. Needs `can_break`."""
         return record | self._damages[int(numbers.random() * len(self._damages))]
 
     @property
     def can_break(self) -> bool:
-        """Whether any damage is possible: a Parquet file without required columns, for one, accepts every row."""
+        """Whether any damage is possible: a Parquet file without required columns accepts every row."""
         return bool(self._damages)
 
     @cached_property
     def counter(self) -> Field | None:
-        """The column of the key that numbers the records; None where the key has only times, or there is no key."""
+        """The column of the key that numbers the records; None if the key has only times, or there is no key."""
         key = [field for field in self.contract.fields if field.name in self.contract.key]
         countable = [field for field in key if _counts(field)]
         return next((f for f in countable if f.type == "string"), next(iter(countable), None))

@@ -1,4 +1,4 @@
-"""What to generate, and one generated upload."""
+"""A request to generate data, and a generated upload."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -48,21 +48,21 @@ class Request:
         require(2000 <= self.first_day.year <= 2098, "first-day", self.first_day, "a day from 2000 to 2098")
         require(self.days <= _MAX_DAYS, "days", self.days, f"at most {_MAX_DAYS}")
         require(self.size is None or self.size >= 1, "size", self.size, "a number of bytes from 1")
-        require(self.keys in KEY_STYLES, "keys", self.keys, f"one of {', '.join(KEY_STYLES)}")
+        require(self.keys in KEY_STYLES, "keys", self.keys, ", ".join(KEY_STYLES))
 
 
 def require(condition: bool, option: str, value: object, allowed: str) -> None:
-    """Raises UsageError, which names the option and what it accepts, where `condition` does not hold."""
+    """Raises UsageError with the option and its accepted values, if `condition` is false."""
     if not condition:
-        raise UsageError(f"{value!r} is not possible", where=f"generate: {option}", fix=f"give {allowed}")
+        raise UsageError(f"{value!r} is not possible", where=f"generate: {option}", fix=f"use {allowed}")
 
 
 @dataclass(frozen=True)
 class GeneratedUpload:
     """One upload.
 
-    `day` is the business day and `sent_on` the day it is sent; `kind` is one of KINDS. `rows` counts its records, and
-    `broken` how many of those are damaged so that their contract rejects them.
+    `day` is the business day and `sent_on` the day it is sent; `kind` is a member of KINDS. `rows` counts its
+    records, and `broken` how many of those are damaged so that their contract rejects them.
     """
 
     dataset: str

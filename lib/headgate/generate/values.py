@@ -172,7 +172,7 @@ def _timestamp(field: Field, at: Circumstances) -> datetime:
 
 
 def _moment(field: Field, at: Circumstances) -> datetime:
-    """The record's moment, or one before or after it that fits the field's name, inside the field's limits."""
+    """The record's time, or a time before or after it that fits the field's name, within the field's limits."""
     moment = at.moment
     if is_long_ago(field.name):
         moment -= timedelta(days=round((20 + 60 * at.draw()) * 365))

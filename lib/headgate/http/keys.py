@@ -1,4 +1,4 @@
-"""Bearer keys: which client sends a request, and what its scopes are.
+"""Bearer keys: the client that sends a request, and its scopes.
 
 A server knows only the SHA-256 digest of each key. A plain digest is enough because `new_key` makes keys with 256
 random bits, which cannot be guessed; a slow hash such as scrypt protects short passwords, which keys must not be.
@@ -35,7 +35,7 @@ class Key:
     """One key of a client.
 
     `digest` is the SHA-256 of the key in hex, `id` a name for logs and rotation, `expires` the time (UTC) from which
-    the key is refused, and `scopes` what the client may do, in the server's own terms.
+    the key is refused, and `scopes` are the client's permissions, as defined by the server.
     """
 
     client: str

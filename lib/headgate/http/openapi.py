@@ -17,7 +17,7 @@ PROBLEM_SCHEMA: dict[str, Any] = {
         "type": {"type": "string", "description": "A stable identifier of the kind of problem."},
         "title": {"type": "string"},
         "status": {"type": "integer"},
-        "detail": {"type": "string", "description": "What is wrong and what to do, for people."},
+        "detail": {"type": "string", "description": "The problem and its correction, for people."},
     },
 }
 

@@ -1,4 +1,4 @@
-"""Problem details for HTTP APIs (RFC 9457): what a server answers when it refuses a request.
+"""Problem details for HTTP APIs (RFC 9457): the response of a server that refuses a request.
 
 This module does not import Flask: `headgate upload --direct` refuses by the same rules without a web server.
 """

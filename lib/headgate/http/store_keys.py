@@ -1,4 +1,4 @@
-"""The receiver's keys: what a store's scopes are, and where its keys are kept, a file or a secret."""
+"""The receiver's keys: the scopes of a store, and the storage of its keys, a file or a secret."""
 
 from __future__ import annotations
 

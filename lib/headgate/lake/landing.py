@@ -1,4 +1,4 @@
-"""Where an upload lands: its identity, its path, and the list of what is new.
+"""Landing: the identity of an upload, its path, and the list of new uploads.
 
 The path is a function of (store, dataset, idempotency key) alone, so that two receivers, or two
 tries of one upload days apart, can never choose two paths. A key that carries a time (UUIDv7,
@@ -65,7 +65,7 @@ class Upload:
 class Landed:
     """One landed object as a listing shows it. `received` is its last_modified in whole seconds.
 
-    `size` and `received` are None for an upload found by its late marker: the reader learns them
+    `size` and `received` are None for an upload listed by its late marker: the reader gets them
     when it fetches the object.
     """
 
@@ -115,7 +115,7 @@ def whole_hour(moment: datetime) -> datetime:
 
 
 def parse_upload_id(upload_id: str) -> Upload | None:
-    """The upload that an id names, or None where it is no upload id."""
+    """The upload with an id, or None if the id is invalid."""
     match = _UPLOAD_ID.fullmatch(upload_id)
     if match is None:
         return None
@@ -125,7 +125,7 @@ def parse_upload_id(upload_id: str) -> Upload | None:
         upload = Upload(dataset, _decode(store), moment, key_hash)
     except ValueError:
         return None
-    return upload if upload.id == upload_id else None  # another spelling of a name is no id
+    return upload if upload.id == upload_id else None  # an id has exactly one spelling
 
 
 def parse_path(path: str) -> tuple[Upload, str] | None:
@@ -141,7 +141,7 @@ def parse_path(path: str) -> tuple[Upload, str] | None:
 def list_landed(store: ObjectStore, dataset: str, since: datetime | None) -> Iterator[Landed]:
     """Each object of `dataset` landed, or marked late, in or after the hour of `since` (all where it is None).
 
-    There is no upper end: a store's clock, or a key's, may be ahead. An upload may be given twice
+    There is no upper limit: a store's clock, or the time in a key, may be ahead. An upload may be returned twice
     (once by its own hour, once by a marker).
     """
     for list_hour in _list_hours(store, f"landing/{dataset}", since):
@@ -170,7 +170,7 @@ def received_at(attributes: Mapping[Any, Any], modified: datetime) -> datetime:
 def newest_received(store: ObjectStore, dataset: str) -> datetime | None:
     """When the newest upload of the newest hour was received; None where nothing has landed.
 
-    Two short listings, whatever has landed. A late upload stands under an hour of its own, and is not seen here.
+    Two short listings, independent of the number of uploads. Late uploads have earlier hours, and are not listed.
     """
     folder = f"landing/{dataset}/"
     for _ in ("dt", "hour"):
@@ -190,7 +190,7 @@ def _list_markers(store: ObjectStore, dataset: str, since: datetime) -> Iterator
 
 
 def _list_hours(store: ObjectStore, root: str, since: datetime | None) -> Iterator[Mapping[str, Any]]:
-    """The objects below `root` from the hour of `since`: one listing for each day, so that old days cost nothing."""
+    """The objects below `root` from the hour of `since`: a listing per day, so that old days cost nothing."""
     first = whole_hour(since) if since else None
     try:
         days = sorted(obstore.list_with_delimiter(store, f"{root}/")["common_prefixes"])

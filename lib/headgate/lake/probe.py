@@ -1,6 +1,6 @@
-"""Whether an object store can hold a lake: it can be written and listed, and create-only is what it says.
+"""Tests that an object store can store a lake: write, list, and create-only puts that really are atomic per object.
 
-Claims, landed uploads and the tables' commits all stand on a put that makes an object only where there is none.
+Claims, landed uploads and commits rely on a put that creates an object only if it does not exist.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from obstore.store import ObjectStore
 from headgate.errors import StorageError
 
 
-def probe(store: ObjectStore, who: str) -> None:
-    """Tries `store` by an object of its own, health/<who>. Raises StorageError where it does not serve."""
-    path = f"health/{who}"
+def probe(store: ObjectStore, service: str) -> None:
+    """Tests `store` with the object health/<service>. Raises StorageError if a requirement is not met."""
+    path = f"health/{service}"
     try:
         obstore.put(store, path, b"")
         obstore.list_with_delimiter(store, "landing/")

@@ -1,4 +1,4 @@
-"""SQL over Delta tables without a JVM, answered as a stream: what is large is aggregated before it comes here."""
+"""SQL over Delta tables without a JVM, with streamed results: queries aggregate large data."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-#: About how many values one pass compares. A pass holds its values in memory.
+#: The approximate number of values per pass. A pass keeps its values in memory.
 PASS_VALUES = 5_000_000
 _MOST_PASSES = 256  # two hex digits of a hash
 

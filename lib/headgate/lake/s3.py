@@ -1,6 +1,6 @@
 """A lake on an S3 API: where the API is, by AWS's own variables, and the store of the lake's objects.
 
-Keys, roles and instances' own credentials are found by obstore and deltalake themselves, in the same variables.
+obstore and deltalake read keys and roles from the same variables, and get credentials of the instance.
 What the two, and Spark (`headgate.engine.runtime.s3a`), would each take from somewhere else is said here, once.
 """
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # types that exist in obstore's stubs only
 
 SCHEME = "s3://"
 
-# What obstore and deltalake say of a failed request, and what a service says in its answer.
+# Messages of obstore and deltalake for a failed request, and of the service in its response.
 _FAILED = re.compile(r"Generic S3 error|Error performing [A-Z]+ https?://")
 _ANSWER = re.compile(r"<Code>(?P<code>\w+)</Code>(?:.*?<Message>(?P<message>[^<]*)</Message>)?", re.DOTALL)
 _DECORATION = re.compile(r"\x1b\[\d+m|↳")
@@ -41,7 +41,7 @@ _PERMANENT = frozenset(
     ]
 )
 
-# What a custom endpoint signs for where nobody says; every one that is not AWS takes it.
+# The default region to sign for with a custom endpoint; services other than AWS accept it.
 _ANY_REGION = "us-east-1"
 # Where obstore finds credentials. A profile is none of them.
 _CREDENTIALS = (
@@ -78,7 +78,7 @@ def endpoint(environ: Mapping[str, str] = os.environ) -> Endpoint:
 
 
 def object_store(lake: str) -> S3Store:
-    """A store rooted at `lake`, s3://bucket/prefix; nothing is asked of it yet."""
+    """A store rooted at `lake`, s3://bucket/prefix; no request is sent yet."""
     api = endpoint()
     bucket, _, prefix = lake.removeprefix(SCHEME).partition("/")
     config: S3Config = {}

@@ -118,9 +118,9 @@ class Commit:
 
 @dataclass(frozen=True)
 class Head:
-    """A version of a table, by default the newest. `commit` is the one that carries its position.
+    """A version of a table, by default the newest. `commit` is the commit with its position.
 
-    position: None where no commit carries one, and `lost` says why. txn: the transaction version; -1 for none.
+    position: None if no commit has a position, with the reason in `lost`. txn: the transaction version; -1 for none.
     """
 
     table: str
@@ -261,7 +261,7 @@ class Ledger:
                 void = self._restored_under(table, commit)
                 return (None, void) if void else (commit, "")
             version = self._version_before(table, commit)
-        return None, "no commit carries one"
+        return None, "no commit has a position"
 
     def _version_before(self, table: str, commit: Commit) -> int:
         """The version whose content a commit made by others went on from."""
@@ -304,7 +304,7 @@ def _is_stale_copy(commit: Commit) -> bool:
 
 
 def parse_commit(version: int, content: bytes, where: str = "") -> Commit:
-    """Returns the commit of a log file. Raises what `CommitMetadata.from_json` raises; `where` is for its message."""
+    """Returns the commit of a log file. Raises as `CommitMetadata.from_json`, with `where` in the message."""
     actions = tuple(json.loads(line) for line in content.splitlines() if line.strip())
     info: Mapping[str, Any] = next((a["commitInfo"] for a in actions if "commitInfo" in a), {})
     return Commit(

@@ -1,4 +1,4 @@
-"""The metadata that every commit of Headgate carries in `userMetadata`: one typed, versioned document.
+"""The metadata that every commit of Headgate carries in `userMetadata`: a typed, versioned document.
 
 `CommitMetadata` is the only code that knows the keys of its JSON. Format 1 is the document without a `format` number;
 format 2 adds the number. A reader of this version reads both, ignores keys that it does not know, and refuses a newer
@@ -18,7 +18,7 @@ from headgate.errors import SetupError, StorageError
 from headgate.ledger.record_table import RecordCounts
 from headgate.suites.quality import Acceptance, Result
 
-#: The newest format that this version reads, and the one that it writes.
+#: The newest format that this version reads, and the format that it writes.
 FORMAT = 2
 #: The key of Delta's commit information that holds the metadata.
 USER_METADATA = "userMetadata"
@@ -28,7 +28,7 @@ _PLAIN = ("run", "planned", "declared", "code", "contract", "suite", "copied_fro
 
 @dataclass(frozen=True)
 class SourcePosition:
-    """How far a table has read one source: the id of its Delta table, and its version; -1 where it was not built."""
+    """The position of a table in a source: the id of the source's Delta table, and its version (-1: not built)."""
 
     id: str
     version: int
@@ -81,7 +81,7 @@ class Replay:
 
 @dataclass(frozen=True)
 class CommitMetadata:
-    """What a commit says of itself, of the table's rows, and of what they were built from.
+    """The metadata of a commit: about itself, the rows of the table, and their sources.
 
     table, run: the table, and the run that committed. position: how far the table has read its sources.
     planned: the version that the run planned against. declared: the table's declaration (`plan.declaration`).
@@ -195,7 +195,7 @@ class CommitMetadata:
 def facts_of(counts: RecordCounts) -> dict[str, Any]:
     """Returns the fields of `CommitMetadata` that describe a batch of records.
 
-    Rejected records and receipts are no change of the table for its dependents.
+    Rejected records and receipts do not change the table for its dependents.
     """
     rows = counts.written if counts.changed is None else counts.changed
     return {"counts": counts.as_dict(), "changes_rows": rows > 0}
@@ -207,6 +207,6 @@ def row_facts(inserted: int, deleted: int) -> dict[str, Any]:
 
 
 def _from_format_1(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a document of format 1 as one of format 2. The oldest commits name only the code of their own batch."""
+    """Converts a document from format 1 to format 2. The oldest commits name only the code of their own batch."""
     codes = value.get("codes") or ([value["code"]] if value.get("code") else [])
     return {**value, "codes": codes}

@@ -1,9 +1,9 @@
 """The layout of bronze, `Merge` and `Append` tables, declared once: columns, states, order, counts, live rows.
 
-Such a table keeps everything that a run says about an upload in one place, separated by the partition column
-`_state`. Its columns, beside the business columns that its function returns:
+Such a table stores everything that a run writes about an upload, separated by the partition column `_state`.
+Its columns, in addition to the columns that its function returns:
 
-- `_key`: identifies a row; its prefix says of what (`MERGE_KEY`, `RECORD_KEY`, `UPLOAD_KEY`).
+- `_key`: identifies a row; its prefix is the kind of row (`MERGE_KEY`, `RECORD_KEY`, `UPLOAD_KEY`).
 - `_source`: the struct (upload, received, record, sequence) that orders the versions of a key (`ORDER`).
 - `_state`: a `State`.
 - `_rejected`: of a rejected record its raw text and reasons.

@@ -17,7 +17,7 @@ def moment_of(text: str) -> datetime:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise UsageError(
-            f"'{text}' is no time", where="--as-of", fix="write 2026-03-01T18:00, or 2026-03-01T18:00+01:00"
+            f"'{text}' is not a time", where="--as-of", fix="write 2026-03-01T18:00, or 2026-03-01T18:00+01:00"
         ) from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
@@ -79,7 +79,7 @@ def _newest(ledger: Ledger, table: str) -> int:
 
 
 def _refused(table: str, message: str) -> UsageError:
-    return UsageError(message, where=table, fix=f"headgate history {table} --limit 0 lists what there is")
+    return UsageError(message, where=table, fix=f"headgate history {table} --limit 0 lists all versions")
 
 
 def _shown(moment: datetime) -> str:

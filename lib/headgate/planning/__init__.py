@@ -1,1 +1,1 @@
-"""Planning: the graph of tables, what has work, what is out of date, and what retention must keep. No JVM."""
+"""Planning: the graph of tables, the work of a run, stale tables, and the versions to retain. No JVM."""

@@ -58,7 +58,7 @@ def _news(ledger: Ledger, table: str) -> tuple[datetime | None, bool]:
 
 
 def _is_news(commit: Commit, before: Commit) -> bool:
-    """Whether a commit changed rows by what its sources did not hold before: a rebuild and a rollback do not."""
+    """Whether a commit wrote new data of its sources: a rebuild and a rollback do not."""
     after, previous = commit.metadata, before.metadata
     if after is None or after.rolled_back or not commit.changes_rows:
         return False

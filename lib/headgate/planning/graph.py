@@ -63,7 +63,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Graph:
-    """Every table, in an order in which each comes after what it reads."""
+    """All tables in topological order: each after its sources."""
 
     nodes: Mapping[str, Node]
     contracts: Mapping[str, Contract]
@@ -105,9 +105,9 @@ class Graph:
     ) -> list[str]:
         """The tables that any selector names (all without one) and none of `exclude`, in the graph's order.
 
-        A selector is a name, a pattern with `*`, `tag:NAME`, or one of STATES, whose tables `states` gives: those
-        may be none. `+` before it adds what it reads, `+` after it what reads it. Raises UsageError where any
-        other selector names nothing.
+        A selector is a name, a pattern with `*`, `tag:NAME`, or a member of STATES, whose tables are in `states` and
+        may be none. `+` before it adds its sources, `+` after it the tables that read it. Raises UsageError if any
+        other selector matches nothing.
         """
         wanted, unwanted = selectors_of(selectors), selectors_of(exclude)
         chosen = set().union(*(self._named_by(s, states or {}) for s in wanted)) if wanted else set(self.nodes)
@@ -195,7 +195,7 @@ def _table_node(
 
 
 def _code_hash(project: Project, path: Path, declared: Table, contracts: Mapping[str, Contract]) -> str:
-    """A hash over what makes the table's rows: its module, the contract that types the records it reads, helpers.
+    """A hash over the code of the table's rows: its module, the contract of the records it reads, helpers.
 
     A module that imports a helper of jobs has all of jobs/common in its hash: helpers import each other.
     """
@@ -212,12 +212,12 @@ def _code_hash(project: Project, path: Path, declared: Table, contracts: Mapping
 
 
 def _in_order(nodes: Mapping[str, Node]) -> dict[str, Node]:
-    """The nodes with each after what it reads. Raises TableDefinitionError on an unknown table or a cycle."""
+    """Returns the nodes in topological order. Raises TableDefinitionError for an unknown table or a cycle."""
     for node in nodes.values():
         for source in node.sources:
             if source not in nodes:
                 raise TableDefinitionError(
-                    f"{node.name} reads '{source}', which is no table.{suggestion(source, nodes)}",
+                    f"{node.name} reads '{source}', which is not a table.{suggestion(source, nodes)}",
                     where=f"{node.module}:{node.line}",
                     fix="a bronze table needs a contract in conf/datasets, any other a module in jobs",
                 )
@@ -233,7 +233,7 @@ def _in_order(nodes: Mapping[str, Node]) -> dict[str, Node]:
 
 
 def _check_one_reader_a_dataset(nodes: Mapping[str, Node]) -> None:
-    """A record is rejected in one place, so a dataset's bronze feeds one table."""
+    """A record must be rejected in exactly one place, so only a single table may read a bronze table."""
     for name in nodes:
         readers = [n for n in nodes.values() if name in n.sources]
         if name.startswith("bronze.") and len(readers) > 1:
@@ -245,14 +245,14 @@ def _check_one_reader_a_dataset(nodes: Mapping[str, Node]) -> None:
 
 
 def _check_reads(nodes: Mapping[str, Node]) -> None:
-    """`Changes` reads what only gains rows; the other reads need rows with columns, which bronze has not."""
+    """`Changes` reads insert-only tables; the other reads need typed columns, which bronze does not have."""
     for node in nodes.values():
         for read in node.reads.values():
             source, where = nodes[read.table], f"{node.module}:{node.line}"
             insert_only = source.layer == "bronze" or isinstance(source.writes, Append)
             if isinstance(read, Changes) and not insert_only:
                 raise TableDefinitionError(
-                    f"{node.name}: Changes reads insert-only tables, and {read.table} is not one",
+                    f"{node.name}: Changes reads insert-only tables, and {read.table} is not insert-only",
                     where=where,
                     fix=f'read Affected("{read.table}", by=[...]) and write with Replace(by=[...])',
                 )
@@ -350,9 +350,9 @@ def _node_to(node: Node) -> dict[str, Any]:
 
 
 def _node_from(value: dict[str, Any]) -> Node:
-    def untagged(found: dict[str, Any]) -> Any:
-        rest = {key: item for key, item in found.items() if key != "kind"}
-        return _KINDS[found["kind"]](**rest)
+    def untagged(document: dict[str, Any]) -> Any:
+        rest = {key: item for key, item in document.items() if key != "kind"}
+        return _KINDS[document["kind"]](**rest)
 
     reads = {name: untagged(read) for name, read in value["reads"].items()}
     writes = untagged(value["writes"]) if value["writes"] else None

@@ -1,4 +1,4 @@
-"""The deploy manifest: what a deployed package contains, and how schedulers run it.
+"""The deploy manifest: the content of a deployed package, and its schedule.
 
 `headgate deploy` writes it, Airflow's DAGs and the Lambda read it. It imports the standard library and Headgate's
 errors only, so that a scheduler can read it in milliseconds.
@@ -182,7 +182,7 @@ def _value(hint: Any, value: Any, where: str) -> Any:
 
 
 def _check(manifest: Manifest, where: str) -> None:
-    """Checks what types cannot say. Raises EnvironmentConfigError."""
+    """Checks rules that types cannot express. Raises EnvironmentConfigError."""
     if manifest.job.platform not in (SERVERLESS, STEPS):
         raise EnvironmentConfigError(
             f"unknown platform '{manifest.job.platform}'", where=where, fix=f"use {SERVERLESS} or {STEPS}"

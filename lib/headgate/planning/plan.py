@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -20,6 +21,8 @@ from headgate.ledger.ledger import Commit, Head, Ledger
 from headgate.ledger.metadata import Position, SourcePosition
 from headgate.planning.graph import Graph, Node
 from headgate.table import Changes, Read, Snapshot, Write
+
+log = logging.getLogger(__name__)
 
 #: The assumed size of an object whose size is not known yet, because a late marker names it.
 UNKNOWN_SIZE = 2**20
@@ -127,6 +130,7 @@ class Planner:
             if work.is_work or work.kind is Kind.AFTER:
                 moving.add(name)
             works.append(work)
+        log.debug("planned %d tables, %d with work", len(works), sum(work.is_work for work in works))
         return works
 
     def _plan_after(self, name: str, moving: set[str]) -> Work:
@@ -141,7 +145,7 @@ class Planner:
         head = self._ledger.head(name)
         if head.exists and head.txn < 0 and head.position is None:
             raise TableError(
-                "a Delta table that Headgate did not write stands here",
+                "a Delta table of another writer has this path",
                 where=f"{name} at {head.uri}",
                 fix="move it away, or name the table differently",
             )
@@ -170,12 +174,12 @@ class Planner:
         """
         node, head = self._graph.node(name), self._ledger.head(name)
         if node.layer == "bronze":
-            raise UsageError(f"{name} holds what was sent, as it was sent", fix="backfill the table that reads it")
+            raise UsageError(f"{name} has the raw records, which do not change", fix="backfill the table that reads it")
         heads = {source: self._ledger.head(source) for source in node.sources}
         why = self._why_rebuild(node, head, heads) if head.exists else "it is not built yet"
         if why or head.position is None:
             raise UsageError(f"no {kind} of {name}: {why}", fix=f"headgate run -s {name}")
-        refused = [change.what for change in contract_changes(self._graph, node, head) if change.refused]
+        refused = [change.message for change in contract_changes(self._graph, node, head) if change.refused]
         if refused:
             raise UsageError(
                 f"no {kind} of {name}: its contract changed: {'; '.join(refused)}",
@@ -184,7 +188,7 @@ class Planner:
         sources = {}
         for source, at in head.position.sources.items():
             sources[source] = Source(at.id, at.version, since=at.version)
-        return Work(name, kind, "asked for", head, sources)
+        return Work(name, kind, "requested", head, sources)
 
     def _plan_bronze(self, node: Node, head: Head) -> Work:
         listed_at = self._clock()
@@ -217,7 +221,7 @@ class Planner:
         why = self._why_rebuild(node, head, heads)
         if why:
             return Work(node.name, Kind.REBUILD, why, head, _whole(heads))
-        refused = [change.what for change in contract_changes(self._graph, node, head) if change.refused]
+        refused = [change.message for change in contract_changes(self._graph, node, head) if change.refused]
         if refused:
             return Work(node.name, Kind.REFUSED, "; ".join(refused), head, _whole(heads))
         return self._plan_increment(node, head, heads)
@@ -318,7 +322,7 @@ def _is_frozen(node: Node, source: str) -> bool:
 def _nothing_to_read(node: Node, heads: Mapping[str, Head]) -> str:
     """The source without which there is nothing to build; empty where there is something.
 
-    A table is built as soon as one of its driving sources is built; the others count as empty.
+    A table is built as soon as any of its driving sources is built; the other sources count as empty.
     """
     driving = [read.table for read in node.reads.values() if not isinstance(read, Snapshot)]
     needed = driving or list(node.sources)

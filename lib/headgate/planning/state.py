@@ -46,7 +46,7 @@ def note(graph: Graph, node: Node, work: Work) -> str:
     if not is_older(node, work.head):
         return _note_of_suite(node, work.head)
     if changed := contract_changes(graph, node, work.head):
-        reasons = "; ".join(change.what for change in changed)
+        reasons = "; ".join(change.message for change in changed)
         return f"its contract changed: {reasons}; old rows not rebuilt (headgate run --rebuild -s {node.name})"
     if node.layer == "bronze":
         return ""  # its rows are as they were sent; the table that reads them says what changed

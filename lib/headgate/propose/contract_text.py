@@ -47,7 +47,7 @@ def check_names(dataset: str, inferred: Inferred, sample: Sample) -> None:
             raise UsageError(
                 f"the columns '{other}' and '{column.name}' differ only in upper and lower case",
                 where=str(sample.path),
-                fix="have one of them renamed where the file is made",
+                fix="rename one of them in the program that writes the file",
             )
 
 
@@ -92,7 +92,7 @@ def _head(dataset: str, sample: Sample, inferred: Inferred) -> Iterator[str]:
     yield f"# Proposed by `headgate new dataset {sample.path.name}` from {amount}: read every line, and correct it."
     yield f"# The file makes the table bronze.{dataset}."
     if not inferred.keys:
-        yield "# Key: no one, two or three columns are different in every record. Add primaryKey where you know it."
+        yield "# Key: no combination of up to three columns is unique. Add primaryKey if you know the key."
     elif len(inferred.keys) > 1:
         others = [" + ".join(key) for key in inferred.keys[1 : 1 + _MAX_OTHER_KEYS]]
         yield f"# Key: {' + '.join(inferred.keys[0])}. Also different in every record: {', '.join(others)}."

@@ -38,7 +38,7 @@ def _plain(value: Any) -> Any:
 
 
 def silver_test(table: str, contract: Contract) -> str:
-    """Returns a test of a silver table: the newest version of each key, or each record where there is no key."""
+    """Returns a test of a silver table: the newest version of each key, or each record if there is no key."""
     first, second = example_records(contract, 2)
     if not contract.key:
         return _module(
@@ -69,7 +69,7 @@ def silver_test(table: str, contract: Contract) -> str:
 
 
 def _correction(contract: Contract, first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
-    """What a later version of the first record changes: its version, and one other column."""
+    """The changes in a later version of the first record: its version, and one other column."""
     sequence = sequence_column(contract)
     changes: dict[str, Any] = {}
     if sequence is not None:

@@ -56,7 +56,7 @@ class Sample:
 def read_sample(path: Path, most: int = DEFAULT_RECORDS, format_: str | None = None) -> Sample:
     """Returns at most `most` records of the file. Raises UsageError where it cannot be read or has no record.
 
-    The format is that of the suffix, unless `format_` names it; .json is one document, an array or JSON lines.
+    The format is that of the suffix, unless `format_` names it; .json is a document, an array or JSON lines.
     """
     compressed = path.suffix == ".gz"
     suffix = Path(path.stem).suffix if compressed else path.suffix

@@ -34,13 +34,13 @@ class InvalidQuery(Exception):
     """A query with problems, each with the line that it stands in where that is known."""
 
     def __init__(self, problems: list[Problem]) -> None:
-        super().__init__("; ".join(problem.what for problem in problems))
+        super().__init__("; ".join(problem.message for problem in problems))
         self.problems = problems
 
     def as_error(self) -> UsageError:
         """The problems as the error of a command line."""
         first = self.problems[0]
-        error = UsageError("; ".join(p.what for p in self.problems), where=str(first.place), fix=first.fix)
+        error = UsageError("; ".join(p.message for p in self.problems), where=str(first.place), fix=first.fix)
         error.problems = self.problems
         return error
 
@@ -69,8 +69,8 @@ def parsed(sql: str, file: str = "query") -> Query:
     except ParseError as error:
         raise InvalidQuery([_parse_problem(error, file)]) from error
     if len(statements) != 1 or not isinstance(statements[0], exp.Query):
-        what = "more than one statement" if len(statements) > 1 else "no SELECT"
-        raise InvalidQuery([Problem(Place(file), "", what, "write one SELECT; tables are only read")])
+        message = "more than one statement" if len(statements) > 1 else "no SELECT"
+        raise InvalidQuery([Problem(Place(file), "", message, "write one SELECT; tables are only read")])
     expression = statements[0]
     problems = [_time_travel(table, file) for table in expression.find_all(exp.Table) if _travels(table)]
     if problems:
@@ -213,8 +213,8 @@ def _mismatch(node: exp.Expr) -> str:
 
 
 def _different(verb: str, left: exp.Expr, right: exp.Expr) -> str:
-    one, other = family(left.type), family(right.type)
-    return f"{verb} {one} with {other}" if one and other and one != other else ""
+    first, second = family(left.type), family(right.type)
+    return f"{verb} {first} with {second}" if first and second and first != second else ""
 
 
 def _shown(kind: Any) -> str:
@@ -232,9 +232,9 @@ def _line_of(node: exp.Expr) -> int:
 
 def _parse_problem(error: ParseError, file: str) -> Problem:
     first = error.errors[0] if error.errors else {}
-    what = str(first.get("description") or error).partition(" but got ")[0].partition("\n")[0]
+    message = str(first.get("description") or error).partition(" but got ")[0].partition("\n")[0]
     near = first.get("highlight") or ""
-    message = f"{_MARKS.sub('', what)}{f', near {near}' if near else ''}"
+    message = f"{_MARKS.sub('', message)}{f', near {near}' if near else ''}"
     return Problem(Place(file, int(first.get("line") or 0)), "", message, "correct the SQL")
 
 
@@ -243,6 +243,6 @@ def _column_problem(error: OptimizeError, known: set[str], file: str) -> Problem
     line = _LINE.search(text)
     name = re.search(r"'([^']+)'", text)
     advice = suggestion(name.group(1).rpartition(".")[2].strip('"'), known) if name else ""
-    what = _LINE.sub("", text).strip().rstrip(".")
+    message = _LINE.sub("", text).strip().rstrip(".")
     place = Place(file, int(line.group(1)) if line else 0)
-    return Problem(place, "", f"{what}.{advice}", f"there are: {', '.join(sorted(known))}")
+    return Problem(place, "", f"{message}.{advice}", f"there are: {', '.join(sorted(known))}")

@@ -1,7 +1,7 @@
-"""Nothing is missing, nothing is there twice: held against the stored bytes and tables alone, without Spark.
+"""Checks for missing and duplicate records, from the stored objects and tables only, without Spark.
 
-`reconcile` yields `Check`s. A check that needs more than stored bytes, such as one that computes slices again,
-yields its own beside them. `headgate.cli` alone imports this.
+`reconcile` yields `Check`s. A check that needs more than stored bytes, such as recomputed slices,
+yields its own checks. Only `headgate.cli` imports this package.
 """
 
 from headgate.reconcile.checks import Reconciler

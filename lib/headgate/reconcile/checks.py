@@ -18,12 +18,13 @@ from headgate.table import Append, Changes, Merge
 
 PLAN = "plan"
 BEHIND = Kind("the next run has work here", Level.WAITING, "headgate run")
-UNREADABLE = Kind("cannot be read", fix="restore what the message names; headgate history {table} shows its versions")
+UNREADABLE = Kind("cannot be read", fix="restore the file in the message; headgate history {table} shows the versions")
 
 
 @dataclass(frozen=True)
 class Reconciler:
-    """Checks an environment's lake. `limit` findings of a kind are named (0: all); `tell` is given progress.
+    """Checks an environment's lake. At most `limit` findings of a kind are named (0: all); `tell` is called with
+    progress.
 
     `since` is the first landing day that is checked (None: all); `digest` reads every object and compares its bytes.
     """
@@ -76,7 +77,7 @@ class Reconciler:
         )
 
     def _guarded(self, name: str, table: str, make: Callable[[], list[Check]]) -> list[Check]:
-        """What `make` gives; or why it was not checked, or what could not be read."""
+        """Returns the check of `make`; or a check with the reason why it was not possible."""
         from deltalake.exceptions import DeltaError
 
         try:

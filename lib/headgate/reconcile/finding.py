@@ -10,11 +10,11 @@ from typing import Any
 
 
 class NotChecked(Exception):
-    """Why a table is not held against anything."""
+    """The reason why a table is not compared."""
 
 
 class Level(StrEnum):
-    """What a finding means for who reads it."""
+    """The severity of a finding."""
 
     ERROR = "error"  # something is missing, or counted twice
     WAITING = "waiting"  # the next run does it
@@ -23,16 +23,16 @@ class Level(StrEnum):
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of finding. `fix` says what to do."""
+    """A kind of finding. `fix` is the correction."""
 
-    what: str
+    message: str
     level: Level = Level.ERROR
     fix: str = ""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """All findings of one kind in one check. `names` are the first of `count`; `days` counts them by landing day."""
+    """All findings of the same kind in a check. `names` are the first of `count`; `days` counts them by landing day."""
 
     kind: Kind
     count: int
@@ -45,7 +45,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Check:
-    """One comparison. `compared` counts what was looked at, in `unit`; `not_checked` says why it was not."""
+    """A comparison. `compared` counts the compared items, in `unit`; `not_checked` is the reason if there was none."""
 
     name: str
     table: str

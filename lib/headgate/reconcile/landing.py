@@ -1,6 +1,6 @@
 """Landing against bronze: every landed object is in bronze once, with its size.
 
-Landing is listed a day at a time, and bronze's receipts are read a day at a time beside it.
+Landing is listed day by day, and compared with the receipts of bronze for the same day.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ TWICE_IN_BRONZE = Kind(
     "two receipts in bronze for one upload",
     fix="headgate history shows the runs; headgate rollback it to before the second, then run",
 )
-TWICE_LANDED = Kind("two objects for one upload", fix="keep the one that bronze's receipt names, move the other away")
+TWICE_LANDED = Kind("two objects for one upload", fix="keep the object in bronze's receipt, move the other object away")
 OTHER_OBJECT = Kind("bronze read another object", fix="something else wrote in landing: compare the two")
 OTHER_SIZE = Kind("the object is not as long as when bronze read it", fix="restore the object that was landed")
-OTHER_BYTES = Kind("the object's SHA-256 is not what bronze read", fix="restore the object that was landed")
+OTHER_BYTES = Kind("the object's SHA-256 differs from bronze's", fix="restore the object that was landed")
 NO_UPLOAD = Kind(
     "no upload's name, or another upload's place: no run reads it",
     fix="send its content by headgate upload, then move it away",
@@ -54,7 +54,7 @@ LEFTOVER = Kind("half-written, never acknowledged, a day old", Level.NOTE, "head
 SWEPT = Kind("half-written, never acknowledged, a day old: deleted now", Level.NOTE, "nothing")
 UNDER_WAY = Kind("half-written within the last day", Level.NOTE, "nothing: it may be under way")
 
-_MARKED_WITHIN = timedelta(hours=1)  # by then a receiver has marked what it landed late, or has died
+_MARKED_WITHIN = timedelta(hours=1)  # after this a receiver has marked its late uploads, or has died
 _LEFT_AFTER = timedelta(days=1)
 
 
@@ -95,7 +95,7 @@ class _Comparison:
     def __init__(self, landing: Landing, table: str) -> None:
         self._landing, self._table = landing, table
         self.dataset = table.partition(".")[2]
-        # The plan before bronze: what a run takes in meanwhile is then in both, and not missing from both.
+        # The plan is read before bronze, so that uploads that a run reads meanwhile are in both.
         self._waiting = {item.upload: item for item in landing.planner.plan_table(self._table).landed}
         delta = landing.planner.ledger.open(self._table)
         self._query = Query(bronze=delta) if delta is not None else None
@@ -152,7 +152,7 @@ class _Comparison:
             self._tally.add(OTHER_BYTES, upload, day=day)
 
     def _receipts(self, day: str) -> dict[str, dict[str, Any]]:
-        """Upload -> what bronze's receipt says of it, for one day."""
+        """Upload -> its receipt in bronze, for a day."""
         if self._query is None or day not in self._days:
             return {}
         sql = f"""
@@ -170,13 +170,13 @@ class _Comparison:
             if parsed is None or parsed[0].path(parsed[1]) != item["path"] or parsed[0].dataset != self.dataset:
                 self._tally.add(NO_UPLOAD, item["path"], day=day)
             elif parsed[0].id in results:
-                self._tally.add(TWICE_LANDED, f"{item['path']}, beside {results[parsed[0].id]['path']}", day=day)
+                self._tally.add(TWICE_LANDED, f"{item['path']} and {results[parsed[0].id]['path']}", day=day)
             else:
                 results[parsed[0].id] = item
         return results
 
     def _check_markers(self) -> None:
-        """A marker is what makes a run read an object, so one without an object stops every run."""
+        """A marker makes a run read an object, so a marker without an object stops every run."""
         for upload, item in self._waiting.items():
             if item.size is None and head_of(self._landing.store, item.path) is None:
                 self._tally.add(MARKED_ONLY, f"{upload}: {item.path}", day=item.day)
@@ -241,7 +241,7 @@ def _name(prefix: str) -> str:
 
 
 def _is_within(name: str, since: date | None) -> bool:
-    """Whether a day's folder is to be checked; one that is no day's always is."""
+    """Whether a day's folder is to be checked; always true for a folder that is not a day."""
     return since is None or not name.startswith("dt=") or name >= f"dt={since}"
 
 

@@ -1,4 +1,4 @@
-"""The tables that a table was built from, as its last run read them: what it is held against."""
+"""The sources of a table at the versions that its last run read."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from headgate.reconcile.finding import NotChecked
 
 
 def sources_as_read(ledger: Ledger, head: Head, names: Iterable[str]) -> dict[str, Any]:
-    """Name -> the `deltalake` table at the version that `head` has taken in; one that was not built then is left out.
+    """Name -> the `deltalake` table at the version that `head` has read; a source that was not built then is left out.
 
-    Raises NotChecked where that cannot be told.
+    Raises NotChecked if the version is unknown.
     """
     if not head.exists:
         raise NotChecked("not built yet")

@@ -1,7 +1,7 @@
-"""Bronze against a table of records: each upload has one receipt there, and what the receipt counts is there.
+"""Compares bronze with a table of records: each upload has a receipt, and the counts of the receipt match the rows.
 
-Bronze is counted by upload, as the table's last run read it. An upload's ordinals are 0 to n-1, each once, where
-their number, bounds, sum and sum of squares are those of 0 to n-1: so no set of all records is held.
+Bronze is counted by upload, as the table's last run read it. An upload's ordinals are 0 to n-1, each once,
+if their number, bounds, sum and sum of squares match: so no set of all records is needed in memory.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from headgate.table import Append
 NAME = "bronze and records"
 
 _REBUILD = "headgate run -s {table} --rebuild"
-_RESTORE = "headgate history {source} names who wrote; headgate rollback {source} --to the version before, then run"
+_RESTORE = "headgate history {source} shows the writer; headgate rollback {source} --to the previous version, then run"
 
 NO_RECEIPT = Kind("in bronze, without a receipt: its records are missing", fix=_REBUILD)
 TWO_RECEIPTS = Kind("two receipts for one upload", fix=_REBUILD)
@@ -51,8 +51,8 @@ LOST_ROWS = Kind("fewer keys than the receipts say were inserted", fix=_REBUILD)
 TWO_KEYS = Kind("one key twice", fix=_REBUILD)
 BOTH = Kind("one record accepted and rejected", fix=_REBUILD)
 
-# A backfill keeps a receipt whose records, rejected and accepted stay what they were, whatever became of their rows.
-_BY_VERDICT = (OTHER_ROWS.what, LOST_ROWS.what)
+# A backfill keeps a receipt if its records, rejected and accepted counts do not change, even if rows do.
+_BY_VERDICT = (OTHER_ROWS.message, LOST_ROWS.message)
 
 _BIG = "DECIMAL(38, 0)"  # a sum of squares is beyond 64 bits from two million records
 
@@ -74,16 +74,16 @@ _TABLE = f"""
            count(*) FILTER (WHERE {IS_RECEIPT}) AS receipts,
            {", ".join(f"min({RECEIPT}['{name}']) AS {name}" for name in COUNTS)},
            count(*) FILTER (WHERE {IS_REJECTED}) AS quarantined,
-           count(*) FILTER (WHERE {IS_KEYED}) AS held,
+           count(*) FILTER (WHERE {IS_KEYED}) AS keyed,
            count(*) FILTER (WHERE NOT {IS_RECEIPT} AND _source['record'] IS NULL) AS nameless,
            min(_source['record']) AS least, max(_source['record']) AS greatest
-    FROM held GROUP BY _source['upload']
+    FROM stored GROUP BY _source['upload']
 """
 
 _BALANCE = unbalanced(RECORD_BALANCE, "t.")
 _VERDICTS = unbalanced(ROW_BALANCE, "t.")
 
-# Kind -> (when an upload has it, what is said of the upload). b is bronze, t the table.
+# Kind -> (condition, message for an upload). b is bronze, t the table.
 _Rules = Mapping[Kind, tuple[str, str]]
 _RULES: _Rules = {
     BRONZE_TWICE: ("b.receipts > 1", "{bronze_receipts} receipts"),
@@ -95,7 +95,7 @@ _RULES: _Rules = {
     ),
     NO_RECEIPT: ("b.upload IS NOT NULL AND coalesce(t.receipts, 0) = 0", "{n} records"),
     TWO_RECEIPTS: ("t.receipts > 1", "{receipts} receipts"),
-    UNKNOWN: ("b.upload IS NULL", "{receipts} receipts, {held} rows, {quarantined} rejected records"),
+    UNKNOWN: ("b.upload IS NULL", "{receipts} receipts, {keyed} rows, {quarantined} rejected records"),
     OTHER_COUNT: ("t.records <> b.n", "{records} records, not {n}"),
     QUARANTINE: (
         "t.receipts > 0 AND t.unparsable + t.rejected <> t.quarantined",
@@ -113,7 +113,7 @@ _MERGE_RULES: _Rules = {
         "{records} records: {unparsable} unparsable, {rejected} rejected, {no_row} without a row, {accepted} accepted: "
         "{inserted} inserted, {updated} updated, {deleted} deleted, {superseded} superseded, {unchanged} unchanged",
     ),
-    OTHER_ROWS: ("t.receipts > 0 AND t.held > t.accepted", "{held} rows of {accepted} accepted records"),
+    OTHER_ROWS: ("t.receipts > 0 AND t.keyed > t.accepted", "{keyed} rows of {accepted} accepted records"),
 }
 _APPEND_RULES: _Rules = {
     **_RULES,
@@ -121,7 +121,7 @@ _APPEND_RULES: _Rules = {
         _BALANCE,
         "{records} records: {unparsable} unparsable, {rejected} rejected, {no_row} without a row, {accepted} accepted",
     ),
-    OTHER_ROWS: ("t.receipts > 0 AND t.held <> t.inserted", "{held} rows; the receipt has {inserted}"),
+    OTHER_ROWS: ("t.receipts > 0 AND t.keyed <> t.inserted", "{keyed} rows; the receipt has {inserted}"),
 }
 
 
@@ -133,7 +133,7 @@ def check_records(
     source = sources_as_read(ledger, head, [bronze]).get(bronze)
     if source is None:
         raise NotChecked(f"{bronze} was not built yet when it was")
-    query = Query(bronze=source, held=ledger.open(node.name, head.version))
+    query = Query(bronze=source, stored=ledger.open(node.name, head.version))
     tally = Tally(limit)
     append = isinstance(node.writes, Append)
     tell(f"{node.name}: counts by upload")
@@ -145,7 +145,7 @@ def check_records(
 
 
 def _counts_by_verdict(check: Check) -> bool:
-    return any(finding.kind.what in _BY_VERDICT for finding in check.findings)
+    return any(finding.kind.message in _BY_VERDICT for finding in check.findings)
 
 
 def _backfilled(ledger: Ledger, table: str) -> bool:
@@ -155,21 +155,21 @@ def _backfilled(ledger: Ledger, table: str) -> bool:
 
 
 def _without_verdicts(check: Check) -> Check:
-    """The check with what only a receipt's verdicts tell as notes."""
+    """Returns the check, with findings that rest only on a receipt's verdicts as notes."""
 
     def noted(finding: Finding) -> Finding:
         kind = finding.kind
-        if kind.what not in _BY_VERDICT:
+        if kind.message not in _BY_VERDICT:
             return finding
-        message = f"{kind.what}, as a backfill may leave it"
-        return replace(finding, kind=replace(kind, what=message, level=Level.NOTE))
+        message = f"{kind.message}, as a backfill may leave it"
+        return replace(finding, kind=replace(kind, message=message, level=Level.NOTE))
 
     return replace(check, findings=tuple(map(noted, check.findings)))
 
 
 def _by_upload(query: Query, rules: _Rules, tally: Tally, append: bool) -> None:
     broken = {kind: f"coalesce({rule}, FALSE)" for kind, (rule, _) in rules.items()}
-    facts = [f"t.{name}" for name in ("receipts", *COUNTS, "quarantined", "held", "greatest")]
+    facts = [f"t.{name}" for name in ("receipts", *COUNTS, "quarantined", "keyed", "greatest")]
     sql = f"""
         SELECT coalesce(b.upload, t.upload) AS upload, b.n, b.counted, b.receipts AS bronze_receipts,
                b.least AS bronze_least, b.greatest AS bronze_greatest, {", ".join(facts)},
@@ -180,7 +180,7 @@ def _by_upload(query: Query, rules: _Rules, tally: Tally, append: bool) -> None:
     existing = inserted = 0
     for batch in query.batches(sql):
         tally.compared += batch.num_rows
-        existing += pc.sum(batch["held"]).as_py() or 0
+        existing += pc.sum(batch["keyed"]).as_py() or 0
         inserted += pc.sum(batch["inserted"]).as_py() or 0
         broken_rows = batch.to_pylist() if pc.any(batch["broken"]).as_py() else []
         for row in broken_rows:
@@ -201,19 +201,19 @@ def _add(row: dict[str, Any], rules: _Rules, tally: Tally) -> None:
 
 
 def _by_key(query: Query, tally: Tally) -> None:
-    rows = query.row(f"SELECT count(*) AS n FROM held WHERE NOT {IS_RECEIPT}")["n"]
+    rows = query.row(f"SELECT count(*) AS n FROM stored WHERE NOT {IS_RECEIPT}")["n"]
     for part in passes((KEY,), rows):
         sql = f"""
-            SELECT _key, count(*) AS copies FROM held WHERE NOT {IS_RECEIPT} AND {part}
+            SELECT _key, count(*) AS copies FROM stored WHERE NOT {IS_RECEIPT} AND {part}
             GROUP BY _key HAVING count(*) > 1
         """
         for row in query.rows(sql):
             tally.add(TWO_KEYS, f"{row['_key']}: {row['copies']} rows")
     sql = f"""
         SELECT DISTINCT rejected.upload, rejected.record
-        FROM (SELECT _source['upload'] AS upload, _source['record'] AS record FROM held
+        FROM (SELECT _source['upload'] AS upload, _source['record'] AS record FROM stored
               WHERE {IS_REJECTED}) rejected
-        JOIN (SELECT _source['upload'] AS upload, _source['record'] AS record FROM held
+        JOIN (SELECT _source['upload'] AS upload, _source['record'] AS record FROM stored
               WHERE {IS_KEYED}) accepted
         ON rejected.upload = accepted.upload AND rejected.record = accepted.record
     """

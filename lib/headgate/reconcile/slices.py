@@ -1,7 +1,7 @@
 """What a table was computed from against the table: every slice has its source, and no key is there twice.
 
-A slice is computed as a whole, so one that no source has any more must be gone, and nothing else made it.
-Whether the rows of a slice are right is not told here: only its function can tell.
+A slice is computed as a whole, so a slice that no source has any more must
+not exist. This does not check the rows of a slice: only its function can compute them.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ def check_slices(ledger: Ledger, node: Node, limit: int, tell: Callable[[str], N
     by = slices_of(node.writes) if node.writes else ()
     driving = list(dict.fromkeys(read.table for read in node.reads.values() if isinstance(read, Affected)))
     if not by or not driving:
-        raise NotChecked("the whole table is one slice: only its function can tell what belongs in it")
+        raise NotChecked("the whole table is a single slice: only its function can compute its rows")
     head = ledger.head(node.name)
     sources = list(sources_as_read(ledger, head, driving).values())
-    query = Query(held=ledger.open(node.name, head.version), **{f"s{n}": table for n, table in enumerate(sources)})
+    query = Query(stored=ledger.open(node.name, head.version), **{f"s{n}": table for n, table in enumerate(sources)})
     tally = Tally(limit)
     tell(f"{node.name}: slices")
     _by_slice(query, by, sources, tally)
@@ -48,7 +48,7 @@ def check_slices(ledger: Ledger, node: Node, limit: int, tell: Callable[[str], N
 
 def _by_slice(query: Query, by: tuple[str, ...], sources: list[Any], tally: Tally) -> None:
     columns = ", ".join(quoted(name) for name in by)
-    text = f"SELECT DISTINCT {columns} FROM held"
+    text = f"SELECT DISTINCT {columns} FROM stored"
     reads = [
         f"SELECT DISTINCT {columns} FROM s{n} WHERE {live_condition(columns_of(table))}"
         for n, table in enumerate(sources)
@@ -66,14 +66,14 @@ def _by_slice(query: Query, by: tuple[str, ...], sources: list[Any], tally: Tall
 
 def _rows(query: Query, sources: list[Any]) -> int:
     """The most values that a pass could meet."""
-    tables = ["held", *(f"s{n}" for n in range(len(sources)))]
+    tables = ["stored", *(f"s{n}" for n in range(len(sources)))]
     return sum(query.row(f"SELECT count(*) AS n FROM {table}")["n"] for table in tables)
 
 
 def _by_key(query: Query, unique: tuple[str, ...], tally: Tally) -> None:
     columns = ", ".join(quoted(name) for name in unique)
-    for part in passes(unique, query.row("SELECT count(*) AS n FROM held")["n"]):
-        sql = f"SELECT {columns}, count(*) AS copies FROM held WHERE {part} GROUP BY {columns} HAVING count(*) > 1"
+    for part in passes(unique, query.row("SELECT count(*) AS n FROM stored")["n"]):
+        sql = f"SELECT {columns}, count(*) AS copies FROM stored WHERE {part} GROUP BY {columns} HAVING count(*) > 1"
         for row in query.rows(sql):
             copies = row.pop("copies")
             tally.add(TWICE, f"{_named(row)}: {copies} rows")

@@ -1,4 +1,4 @@
-"""One expectation of a suite: what it judges, and what its failure does."""
+"""An expectation of a suite: the rows that it checks, and the effect of its failure."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 from headgate.document import Place
 
 SEVERITIES = ("critical", "warning", "info")
-#: The expectation of a query that finds no rows: in it `{batch}` is the batch, and other tables stand in back quotes.
+#: The expectation that a query returns no rows: `{batch}` is the batch, names of other tables are in backquotes.
 QUERY = "unexpected_rows_expectation"
 
-_ABOUT_COLUMNS = ("expect_column_to_exist",)  # a column that is missing is what it judges
+_ABOUT_COLUMNS = ("expect_column_to_exist",)  # it checks for missing columns
 _LEGACY_COLUMN = re.compile(r"""col\(["']([^"']+)["']\)""")
 _RELATION = re.compile(r"`((?:bronze|silver|gold)\.[^`]+)`")
 
@@ -22,9 +22,9 @@ _RELATION = re.compile(r"`((?:bronze|silver|gold)\.[^`]+)`")
 class Expectation:
     """One expectation of a suite.
 
-    name: what reports and reasons call it; unique in its suite. type: GX's, in snake case. kwargs: as in the file.
-    kind: `row` (judged by a row's own columns) or `batch`. scope: `batch` or `table`. on_failure: what a critical
-    one does, `quarantine` or `fail`. columns: those that it judges. mostly: the least share of rows that pass.
+    name: the name in reports and reasons; unique in its suite. type: GX's, in snake case. kwargs: as in the file.
+    kind: `row` (judged by a row's own columns) or `batch`. scope: `batch` or `table`. on_failure: the effect if it
+    is critical, `quarantine` or `fail`. columns: those that it judges. mostly: the least share of rows that pass.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Expectation:
 
 
 def condition_columns(condition: Any) -> list[str]:
-    """The columns that a row condition names; those of SQL text are found out by Spark."""
+    """The columns that a row condition names; Spark determines those of SQL text."""
     if isinstance(condition, str):
         return _LEGACY_COLUMN.findall(condition)
     if not isinstance(condition, dict):

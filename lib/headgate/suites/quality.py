@@ -12,7 +12,7 @@ MOST_EXAMPLES = 5
 
 @dataclass(frozen=True)
 class Acceptance:
-    """A person's word that a batch may be published although an expectation failed: who, and why."""
+    """A person's decision to publish a batch although an expectation failed, with the reason."""
 
     expectation: str
     by: str
@@ -27,8 +27,8 @@ class Acceptance:
 class Result:
     """One expectation of a suite on one batch, or on a whole table.
 
-    judged: the rows that count; None where an expectation does not count rows. unexpected: those of them that fail.
-    observed: what was found, as text; None where there is nothing but the counts. examples: at most MOST_EXAMPLES.
+    judged: the number of checked rows; None if an expectation does not count rows. unexpected: the number of
+    failing rows. observed: the observed value as text; None if there are only counts. examples: at most MOST_EXAMPLES.
     """
 
     expectation: str
@@ -49,7 +49,7 @@ class Result:
         if self.judged is not None and self.unexpected:
             text += f": {self.unexpected:,} of {self.judged:,} rows"
         if self.observed is not None:
-            text += f": found {self.observed}"
+            text += f": observed {self.observed}"
         return text + (f", such as {'; '.join(self.examples[:2])}" if self.examples else "")
 
     def as_dict(self) -> dict[str, Any]:

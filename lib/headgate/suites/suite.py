@@ -1,4 +1,4 @@
-"""A suite: what is expected of a table's rows, from GX's own JSON in conf/expectations (`suite_document`)."""
+"""A suite: the expectations of a table's rows, from GX's own JSON in conf/expectations (`suite_document`)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 @dataclass(frozen=True)
 class Suite:
-    """What is expected of a table. `hash` is SHA-256 over what is judged: ids, notes and layout do not count.
+    """The expectations of a table. `hash` is SHA-256 over the effective content, without ids, notes and layout.
 
     fresh_within: how long the table may be without anything new, as `duration_of` reads it; empty for no promise.
     """
@@ -101,9 +101,9 @@ def require_columns(suite: Suite, columns: Collection[str]) -> None:
 
 
 def require_relations(suite: Suite, sources: Collection[str]) -> None:
-    """Raises SuiteError where a query that judges batches reads a table that is none of `sources`: what its own reads.
+    """Raises SuiteError if a batch query reads a table that is not in `sources`, the sources of its table.
 
-    A run pins what a table reads, and nothing else. Of scope `table` a query may read any.
+    A run pins the versions of a table's sources only. A query with scope `table` may read any table.
     """
     problems = [
         Problem(
@@ -120,6 +120,6 @@ def require_relations(suite: Suite, sources: Collection[str]) -> None:
         raise as_error(SuiteError, problems)
 
 
-def _hash(found: list[Expectation]) -> str:
-    judged = [[e.name, e.type, e.kwargs, e.severity, e.scope, e.on_failure] for e in found]
+def _hash(expectations: list[Expectation]) -> str:
+    judged = [[e.name, e.type, e.kwargs, e.severity, e.scope, e.on_failure] for e in expectations]
     return hashlib.sha256(json.dumps(judged, sort_keys=True).encode()).hexdigest()

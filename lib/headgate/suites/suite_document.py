@@ -1,6 +1,6 @@
-"""A suite's file: GX's own JSON, checked whole, and the one layout in which it is kept.
+"""A suite's file: GX's own JSON, its checks, and its normalized layout.
 
-It is checked by the table of what Headgate does with each expectation (expectations.json, made from GX): what cannot
+It is checked with the table of supported expectations (expectations.json, generated from GX): what cannot
 be judged is refused by name, and nothing is skipped. GX is not imported.
 """
 
@@ -21,8 +21,9 @@ from headgate.errors import suggestion
 from headgate.suites.expectation import QUERY, SEVERITIES, Expectation
 from headgate.suites.suite_kwargs import check_kwargs
 
-_RESULT_ONLY = ("result_format", "catch_exceptions")  # kwargs that say how GX reports, not what it judges
-_LABELS = ("id", "rendered_content", "expectation_context")  # what GX adds when it saves; `normalised` leaves it out
+_RESULT_ONLY = ("result_format", "catch_exceptions")  # kwargs of GX's reports, without effect on the check
+#: Keys that GX adds when it saves; `normalised` removes them.
+_LABELS = ("id", "rendered_content", "expectation_context")
 _ESCAPE = re.compile(r"\\.")
 _TEXT = {"type": "string", "minLength": 1, "pattern": r"^\S([^\n]*\S)?$", "x-wanted": "a line of text"}
 _NOTES = {"type": ["string", "array", "null"]}
@@ -80,7 +81,7 @@ _SUITE: dict[str, Any] = {
 _NOT_TAKEN = {
     "batch_id": ("names another batch", "remove it: a suite judges its own table's batch"),
     "windows": ("is a feature of GX Cloud", "write min_value and max_value"),
-    "mostly": ("is not possible here: the expectation gives one answer", "remove it"),
+    "mostly": ("is not possible here: the expectation has a single result", "remove it"),
 }
 
 
@@ -98,9 +99,9 @@ def read_suite(path: Path, table: str, file: str, tables: Collection[str]) -> tu
 
 
 def normalised(text: str) -> str:
-    """A suite's text in the one layout that keeps differences small: sorted keys, severities, no ids of GX's.
+    """A suite's text in a normalized layout that keeps diffs small: sorted keys, severities, no ids of GX.
 
-    Raises ValueError where `text` is no JSON.
+    Raises ValueError if `text` is not JSON.
     """
     suite = _plain(json.loads(text))
     suite.get("meta", {}).pop("great_expectations_version", None)
@@ -112,7 +113,7 @@ def normalised(text: str) -> str:
 
 
 def _plain(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Without labels, and without what says nothing: null, {} and [], which `kwargs` and `expectations` may be."""
+    """Removes labels and empty values: null, {} and [], except for `kwargs` and `expectations`."""
     kept = ("kwargs", "expectations")
     return {k: v for k, v in value.items() if k not in _LABELS and (k in kept or v not in (None, {}, []))}
 
@@ -131,7 +132,7 @@ def _raise(problems: list[Problem]) -> None:
 
 
 def _load(path: Path, file: str) -> Document:
-    """The JSON file at `path`, and the places of what is in it: those are read as YAML, of which JSON is a part."""
+    """The JSON file at `path`, and the places of its keys. They come from the YAML parser: JSON is valid YAML."""
     try:
         text = path.read_text()
         value = json.loads(text)
@@ -152,7 +153,7 @@ def known() -> dict[str, dict[str, Any]]:
 
 
 def _schema_of(value: Any) -> dict[str, Any]:
-    """The schema of a suite, with one for each of its expectations: each has the kwargs of its type."""
+    """The schema of a suite, with a schema for each expectation: the kwargs depend on its type."""
     listed = value.get("expectations") if isinstance(value, dict) else None
     if not isinstance(listed, list):
         return _SUITE
@@ -182,7 +183,7 @@ def _explain(level: str, key: str) -> tuple[str, str] | None:
 
 
 def _check_form(document: Document) -> list[Problem]:
-    """Values that no key takes, and what the schema says of the others."""
+    """Problems of values that no key accepts, and problems that the schema reports."""
     values = [*_check_numbers(document), *_check_parameters(document)]
     details = {problem.trail for problem in values}
     by_schema = check(document, _schema_of(document.value), _explain)
@@ -194,7 +195,7 @@ def _check_numbers(document: Document) -> Iterator[Problem]:
     for trail in document.places:
         value = document.at(trail)
         if isinstance(value, float) and not isfinite(value):
-            yield document.problem(trail, f"{json.dumps(value)} is no number", "give a finite one")
+            yield document.problem(trail, f"{json.dumps(value)} is not a number", "use a finite number")
 
 
 def _check_parameters(document: Document) -> Iterator[Problem]:
@@ -204,7 +205,7 @@ def _check_parameters(document: Document) -> Iterator[Problem]:
             yield document.problem(trail[:-1], message, "write the value")
 
 
-# --- what it says
+# --- content
 
 
 def _check_name(document: Document, table: str) -> Iterator[Problem]:
@@ -219,10 +220,10 @@ def _check_expectations(document: Document) -> Iterator[Problem]:
         entry = known().get(value["type"])
         if entry is None:
             message = f"no expectation '{value['type']}'.{suggestion(value['type'], known())}"
-            yield document.problem((*trail, "type"), message, "docs/expectations.md lists what there is")
+            yield document.problem((*trail, "type"), message, "docs/expectations.md lists all expectations")
         elif entry["kind"] == "refused":
             message = f"{value['type']} cannot be judged: {entry['why']}"
-            yield document.problem((*trail, "type"), message, "docs/expectations.md lists what can be")
+            yield document.problem((*trail, "type"), message, "docs/expectations.md lists the supported expectations")
         else:
             bounded = value["type"].endswith("_between") and "min_value" in entry["kwargs"]
             yield from check_kwargs(document, (*trail, "kwargs"), bounded=bounded)
@@ -243,7 +244,7 @@ def _check_query(expectation: Expectation, tables: Collection[str]) -> Iterator[
         yield Problem(place, expectation.name, message, "write FROM {batch}; a brace that is text is doubled: {{")
     for name in expectation.relations:
         if name not in tables:
-            message = f"the query reads `{name}`, which is no table of jobs.{suggestion(name, tables)}"
+            message = f"the query reads `{name}`, which is not a table of jobs.{suggestion(name, tables)}"
             yield Problem(place, expectation.name, message, "headgate tables lists what there is")
 
 
@@ -254,21 +255,21 @@ def _check_meaning(document: Document, trail: Trail, kind: str) -> Iterator[Prob
     if on_failure is None:
         return
     if (document.at(trail).get("severity") or SEVERITIES[0]) != "critical":
-        yield document.problem(at, "has no effect: only what is critical acts on a failure", "remove it")
+        yield document.problem(at, "has no effect: only critical expectations act on a failure", "remove it")
     elif kind == "batch" or headgate.get("scope") == "table":
         message = "has no effect: it judges no single record, and fails the batch or the check"
         yield document.problem(at, message, "remove it")
 
 
-def _check_twice(found: list[Expectation]) -> Iterator[Problem]:
-    """The same expectation twice, or two of one name."""
+def _check_twice(expectations: list[Expectation]) -> Iterator[Problem]:
+    """Duplicate expectations, and expectations with the same name."""
     first: dict[str, Place] = {}
     names: dict[str, Place] = {}
-    for expectation in found:
+    for expectation in expectations:
         place, judged = expectation.place, [expectation.type, expectation.kwargs, expectation.scope]
         same = json.dumps(judged, sort_keys=True)
         if same in first:
-            message = f"stands twice; first in {first[same]}"
+            message = f"is a duplicate; first in {first[same]}"
             yield Problem(place, expectation.name, message, "keep one of the two")
         elif expectation.name in names:
             message = f"another is called so, in {names[expectation.name]}"

@@ -19,19 +19,21 @@ def check_kwargs(document: Document, trail: Trail, *, bounded: bool) -> Iterator
     kwargs = document.at(trail)
     least, most = kwargs.get("min_value"), kwargs.get("max_value")
     if bounded and least is None and most is None:
-        yield document.problem(trail, "has neither min_value nor max_value: nothing would fail", "give one, or both")
+        yield document.problem(
+            trail, "has neither min_value nor max_value: nothing would fail", "add at least one of them"
+        )
     for name, value in (("min_value", least), ("max_value", most)):
         if isinstance(value, str) and not _is_time(value):
-            message = f"{json.dumps(value, ensure_ascii=False)} is no date and no time"
+            message = f"{json.dumps(value, ensure_ascii=False)} is neither a date nor a time"
             yield document.problem((*trail, name), message, 'give a number, or a date or time such as "2026-01-31"')
     if _inverted(least, most):
         message = f"min_value {json.dumps(least)} is more than max_value {json.dumps(most)}: no value is between"
         yield document.problem((*trail, "min_value"), message, "give them the other way round")
     mostly = kwargs.get("mostly", 1)
     if not 0 <= mostly <= 1:
-        yield document.problem((*trail, "mostly"), f"{mostly} is no share", "give a number from 0 to 1, such as 0.95")
+        yield document.problem((*trail, "mostly"), f"{mostly} is not a share", "use a number from 0 to 1, such as 0.95")
     if kwargs.get("column_index") == 0:
-        message = "0 is no place to GX: the column would pass anywhere"
+        message = "GX ignores position 0: the column would pass at any position"
         yield document.problem((*trail, "column_index"), message, "use expect_table_columns_to_match_ordered_list")
     yield from _check_quantiles(document, (*trail, "quantile_ranges"))
     yield from _check_condition(document, (*trail, "row_condition"))
@@ -65,7 +67,7 @@ def _check_quantiles(document: Document, trail: Trail) -> Iterator[Problem]:
         return
     for index, pair in enumerate(ranges):
         if not isinstance(pair, list) or len(pair) != 2 or _inverted(*pair):
-            message = f"{json.dumps(pair)} is no [min, max]"
+            message = f"{json.dumps(pair)} is not [min, max]"
             yield document.problem((*trail, "value_ranges", index), message, "give the lesser value first")
 
 
@@ -86,10 +88,10 @@ def _check_condition(document: Document, trail: Trail) -> Iterator[Problem]:
         for index in range(len(condition["conditions"])):
             yield from _check_condition(document, (*trail, "conditions", index))
     elif kind not in ("comparison", "nullity", "pass_through"):
-        message = f"{json.dumps(kind)} is no kind of condition.{suggestion(str(kind), ('comparison', 'nullity'))}"
+        message = f"{json.dumps(kind)} is not a kind of condition.{suggestion(str(kind), ('comparison', 'nullity'))}"
         yield document.problem((*trail, "type"), message, "give comparison, nullity, and, or, or pass_through")
     elif kind == "comparison" and condition.get("operator") not in _OPERATORS:
-        message = f"{json.dumps(condition.get('operator'))} is no operator"
-        yield document.problem((*trail, "operator"), message, f"give one of {', '.join(_OPERATORS)}")
+        message = f"{json.dumps(condition.get('operator'))} is not an operator"
+        yield document.problem((*trail, "operator"), message, f"use {', '.join(_OPERATORS)}")
     elif kind != "pass_through" and not condition_columns(condition):
         yield document.problem(trail, "has no column", 'give "column": {"name": "..."}')

@@ -15,7 +15,7 @@ _NO_COLUMN = "(no such column)"
 
 
 def difference(left: Sequence[Row], right: Sequence[Row]) -> str:
-    """The rows that only one side has, in chispa's table of df1 (left) and df2; empty where there are none."""
+    """The differing rows, in chispa's table of df1 (left) and df2; empty if there are none."""
     gone, come = _beyond(left, right), _beyond(right, left)
     if not gone and not come:
         return ""
@@ -24,9 +24,9 @@ def difference(left: Sequence[Row], right: Sequence[Row]) -> str:
     return f"differing: {', '.join(differ)}\n{_shown(gone, come, columns)}"
 
 
-def like_held(literal: Any, held: Sequence[Any]) -> Any:
-    """A literal as a value of a column that holds `held`: a text or a number for a decimal, a text for a time."""
-    like = next((value for value in held if value is not None), None)
+def like_stored(literal: Any, stored: Sequence[Any]) -> Any:
+    """Converts a literal to the type of `stored`: a text or a number to a decimal, a text to a time."""
+    like = next((value for value in stored if value is not None), None)
     if isinstance(like, Decimal) and isinstance(literal, str | int | float):
         return Decimal(str(literal))
     if isinstance(like, datetime) and isinstance(literal, str):
@@ -52,7 +52,7 @@ def _beyond(rows: Sequence[Row], others: Sequence[Row]) -> list[Row]:
 
 
 def _plain(value: Any) -> str:
-    """A value as text that tells it from every other: 15.5 and 15.50 are one number, as a time is in every zone."""
+    """A canonical text of a value: equal for 15.5 and 15.50, and for a time in different zones."""
     if isinstance(value, Decimal):
         return repr(value.normalize() + 0)
     if isinstance(value, datetime) and value.tzinfo:
@@ -70,7 +70,7 @@ def _shown(left: Sequence[Row], right: Sequence[Row], columns: Sequence[str]) ->
     from chispa.rows_comparer import assert_basic_rows_equality
     from pyspark.sql import Row as SparkRow
 
-    # A terminal shows what differs in colour; elsewhere the codes of colours would stand between the words.
+    # A terminal shows differences in colour; other outputs would show the colour codes.
     terminal = sys.__stdout__ is not None and sys.__stdout__.isatty()
     formats = FormattingConfig() if terminal else FormattingConfig(*(Format() for _ in range(4)))
     df1, df2 = (

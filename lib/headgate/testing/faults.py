@@ -1,4 +1,4 @@
-"""Stops a run at a named point, in this process or with a real SIGKILL in one of its own. See `headgate.faults`."""
+"""Stops a run at a named point, in this process or with SIGKILL in a child process. See `headgate.faults`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Killed(BaseException):
 
 @contextmanager
 def killing_at(point: str, graph: Graph) -> Iterator[None]:
-    """A block that ends with `Killed` where it comes to a point. Raises UsageError where there is no such point."""
+    """A block that ends with `Killed` at a point. Raises UsageError for an unknown point."""
     faults.require_known(point, graph.nodes)
 
     def die(name: str) -> None:
@@ -70,5 +70,5 @@ def run_shot_at(lake: Lake, point: str, *select: str) -> None:
         _never_there(point, f" (exit code {done.returncode})\n{done.stdout}{done.stderr}")
 
 
-def _never_there(point: str, told: str = "") -> NoReturn:
-    raise AssertionError(f"the run never came to {point}{told}")
+def _never_there(point: str, details: str = "") -> NoReturn:
+    raise AssertionError(f"the run never came to {point}{details}")

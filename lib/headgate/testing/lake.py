@@ -1,4 +1,4 @@
-"""A lake of its own for a test: uploads at fixed times, runs, and what the tables then hold."""
+"""A lake for a test: uploads at fixed times, runs, and the resulting rows."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Sent:
 
 
 class Lake:
-    """A project on a lake of its own. `now` is the planner's clock; `sent` is what was uploaded, in order."""
+    """A project on a lake of its own. `now` is the planner's clock; `sent` has the uploads, in order."""
 
     lakes: ClassVar[Lakes] = Folders()
 
@@ -95,13 +95,13 @@ class Lake:
         return copied
 
     def fresh(self) -> Lake:
-        """The same project on an empty lake beside this one."""
+        """The same project on a new, empty lake."""
         others = (self.lake.with_name(f"{self.lake.name}-{number}") for number in count(1))
         folder = next(path for path in others if not path.exists())
         folder.mkdir(parents=True)
         return Lake(self.spark, self.project, folder)
 
-    # --- what is sent
+    # --- uploads
 
     def upload(
         self,
@@ -112,9 +112,9 @@ class Lake:
         store: str = "store-1",
         at: datetime | None = None,
     ) -> str:
-        """Lands an upload of records; gives its id. Where no time is given it comes a minute after the one before.
+        """Lands an upload of records; returns its id. Default time: a minute after the previous upload.
 
-        A record is a dict by the contract's columns; a text stands for itself, such as a line that is no JSON.
+        A record is a dict with the contract's columns, or a text that is used unchanged, such as invalid JSON.
         """
         if at is None:
             at = self.sent[-1].received + timedelta(minutes=1) if self.sent else NOON
@@ -157,12 +157,12 @@ class Lake:
         return Runner(self.project, self.environment, self.graph, self.spark, planner=planner, **options)
 
     def try_run(self, *select: str, **options: Any) -> dict[str, Report]:
-        """Runs what is selected (all without one); gives each table's report, also of those that failed."""
+        """Runs the selected tables (default: all); returns the report of each table, also of failed tables."""
         reports = self.runner(**options).run(self.graph.select(select))
         return {report.table: report for report in reports}
 
     def run(self, *select: str, **options: Any) -> dict[str, Report]:
-        """Runs what is selected (all without one). Raises AssertionError where a table fails, with its error."""
+        """Runs the selected tables (default: all). Raises AssertionError with the error of a failed table."""
         reports = self.try_run(*select, **options)
         wrong = [f"{r.table} failed: {_told(r)}" for r in reports.values() if r.error]
         if wrong:
@@ -181,7 +181,7 @@ class Lake:
         nothing = (Kind.CURRENT, Kind.NO_SOURCE)
         return {name: work.kind.value for name, work in self.plan(*select).items() if work.kind not in nothing}
 
-    # --- what the tables hold
+    # --- rows
 
     def version(self, table: str) -> int:
         """The table's newest version; -1 where it is not built."""
@@ -199,7 +199,7 @@ class Lake:
         return sorted(plain, key=str)
 
     def rejected(self, table: str) -> list[tuple[str, int, list[str]]]:
-        """(upload, record, what each reason names) of each rejected record."""
+        """(upload, record, reasons) of each rejected record."""
         results = [r for r in self.raw_rows(self.graph.node(table).name) if r.get(STATE) == State.REJECTED]
 
         def reasons(row: Mapping[str, Any]) -> list[str]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def headgate_project(pytestconfig: pytest.Config) -> Project:
-    """The project under test: the nearest one at or above the folder that pytest was called in."""
+    """The project under test: the nearest project at or above pytest's working directory."""
     from headgate.project import find_project
 
     return find_project(None, pytestconfig.invocation_params.dir)

@@ -1,7 +1,7 @@
-"""What has to hold for every table, one call each: given a table and the uploads that a test's lake was sent.
+"""Properties of every table, each tested by a function of a lake with uploads and a table.
 
-Each builds the table on fresh lakes of its own, with all that it reads, and leaves the lake it was given as it is.
-An AssertionError names the table, the property and what differs; a UsageError says that the uploads show nothing.
+Each function builds the table and its sources in new lakes, and does not change the lake of the test. An
+AssertionError has the table, the property and the differing rows; a UsageError means that the uploads test nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from headgate import faults
 from headgate.contracts.table_contract import differences, load_table_contracts
 from headgate.errors import UsageError
-from headgate.testing.difference import Row, difference, like_held
+from headgate.testing.difference import Row, difference, like_stored
 from headgate.testing.faults import run_killed_at
 
 if TYPE_CHECKING:
@@ -30,10 +30,12 @@ def assert_rows(lake: Lake, table: str, expected: Sequence[Row]) -> None:
     existing = lake.rows(table)
     columns = list(dict.fromkeys(name for row in expected for name in row))
     values = {name: [row.get(name) for row in existing] for name in columns}
-    wanted = [{name: like_held(value, values[name]) for name, value in row.items()} for row in expected]
+    wanted = [{name: like_stored(value, values[name]) for name, value in row.items()} for row in expected]
     shown = [{name: row[name] for name in columns if name in row} for row in existing] if columns else existing
     if details := difference(wanted, shown):
-        raise AssertionError(f"{table}: other rows than expected\ndf1 is what was expected, df2 the table; {details}")
+        raise AssertionError(
+            f"{table}: rows differ from the expected rows\ndf1 has the expected rows, df2 the table; {details}"
+        )
 
 
 def assert_rerun_is_noop(lake: Lake, table: str) -> None:
@@ -48,7 +50,7 @@ def assert_rerun_is_noop(lake: Lake, table: str) -> None:
 
 
 def assert_order_insensitive(lake: Lake, table: str) -> None:
-    """The uploads one by one, the last one first, give the table of one run."""
+    """A run per upload in reverse order gives the same table as a single run."""
     sent = _examples(lake, table, least=2)
     at_once, reversed_ = _built(lake, table, sent), lake.fresh()
     for item in reversed(sent):
@@ -59,8 +61,8 @@ def assert_order_insensitive(lake: Lake, table: str) -> None:
         reversed_,
         table,
         "depends on the order or the batches of uploads",
-        "one run of all uploads",
-        "a run for each, the last one first",
+        "a single run of all uploads",
+        "a run per upload, in reverse order",
     )
 
 
@@ -97,7 +99,7 @@ def assert_crash_safe(lake: Lake, table: str) -> None:
     killed.run(f"+{table}")
     commits = {name: (alone.version(name), killed.version(name)) for name in committed}
     if more := [f"{name} {then + 1} -> {now + 1}" for name, (then, now) in commits.items() if then != now]:
-        raise AssertionError(f"{table}: killed runs leave other commits than one that was left alone: {more}")
+        raise AssertionError(f"{table}: killed runs leave other commits than an uninterrupted run: {more}")
     _require_same(
         alone,
         killed,
@@ -130,7 +132,7 @@ def _examples(lake: Lake, table: str, least: int = 1) -> list[Sent]:
     if len(results) < least:
         datasets = sorted(name.removeprefix("bronze.") for name in above if name.startswith("bronze."))
         raise UsageError(
-            f"{len(results)} uploads of what {table} is made of show nothing: {least} or more are needed",
+            f"{len(results)} uploads for the sources of {table} are too few: {least} or more are needed",
             fix=f"lake.upload(dataset, records), with dataset {' or '.join(datasets)}",
         )
     return results
@@ -159,17 +161,17 @@ def _land(lake: Lake, sent: Sent, delay: timedelta = timedelta(0)) -> None:
     )
 
 
-def _require_same(one: Lake, other: Lake, table: str, broken: str, of_one: str, of_other: str) -> None:
+def _require_same(first: Lake, second: Lake, table: str, broken: str, of_first: str, of_second: str) -> None:
     """Raises AssertionError at the first table, of those that `table` is made of, in which two lakes differ."""
-    for name in one.graph.select([f"+{table}"]):
+    for name in first.graph.select([f"+{table}"]):
         if name.startswith("bronze."):
             continue
-        text = difference(one.rows(name), other.rows(name))
-        if not text and (text := difference(_rejected(one, name), _rejected(other, name))):
+        text = difference(first.rows(name), second.rows(name))
+        if not text and (text := difference(_rejected(first, name), _rejected(second, name))):
             text = f"rejected records, {text}"
         if text:
             origin = "" if name == table else f", since {name} does, of which it is made"
-            raise AssertionError(f"{table}: {broken}{origin}\ndf1 is {of_one}, df2 {of_other}; {text}")
+            raise AssertionError(f"{table}: {broken}{origin}\ndf1 is {of_first}, df2 {of_second}; {text}")
 
 
 def _rejected(lake: Lake, table: str) -> list[dict[str, Any]]:

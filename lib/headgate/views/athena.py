@@ -1,6 +1,7 @@
-"""What Athena cannot read of a Delta table, told from its columns, its layout and its protocol.
+"""Checks whether Athena can read a Delta table: its columns, layout and protocol.
 
-Each rule has its reason: platform facts of Athena's engine 3, of the Glue catalog, and of Trino, on which both stand.
+Each rule has its reason: documented limits of Athena engine 3, of the Glue catalog, and of Trino, which Athena is
+based on.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _PROPERTIES = {
 
 
 def unreadable_columns(columns: Mapping[str, Any], partition_by: Iterable[str] = ()) -> list[tuple[str, str]]:
-    """(column, what is wrong and why) of the columns (name -> type, as `ledger.schema_of` gives them).
+    """Returns (column, problem with reason) of the columns (name -> type, as `ledger.schema_of` gives them).
 
     A field of a struct is named by its path. Headgate's own columns do not count: gold has none.
     """
@@ -70,7 +71,7 @@ def _misnamed(name: str) -> str:
 
 
 def _types(path: str, kind: Any) -> Iterator[tuple[str, str]]:
-    """What is wrong with the types of a column and of what is in it."""
+    """Problems of the type of a column and of its nested types."""
     if isinstance(kind, str):
         if kind in _TYPES:
             yield path, f"is {kind}, which {_TYPES[kind]}"
@@ -85,11 +86,11 @@ def _types(path: str, kind: Any) -> Iterator[tuple[str, str]]:
 
 
 def _alike(path: str, fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Names that Glue takes for one: it knows no case."""
+    """Names that are equal for Glue, which ignores case."""
     counts = Counter(name.lower() for name in fields)
     for name in fields:
         if counts[name.lower()] > 1 and name != name.lower():
-            yield path + name, f"differs from another column only by case, and Athena knows one '{name.lower()}'"
+            yield path + name, f"differs from another column only by case, and both are '{name.lower()}' in Athena"
 
 
 def _kind(kind: Any) -> str:

@@ -1,7 +1,7 @@
-"""Lineage: what a table is made from and what is made from it, as it is declared.
+"""Lineage: the declared sources and readers of a table.
 
-Of columns only what cannot be otherwise is told: what the declaration names, and the plain forms of a function's
-`select` or `groupBy`. Anything else is "not told": a guess would be worse than none.
+The origin of a column is returned only if it is certain: from the declaration, and from a function
+that is a plain `select` or `groupBy`. Otherwise it is unknown: there is no guess.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _DECLARED = ("keys", "sequence_by", "by", "track", "partition_by")
 
 @dataclass(frozen=True)
 class Link:
-    """One read, followed from one of its ends: `table` is the other end, `links` go on from there."""
+    """A read, followed in a direction: `table` is the next table, `links` continue from there."""
 
     table: str
     kind: str
@@ -50,7 +50,7 @@ class Link:
 
 
 def above(graph: Graph, name: str) -> tuple[Link, ...]:
-    """What the table reads, down to the datasets' uploads; a read that is told twice is followed twice."""
+    """The sources of the table, down to the datasets' uploads; a table that is read twice is listed twice."""
     node = graph.node(name)
     if node.layer == "bronze":
         contract = graph.contract_of(name)
@@ -59,7 +59,7 @@ def above(graph: Graph, name: str) -> tuple[Link, ...]:
 
 
 def below(graph: Graph, name: str) -> tuple[Link, ...]:
-    """What reads the table, and what reads that."""
+    """The tables that read the table, and their readers."""
     return tuple(
         _link(read, node.name, below(graph, node.name))
         for node in graph.readers(name)
@@ -69,15 +69,15 @@ def below(graph: Graph, name: str) -> tuple[Link, ...]:
 
 
 def declared_columns(node: Node) -> dict[str, list[str]]:
-    """The columns that the table's write names, by what they are for."""
+    """The columns that the table's write names, by purpose."""
     named = {name: getattr(node.writes, name, None) for name in _DECLARED}
     return {name: [value] if isinstance(value, str) else list(value) for name, value in named.items() if value}
 
 
 def columns(node: Node, source: str) -> dict[str, list[str]]:
-    """Output column -> the columns of the tables it reads that it is, unchanged, where that is told.
+    """Output column -> the source columns that it copies, if they are known.
 
-    The slices' columns are, by what `Affected` promises; the rest is read from `source`, the module's text.
+    For the columns of slices this follows from `Affected`; for others it is read from `source`, the module's text.
     """
     promised: dict[str, list[str]] = {}
     for read in node.reads.values():
@@ -90,7 +90,7 @@ def columns(node: Node, source: str) -> dict[str, list[str]]:
 
 
 def groups(node: Node, source: str) -> tuple[str, ...]:
-    """The columns that split a table's rows and those of its one read alike: a row is made from rows of its group.
+    """The columns that group both a table's rows and the rows of its only read: a row is computed from its group.
 
     So it is where the function does nothing but `parameter.groupBy(...).agg(...)`. `source` as in `columns`.
     """
@@ -105,11 +105,11 @@ def _is_grouped(source: str, table: str) -> bool:
 
 
 def column_sources(source: str, table: str) -> dict[str, str] | None:
-    """Output column -> the column of the one read that it is, unchanged; None where the function is not that plain.
+    """Output column -> the column of the only read that it copies; None if the function is not plain enough.
 
-    `source` is the text of the table's module. Read is only a function of one parameter that is one `return` of
-    `parameter.select(...)` or `parameter.groupBy(...).agg(...)`, and in it only `"a"`, `F.col("a")` and
-    `F.col("a").alias("b")`: those say what they are, whatever the data. Of its other columns nothing is told.
+    `source` is the text of the table's module. The function must have a single parameter and consist of a single
+    `return` of `parameter.select(...)` or `parameter.groupBy(...).agg(...)`, and in it only `"a"`, `F.col("a")` and
+    `F.col("a").alias("b")`: these copy a column for any data. Other columns are unknown.
     """
     module = ast.parse(source)
     returned = _only_return(module, table)
@@ -141,7 +141,7 @@ def tree(links: Sequence[Link], shown: Callable[[Link], str], indent: str = "") 
 
 
 def _only_return(module: ast.Module, table: str) -> tuple[str, Any] | None:
-    """The one parameter and the returned expression of the table's function, where it does nothing but return."""
+    """The only parameter and the returned expression of the table's function, if it only returns."""
     results = [part for part in module.body if isinstance(part, ast.FunctionDef) and _declares(part, table)]
     if len(results) != 1 or len(results[0].args.args) != 1:
         return None
@@ -152,7 +152,7 @@ def _only_return(module: ast.Module, table: str) -> tuple[str, Any] | None:
 
 
 def _declares(function: ast.FunctionDef, table: str) -> bool:
-    """Whether a function stands under `@table("<table>", ...)` alone: another decorator could change its rows."""
+    """Whether `@table("<table>", ...)` is the only decorator: another decorator could change the rows."""
     if len(function.decorator_list) != 1 or not isinstance(function.decorator_list[0], ast.Call):
         return False
     return _text(function.decorator_list[0].args) == table

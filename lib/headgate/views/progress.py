@@ -23,7 +23,7 @@ from headgate.views import rows
 
 FIRST_REASONS = 5
 _REMEMBERED_SECONDS = 30.0
-_MOST_COMMITS = 200  # that are searched for the one that took an upload in
+_MOST_COMMITS = 200  # to search for the commit that read an upload
 
 
 class Progress:
@@ -98,7 +98,7 @@ class Progress:
         return [reached[table] for table in sorted(reached) if table.startswith("gold.")]
 
     def _readers(self, source: str) -> list[str]:
-        """The tables whose newest position names `source`; looked up anew every half minute."""
+        """The tables whose newest position names `source`; cached for half a minute."""
         with self._lock:
             if self._read_at is None or time.monotonic() - self._read_at > _REMEMBERED_SECONDS:
                 self._sources, self._read_at = dict(self._positions()), time.monotonic()

@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Checked:
-    """How many files of each kind there are, and what is wrong with them, in the order of files and lines."""
+    """The number of files of each kind, and their problems, in the order of files and lines."""
 
     counts: Mapping[str, int]
     problems: tuple[Problem, ...]
@@ -67,7 +67,7 @@ def check_project(project: Project, environment: str) -> Checked:
 
 
 class _Problems:
-    """Collects what goes wrong, and goes on."""
+    """Collects problems, and continues."""
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
@@ -77,7 +77,7 @@ class _Problems:
         try:
             return load(*args, **kwargs)
         except HeadgateError as error:
-            self.problems += error.problems or [Problem(Place(error.where), "", error.what, error.fix)]
+            self.problems += error.problems or [Problem(Place(error.where), "", error.message, error.fix)]
             return None
 
     @property
@@ -86,7 +86,7 @@ class _Problems:
 
 
 def _names(project: Project, wanted: str) -> list[str]:
-    """The environments of the project, and the one that is asked for, though there may be no such file."""
+    """The environments of the project, and the requested environment, even without a file."""
     return sorted({wanted, *(path.stem for path in project.environments.glob("*.yaml"))})
 
 
@@ -95,7 +95,7 @@ def _environment(project: Project, name: str, wanted: str) -> Environment:
 
 
 def _lake(environment: Environment | None) -> Ledger | None:
-    """The lake's logs; None where there is no lake: to open a folder would make it."""
+    """The lake's logs; None if the lake does not exist, because opening a folder would create it."""
     if environment is None or (environment.is_folder and not Path(environment.lake).is_dir()):
         return None
     return Ledger(environment)
@@ -111,7 +111,7 @@ class _Tables:
     ledger: Ledger | None
 
     def columns(self, table: str) -> Collection[str]:
-        """A table's columns, by its contract, or by its log where its code built it; empty where they are not told."""
+        """A table's columns from its contract, or from its log if the current code built it; empty if unknown."""
         if table in self.contracts:
             return [field.name for field in self.contracts[table].fields]
         if self.graph is None or self.ledger is None:
@@ -133,14 +133,14 @@ class _Tables:
                 results[table] = schema_of(delta.schema().to_json())
         return results
 
-    def lint(self, found: _Problems) -> None:
-        """Adds what Athena cannot read of gold. What a contract and a log have in common is told of the contract."""
+    def lint(self, problems: _Problems) -> None:
+        """Adds the problems that Athena has with gold tables. A problem of contract and log is reported once."""
         for table in sorted({*self.contracts, *(self.graph.nodes if self.graph else ())}):
             if table.startswith("gold."):
                 by_contract = list(self._by_contract(table))
-                known = {(problem.path, problem.what) for problem in by_contract}
-                found.problems += by_contract
-                found.problems += [item for item in self._by_log(table) if (item.path, item.what) not in known]
+                known = {(problem.path, problem.message) for problem in by_contract}
+                problems.problems += by_contract
+                problems.problems += [item for item in self._by_log(table) if (item.path, item.message) not in known]
 
     def _by_contract(self, table: str) -> Iterator[Problem]:
         if (contract := self.contracts.get(table)) is not None:
@@ -160,7 +160,7 @@ class _Tables:
 
 def _columns(place: Place, columns: Mapping[str, Any], partition_by: Iterable[str]) -> Iterator[Problem]:
     for name, message in unreadable_columns(columns, partition_by):
-        yield Problem(place, name, f"Athena: {message}", "correct the function, and the contract where there is one")
+        yield Problem(place, name, f"Athena: {message}", "correct the function, and the contract if the table has one")
 
 
 def _partitions(node: Node | None) -> Iterable[str]:

@@ -1,7 +1,7 @@
 """The quarantine: the records that a table rejected, with every reason. They are rows of the table itself.
 
-Nobody keeps whether a record still matters: it is *superseded* where its key has a row of a greater order by now, and
-*open* otherwise, which is told each time that someone looks. All of this is read without a JVM.
+The status of a record is not stored, but computed by each
+query: *superseded* if its key has a row of a greater order, else *open*. No JVM is needed.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ def rejected(
 ) -> pa.Table:
     """One row a rejected record that meets `where`, SQL on COLUMNS; the newest first.
 
-    `record` counts from 0 in its upload; `first_seen` is when the run began that was the first to reject it, in UTC.
-    Raises UsageError where there is no such table or column, FileNotFoundError where a version's files were vacuumed.
+    `record` counts from 0 in its upload; `first_seen` is the start of the run that first rejected it, in UTC.
+    Raises UsageError for an unknown table or column, FileNotFoundError if the files of the version were vacuumed.
     """
     query = _opened(ledger, node, version)
     last = "" if limit is None else f"LIMIT {int(limit)}"
@@ -102,10 +102,10 @@ def _view(query: Query) -> str:
     """The view, as the beginning of a query: `view` has COLUMNS, `placed` has `place` as well."""
     parts = ", ".join(f"source['{part}'] AS {part}" for part in ORDER)
     kept = ", ".join(f"rejected['{part}'] AS {part}" for part in ("key", "run", "first_seen", "reasons", "raw"))
-    greater = _greater("held.source", "mine.source", ORDER)
+    greater = _greater("newest.source", "mine.source", ORDER)
     return f"""
         WITH mine AS (SELECT _key AS place, _source AS source, _rejected AS rejected FROM t WHERE {IS_REJECTED}),
-        held AS (SELECT _key AS key, _source AS source FROM t
+        newest AS (SELECT _key AS key, _source AS source FROM t
                  WHERE {IS_KEYED} AND {_within_keys(query)}),
         receipts AS (SELECT _key AS place, _receipt AS receipt FROM t WHERE {IS_RECEIPT}),
         explained AS (SELECT place, string_agg({_REASON}, '; ') AS why
@@ -116,7 +116,7 @@ def _view(query: Query) -> str:
             FROM (SELECT mine.place, mine.source, mine.rejected, explained.why, receipts.receipt,
                          CASE WHEN {greater} THEN 'superseded' ELSE 'open' END AS status
                   FROM mine LEFT JOIN explained ON explained.place = mine.place
-                  LEFT JOIN held ON held.key = mine.rejected['key']
+                  LEFT JOIN newest ON newest.key = mine.rejected['key']
                   LEFT JOIN receipts ON receipts.place = concat('{UPLOAD_KEY}', mine.source['upload']))),
         view AS (SELECT {", ".join(COLUMNS)} FROM placed)"""
 

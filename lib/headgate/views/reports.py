@@ -18,7 +18,7 @@ from obstore.store import ObjectStore
 
 from headgate.errors import StorageError
 
-#: How many of the newest runs tell what became of a table: what failed in an older one is not remembered.
+#: The number of newest runs to search for the last result of a table.
 RUNS = 20
 
 _ROOT = "runs"
@@ -35,7 +35,7 @@ class RunReport:
 
     @property
     def path(self) -> str:
-        """Where it stands in the lake: under the day on which it ended."""
+        """Its path in the lake: under the day on which it ended."""
         return f"{_ROOT}/dt={self.ended:%Y-%m-%d}/{self.run}.json"
 
 
@@ -61,14 +61,14 @@ def newest(store: ObjectStore, limit: int) -> list[RunReport]:
 
 
 def paths(store: ObjectStore) -> Iterator[str]:
-    """The reports' paths, the newest first: one listing a day, and none of a day that is not asked for."""
+    """The reports' paths, newest first, with a listing per day, only as far as the caller iterates."""
     for day in sorted(obstore.list_with_delimiter(store, f"{_ROOT}/")["common_prefixes"], reverse=True):
         objects = obstore.list(store, f"{day.rstrip('/')}/").collect()
         yield from sorted((item["path"] for item in objects if item["path"].endswith(".json")), reverse=True)
 
 
 def last_outcomes(reports: Iterable[RunReport]) -> dict[str, Mapping[str, Any]]:
-    """Table -> what became of it when it last took part in a run, with the `run`. `reports` begin with the newest."""
+    """Table -> its result in its last run, with the `run`. `reports` begin with the newest."""
     outcomes: dict[str, Mapping[str, Any]] = {}
     for report in reports:
         for table in report.tables:
@@ -77,7 +77,7 @@ def last_outcomes(reports: Iterable[RunReport]) -> dict[str, Mapping[str, Any]]:
 
 
 def failed(reports: Iterable[RunReport], tables: Container[str]) -> dict[str, Mapping[str, Any]]:
-    """The tables of `tables` that failed when they last took part in one of the runs, as `last_outcomes`."""
+    """The tables of `tables` that failed in their last run, as `last_outcomes`."""
     outcomes = last_outcomes(reports)
     return {name: table for name, table in outcomes.items() if name in tables and table["status"] == "failed"}
 

@@ -47,7 +47,7 @@ _SCHEMA = pa.schema(
 )
 #: The most commits without a result that each run may read again.
 _MOST_AGAIN = 20
-#: Its log says what is recorded, so it is not cleaned.
+#: Its log has the position of recorded results, so it is not cleaned.
 _PROPERTIES = {"delta.enableExpiredLogCleanup": "false"}
 
 
@@ -70,7 +70,7 @@ def record(environment: Environment, tables: Iterable[str], failed: Iterable[Fai
     ledger = Ledger(environment)
     head = ledger.head(TABLE)
     if head.exists and head.commit is None:
-        raise StorageError(f"how far tables are recorded is not told: {head.lost}", where=TABLE)
+        raise StorageError(f"the position of recorded results is unknown: {head.lost}", where=TABLE)
     recorded = dict(head.position.sources) if head.position else {}
     rows = [row for batch in failed for row in _of_failed(batch)]
     lag = 0

@@ -99,7 +99,7 @@ def _last_batch(ledger: Ledger, table: str) -> dict[str, int] | None:
 
 
 def _quality(ledger: Ledger, node: Node) -> dict[str, Any] | None:
-    """The newest batches that a table's suite judged, the newest first; None where there is no suite or no batch."""
+    """The last batches that a table's suite checked, newest first; None without a suite or a batch."""
     batches = trend(ledger, node.name) if node.suite_hash else []
     return {"table": node.name, "batches": batches} if batches else None
 

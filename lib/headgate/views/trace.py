@@ -1,9 +1,9 @@
 """Traces a slice of a table to the versions, runs, uploads and objects that its rows came from.
 
-It follows the positions that the commits carry, and what the declarations promise: a row of a table that reads
+It follows the positions in the commits, and the declarations: a row of a table that reads
 `Affected(t, by=K)` is made from the rows of `t` with the same K, at the version that the table's position names, and
-a row over `Changes` keeps in `_source` the upload it came from. So K is the grain, with what else a plain `groupBy`
-splits by: a slice within the grain is traced exactly, and of any other slice the grain of its rows is, with all
+a row over `Changes` keeps in `_source` the upload it came from. So K is the grain, plus the columns of a plain
+`groupBy`: a slice within the grain is traced exactly, and for any other slice the grain of its rows is traced, with all
 that has it.
 """
 
@@ -33,7 +33,7 @@ _FILE = "__filename"
 
 @dataclass(frozen=True)
 class Slices:
-    """The rows whose `columns` have one of these `values`."""
+    """The rows whose `columns` are in `values`."""
 
     columns: tuple[str, ...]
     values: frozenset[tuple[Any, ...]]
@@ -41,7 +41,7 @@ class Slices:
 
 @dataclass(frozen=True)
 class Step:
-    """A table as it was read for the one above it: its rows of the slices, and the commits whose files hold them.
+    """A source as its reader saw it: its rows of the slices, and the commits that wrote their files.
 
     `written_by` maps a version to its run, None where it is not known; empty where no row was read.
     """
@@ -75,7 +75,7 @@ class Trace:
 
 
 class Tracer:
-    """Follows one slice through the tables of a graph. `groups` returns the columns of `lineage.groups`."""
+    """Follows a slice through the tables of a graph. `groups` returns the columns of `lineage.groups`."""
 
     def __init__(self, ledger: Ledger, graph: Graph, groups: Callable[[Node], tuple[str, ...]] = lambda _: ()) -> None:
         self._ledger, self._graph, self._groups = ledger, graph, groups
@@ -155,7 +155,7 @@ class Tracer:
         Raises UsageError where that is not known or cannot be read any more.
         """
         if head.position is None:
-            raise UsageError(f"what version {head.version} read is not told: {head.lost}", where=head.table)
+            raise UsageError(f"the position of version {head.version} is unknown: {head.lost}", where=head.table)
         at = head.position.get(table)
         if at is None:
             raise UsageError(
@@ -246,7 +246,7 @@ def _typed(name: str, text: str, kind: pa.DataType) -> Any:
         return pa.scalar(text).cast(kind).as_py()
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, UsageError):
         raise UsageError(
-            f"'{text}' is no value of {name}, which is {kind}", where="--slice", fix=f"give {name}=VALUE of that type"
+            f"'{text}' is not a value of {name}, which is {kind}", where="--slice", fix=f"use {name}=VALUE of that type"
         ) from None
 
 

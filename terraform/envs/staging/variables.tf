@@ -272,7 +272,7 @@ variable "emr_ec2" {
 
   validation {
     condition     = var.emr_ec2 == null ? true : var.emr_ec2.maximum_nodes >= 1
-    error_message = "Give at least one node."
+    error_message = "Use at least one node."
   }
 }
 
@@ -359,7 +359,7 @@ variable "encrypt_catalog" {
 }
 
 variable "workgroups" {
-  description = "Athena workgroups by name: description, and GB that one query may scan."
+  description = "Athena workgroups by name: description, and GB that a query may scan."
   type        = map(object({ description = string, scan_limit_gb = number }))
   default = {
     analysts = { description = "People and BI tools", scan_limit_gb = 50 }
@@ -447,7 +447,7 @@ variable "monthly_usd" {
 }
 
 variable "anomaly_detection" {
-  description = "Whether unusual cost is reported. AWS allows one monitor of services in an account."
+  description = "Whether unusual cost is reported. AWS allows a single monitor of services per account."
   type        = bool
   default     = true
 }

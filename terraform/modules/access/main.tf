@@ -20,7 +20,7 @@ locals {
     topics_arn            = "arn:${var.partition}:sns:${var.region}:${var.account_id}:${var.name_prefix}"
   }
 
-  # component = the file in trust/ that says who may take the role
+  # component = the file in trust/ with the principals that may take the role
   components = {
     receiver      = "ecs_tasks"
     read_api      = "ecs_tasks"

@@ -1,4 +1,4 @@
-# CloudTrail: who called which API, and who read or wrote which object of the lake.
+# CloudTrail: calls of APIs, reads and writes of objects in the lake, with their callers.
 
 resource "aws_cloudtrail" "this" {
   name                          = var.name_prefix

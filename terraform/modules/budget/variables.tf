@@ -35,7 +35,7 @@ variable "monthly_usd" {
 }
 
 variable "anomaly_detection" {
-  description = "Whether unusual cost is reported. AWS allows one monitor of services in an account."
+  description = "Whether unusual cost is reported. AWS allows a single monitor of services per account."
   type        = bool
   default     = true
 }

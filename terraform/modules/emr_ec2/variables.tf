@@ -146,7 +146,7 @@ variable "maximum_units" {
 
   validation {
     condition     = var.maximum_units >= 1
-    error_message = "Give at least one node."
+    error_message = "Use at least one node."
   }
 }
 

@@ -89,7 +89,7 @@ variable "image_uri" {
 }
 
 variable "maximum_vcpu" {
-  description = "Most vCPUs of all jobs together: the limit of what a run-away job can cost."
+  description = "Most vCPUs of all jobs together: a limit for the cost of run-away jobs."
   type        = number
   default     = 32
 

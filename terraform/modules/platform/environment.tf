@@ -1,5 +1,5 @@
 # The environment's file conf/environments/<environment>.yaml, made from the resources, so that no address is typed twice.
-# Add a key here when Headgate gets a setting that names a resource. `settings` adds what is no resource: schedules, Spark.
+# Add a key here when Headgate gets a setting that names a resource. `settings` adds other keys: schedules, Spark.
 
 locals {
   artifacts_prefix = "headgate"

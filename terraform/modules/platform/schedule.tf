@@ -1,4 +1,4 @@
-# What starts runs: MWAA by schedule and on arrival, or a Lambda function on arrival where there is no Airflow.
+# Automatic runs: MWAA by schedule and on arrival, or a Lambda function on arrival where there is no Airflow.
 
 module "mwaa" {
   source = "../mwaa"

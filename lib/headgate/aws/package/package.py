@@ -124,7 +124,7 @@ def _environment_archive(lock: Sequence[str], target: Target, cache: Path) -> tu
 
 
 def _app(project: Project, environment: str, values: Mapping[str, Any], cache: Path) -> Path:
-    """The zip of Headgate and the project. Of the environments it has only the one that is deployed."""
+    """The zip of Headgate and the project. It has only the deployed environment."""
     source = Path(headgate.__file__).parent
     files = {f"lib/headgate/{name}": content for name, content in files_below(source).items()}
     for folder in ("conf", "jobs"):

@@ -1,7 +1,7 @@
 """The archived virtual environment of a job: the versions that are installed here, as wheels for EMR's machines.
 
 Wheels are chosen by platform tag, so that no compiler is needed and a laptop of any architecture can build it.
-pyspark is left out: the release brings it.
+pyspark is left out: the release includes it.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ ROOTS = (
     "rich",
     "httpx",
 )
-#: What the release brings.
+#: Packages that the release includes.
 PROVIDED = ("pyspark", "py4j")
 
-#: Architecture of EMR -> what uv calls the platform, and pip's tags. Amazon Linux 2023 has glibc 2.34.
+#: Architecture of EMR -> platform name of uv, and pip's tags. Amazon Linux 2023 has glibc 2.34.
 _PLATFORMS = {
     "x86_64": ("x86_64-manylinux_2_28", "x86_64"),
     "arm64": ("aarch64-manylinux_2_28", "aarch64"),
@@ -75,7 +75,7 @@ class Target:
 def locked(roots: Iterable[str] = ROOTS, provided: Iterable[str] = PROVIDED) -> list[str]:
     """`name==version` of the roots and of all that they need, as installed here, in order of name.
 
-    Raises SetupError where one is not installed.
+    Raises SetupError if a package is not installed.
     """
     left_out = {canonicalize_name(name) for name in provided}
     versions: dict[str, str] = {}
@@ -148,53 +148,29 @@ def _install(packages: Path, lock: Sequence[str], target: Target) -> None:
 
 
 def _installers(packages: Path, target: Target) -> list[list[str]]:
-    """The commands that can install wheels of another platform: uv where it is there, then pip."""
-    uv_platform, tag = _PLATFORMS[target.architecture]
-    commands = []
-    if uv := shutil.which("uv"):
-        platform = ["--python-platform", uv_platform, "--python-version", target.version]
-        commands.append(
-            [
-                uv,
-                "pip",
-                "install",
-                "-q",
-                "--no-deps",
-                "--only-binary",
-                ":all:",
-                "--target",
-                str(packages),
-                "--link-mode",
-                "copy",
-                "--python",
-                sys.executable,
-                *platform,
-            ]
-        )
-    tags = [text for glibc in _GLIBCS for text in ("--platform", f"{glibc}_{tag}")]
-    pip = [
-        "-m",
-        "pip",
-        "install",
-        "-q",
-        "--disable-pip-version-check",
-        "--no-deps",
-        "--only-binary=:all:",
-        "--no-compile",
-        "--target",
-        str(packages),
-        "--python-version",
-        target.version,
-        "--implementation",
-        "cp",
-        *tags,
-    ]
+    """The commands that can install wheels of another platform: uv if it is installed, then pip."""
+    uv = shutil.which("uv")
     pythons = dict.fromkeys([sys.executable, getattr(sys, "_base_executable", sys.executable)])
-    return [*commands, *([python, *pip] for python in pythons)]
+    commands = [[uv, *_uv_options(packages, target)]] if uv else []
+    return [*commands, *([python, *_pip_options(packages, target)] for python in pythons)]
+
+
+def _uv_options(packages: Path, target: Target) -> list[str]:
+    platform = ["--python-platform", _PLATFORMS[target.architecture][0], "--python-version", target.version]
+    wheels = ["--no-deps", "--only-binary", ":all:", "--target", str(packages), "--link-mode", "copy"]
+    return ["pip", "install", "-q", *wheels, "--python", sys.executable, *platform]
+
+
+def _pip_options(packages: Path, target: Target) -> list[str]:
+    tag = _PLATFORMS[target.architecture][1]
+    tags = [text for glibc in _GLIBCS for text in ("--platform", f"{glibc}_{tag}")]
+    wheels = ["--no-deps", "--only-binary=:all:", "--no-compile", "--target", str(packages)]
+    python = ["--python-version", target.version, "--implementation", "cp"]
+    return ["-m", "pip", "install", "-q", "--disable-pip-version-check", *wheels, *python, *tags]
 
 
 def _remove_unneeded(packages: Path) -> None:
-    """Removes what differs between installs or is never imported by a job."""
+    """Removes files that differ between installs or that no job imports."""
     for name in ("bin", ".lock", ".gitignore"):
         path = packages / name
         if path.is_dir():

@@ -9,7 +9,7 @@ from headgate.errors import EnvironmentConfigError, suggestion
 
 @dataclass(frozen=True)
 class Versions:
-    """What a release brings, or what Headgate is pinned to. `pythons` are the interpreters that can run the job."""
+    """The versions in a release, or those that Headgate pins. `pythons` are the interpreters that can run the job."""
 
     spark: str
     delta: str
@@ -27,7 +27,8 @@ RELEASES = {
 
 
 def require_fit(release: str, pinned: Versions) -> Versions:
-    """What `release` brings. Raises EnvironmentConfigError for an unknown release and for versions that differ.
+    """Returns the versions in `release`. Raises EnvironmentConfigError for an unknown release and for versions that
+    differ.
 
     Patch versions of Spark and Delta have to be equal, because Delta is built for one version of Spark.
     """
@@ -35,7 +36,7 @@ def require_fit(release: str, pinned: Versions) -> Versions:
         raise EnvironmentConfigError(
             f"unknown EMR release '{release}'.{suggestion(release, RELEASES)}",
             where="emr.release",
-            fix=f"Headgate knows {', '.join(RELEASES)}; a new one is added in headgate.aws.package.releases",
+            fix=f"Headgate knows {', '.join(RELEASES)}; add new releases in headgate.aws.package.releases",
         )
     brought = RELEASES[release]
     differences = [

@@ -39,7 +39,7 @@ class Proposal:
 
 @click.command()
 @click.argument("name")
-@click.option("--from", "source", required=True, help="A dataset, or a silver table that reads one.")
+@click.option("--from", "source", required=True, help="A dataset, or a silver table that reads a dataset.")
 @click.option("--by", help="For a gold table: the column with one row per value.  [default: a day, else a category]")
 @click.option("--dry-run", is_flag=True, help="Print the module and the test; write nothing.")
 @target_options
@@ -90,7 +90,7 @@ def _table_name(name: str, layer: str) -> str:
         raise UsageError(
             f"'{name}' is not in the layer {layer}",
             where="new table",
-            fix=f"name it {layer}.{table}: a dataset makes a silver table, a silver table a gold one",
+            fix=f"name it {layer}.{table}: a dataset becomes a silver table, a silver table becomes a gold table",
         )
     if not _NAME.fullmatch(table) or keyword.iskeyword(table):
         raise UsageError(
@@ -131,7 +131,7 @@ def _contract_behind(graph: Graph, source: str) -> Contract:
         raise UsageError(
             f"{source} does not read a dataset",
             where="--from",
-            fix="name a silver table that reads one by Changes, or write the module yourself (docs/tables.md)",
+            fix="use a silver table that reads a dataset by Changes, or write the module yourself (docs/tables.md)",
         )
     return graph.contract_of(bronze)
 

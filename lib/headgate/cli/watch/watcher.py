@@ -129,7 +129,7 @@ class Watcher:
                 self._problems = 0
             except LakeBusy as error:
                 ran = False
-                self._put("waiting for the lake", problem=error.what)
+                self._put("waiting for the lake", problem=error.message)
             except Exception as error:
                 ran = False
                 wait = self._report_problem(error)

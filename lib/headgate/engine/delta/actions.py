@@ -55,8 +55,8 @@ class Removal:
     def unsafe_path(self) -> str:
         """A file that a RemoveAction would not remove; empty where there is none.
 
-        deltalake 1.6 encodes a path anew. What it makes of a character that is not ASCII is another path than the
-        log has where Spark wrote the log, so the file would stay in the table.
+        deltalake 1.6 encodes the path again. For non-ASCII characters its
+        encoding differs from Spark's in the log, so the file would stay in the table.
         """
         return next((file.path for file in self.files or () if not _SAFE_PATH.fullmatch(file.path)), "")
 
@@ -89,7 +89,7 @@ def keys_of(slices: pa.Table, names: Sequence[str]) -> set[tuple[Any, ...]]:
 
 
 def are_inside(files: Sequence[NewFile], slices: pa.Table) -> bool:
-    """Whether every file's partition is, by its text, one of `slices`. Other text may still be an equal value."""
+    """Whether the text of every file's partition is in `slices`. Different text may still be an equal value."""
     names = slices.column_names
     texts = {tuple(delta_text(row[name]) for name in names) for row in slices.to_pylist()}
     return all(tuple(file.partition[name] for name in names) in texts for file in files)

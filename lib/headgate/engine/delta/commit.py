@@ -1,7 +1,7 @@
 """One commit of a table: its metadata, its compare-and-swap, and the check that it was this run's.
 
-`txnVersion` is the table's transaction version plus one: a counter, which a RESTORE does not take
-back. Two writers who planned against the same head carry the same number, and one of them loses:
+`txnVersion` is the table's transaction version plus one: a counter, which a RESTORE does not
+reset. Two writers that planned against the same head use the same number, and one of them loses:
 by an exception where they overlap, in silence where they do not, so the log is read afterwards.
 """
 
@@ -50,7 +50,7 @@ _LOGGER = logging.getLogger(__name__)
 _MERGE_CONFS = "spark.databricks.delta"
 _METADATA = f"spark.databricks.delta.commitInfo.{USER_METADATA}"
 
-# Set when a table is made. Only Headgate's own maintenance cleans a log: it knows what dependents still need.
+# Set when a table is created. Only Headgate's own maintenance cleans a log: it knows the needs of dependents.
 TABLE_PROPERTIES = {
     "delta.enableChangeDataFeed": "true",
     "delta.enableExpiredLogCleanup": "false",
@@ -92,7 +92,7 @@ class Committer:
         try:
             yield batch
         except BaseException:
-            with suppress(Exception):  # files that nobody reads: `maintain` removes what is left of them
+            with suppress(Exception):  # no version has these files: `maintain` removes them
                 discard(self.ledger.environment, batch.folder)
             raise
 
@@ -115,7 +115,7 @@ class Committer:
                     yield replace(batch, partition_by=tuple(columns), properties=properties_of(columns))
                 return
             except UnfitPartitionText as error:
-                _LOGGER.warning("%s; it becomes an ordinary column", error.what)
+                _LOGGER.warning("%s; it becomes an ordinary column", error.message)
                 columns.remove(error.column)
 
     def append(self, batch: WrittenBatch, **facts: Any) -> Commit:
@@ -140,7 +140,7 @@ class Committer:
         """Replaces whole partitions by the batch, nulls and emptied partitions included.
 
         slices: one row for each partition, by the names of the partition columns. predicate: the same as SQL.
-        The caller has checked that every row of the batch is in one of them.
+        The caller has checked that every row of the batch is in these slices.
         """
         removal = replace(removal_of(self._table, slices), predicate=predicate)
         return self._publish(batch, removal, self.partition_by, {}, facts)
@@ -220,16 +220,7 @@ class Committer:
         retries: how many other commits may come first; None for the library's own number. It would see our
         transaction version in those alone, and in no commit before: without retries the version number decides.
         """
-        carried = CommitProperties(
-            custom_metadata={
-                USER_METADATA: self.metadata(facts),
-                "operationMetrics": metrics_of(files, removal),
-                "isBlindAppend": removal.files is None,
-            },
-            app_transactions=[Transaction(self.node.name, self._txn)],
-            # A concurrent CREATE that loses would append version 1: deltalake checks nothing there.
-            max_commit_retries=retries if self.work.head.exists else 0,
-        )
+        carried = self._properties(files, removal, facts, retries)
         actions = [AddAction(f.path, f.size, f.partition, f.modified, True, f.statistics) for f in files]
         if self._table is None:
             create_table_with_add_actions(
@@ -247,6 +238,20 @@ class Committer:
             self._gain(added)
         self._table.create_write_transaction(
             [*removal.actions(), *actions], "append", self._table.schema(), partition_by, commit_properties=carried
+        )
+
+    def _properties(
+        self, files: Sequence[NewFile], removal: Removal, facts: Mapping[str, Any], retries: int | None
+    ) -> CommitProperties:
+        return CommitProperties(
+            custom_metadata={
+                USER_METADATA: self.metadata(facts),
+                "operationMetrics": metrics_of(files, removal),
+                "isBlindAppend": removal.files is None,
+            },
+            app_transactions=[Transaction(self.node.name, self._txn)],
+            # A concurrent CREATE that loses would append version 1: deltalake checks nothing there.
+            max_commit_retries=retries if self.work.head.exists else 0,
         )
 
     def _gain(self, columns: list[Field]) -> None:
@@ -279,7 +284,7 @@ class Committer:
         writer = batch.rows.write.format("delta").mode(mode).options(**options)
         (writer.partitionBy(*partition_by) if properties else writer).save(self.uri)
         if batch.folder:
-            with suppress(Exception):  # files that nobody reads: `maintain` removes what is left of them
+            with suppress(Exception):  # no version has these files: `maintain` removes them
                 discard(self.ledger.environment, batch.folder)
 
     @cached_property
@@ -325,6 +330,7 @@ class Committer:
         winner = commit.run or "another writer"
         if winner != self.run:
             raise LostRace(f"run {winner} committed version {commit.version} first", where=self.node.name)
+        _LOGGER.info("%s: committed version %d", self.node.name, commit.version)
         return commit
 
     @property
@@ -369,7 +375,7 @@ def _set(session: SparkSession, confs: Mapping[str, str]) -> Iterator[None]:
 
 
 def new_run_id() -> str:
-    """A run's name. Not the process's id: two containers often have the same, and a race is told by this alone."""
+    """Returns a run id. Not the process id: two containers often share it, and races are detected by this id alone."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
 
 

@@ -36,7 +36,7 @@ class NewFile:
 
 
 class Files:
-    """The files that one task writes below `folder`: one a partition, with statistics of the columns `indexed`.
+    """The files that a task writes below `folder`: one per partition, with statistics of the columns `indexed`.
 
     `repeating` are the columns that have few values: a dictionary pays for them.
     """
@@ -56,7 +56,7 @@ class Files:
         self._open[key].add(batch)
 
     def close(self) -> list[NewFile]:
-        """Makes the files whole, and tells of each what a commit has to."""
+        """Completes the files, and returns their descriptions for a commit."""
         return [file.close() for file in self._open.values()]
 
     def _new(self, partition: Mapping[str, str]) -> _File:
@@ -80,9 +80,9 @@ class _File:
     """One file in the making. Small batches are put together to row groups of a few MiB."""
 
     def __init__(
-        self, path: str, partition: Mapping[str, str], sink: _Sink, writer: pq.ParquetWriter, told: list[Any]
+        self, path: str, partition: Mapping[str, str], sink: _Sink, writer: pq.ParquetWriter, results: list[Any]
     ) -> None:
-        self._path, self._partition, self._sink, self._writer, self._told = path, partition, sink, writer, told
+        self._path, self._partition, self._sink, self._writer, self._results = path, partition, sink, writer, results
         self._waiting: list[pa.RecordBatch] = []
         self._bytes = 0
 
@@ -96,7 +96,7 @@ class _File:
         self._write()
         self._writer.close()
         self._sink.close()
-        metadata = self._told[0]
+        metadata = self._results[0]
         return NewFile(
             self._path,
             self._sink.size,

@@ -24,7 +24,7 @@ _TAIL = 8  # a footer's length and a mark
 
 
 @dataclass(frozen=True)
-class Found:
+class StoredFile:
     """A file in the lake: its path below the lake, its bytes, and when it was written (milliseconds since 1970)."""
 
     path: str
@@ -41,15 +41,15 @@ class Layout:
     indexed: frozenset[str] | None
 
 
-def describe_files(store: ObjectStore, layout: Layout, found: Sequence[Found]) -> list[NewFile]:
+def describe_files(store: ObjectStore, layout: Layout, files: Sequence[StoredFile]) -> list[NewFile]:
     """The files as a commit names them, by path. Files without rows are left out: no version needs them."""
-    with ThreadPoolExecutor(min(_READERS, max(1, len(found)))) as pool:
-        files = pool.map(lambda item: _describe(store, layout, item), sorted(found, key=lambda item: item.path))
-        return [file for file in files if file.rows]
+    with ThreadPoolExecutor(min(_READERS, max(1, len(files)))) as pool:
+        described = pool.map(lambda file: _describe(store, layout, file), sorted(files, key=lambda file: file.path))
+        return [file for file in described if file.rows]
 
 
 def read_footer(store: ObjectStore, path: str, size: int) -> pq.FileMetaData:
-    """A file's footer, by one ranged read, or two where it is long."""
+    """Returns a file's footer, with one ranged read, or two for a long footer."""
     end = bytes(obstore.get_range(store, path, start=max(0, size - _LIKELY), end=size))
     length = int.from_bytes(end[-_TAIL:-4], "little") + _TAIL
     if length > len(end):
@@ -57,16 +57,16 @@ def read_footer(store: ObjectStore, path: str, size: int) -> pq.FileMetaData:
     return pq.read_metadata(io.BytesIO(end[-length:]))
 
 
-def _describe(store: ObjectStore, layout: Layout, found: Found) -> NewFile:
-    footer = read_footer(store, found.path, found.size)
-    values = _partition(store, layout, found, footer) if footer.num_rows else {}
-    path = found.path.removeprefix(f"{layout.folder}/")
+def _describe(store: ObjectStore, layout: Layout, file: StoredFile) -> NewFile:
+    footer = read_footer(store, file.path, file.size)
+    values = _partition(store, layout, file, footer) if footer.num_rows else {}
+    path = file.path.removeprefix(f"{layout.folder}/")
     details = statistics(footer, layout.indexed, layout.partition_by)
-    return NewFile(path, found.size, values, found.modified, footer.num_rows, details)
+    return NewFile(path, file.size, values, file.modified, footer.num_rows, details)
 
 
-def _partition(store: ObjectStore, layout: Layout, found: Found, footer: pq.FileMetaData) -> dict[str, str | None]:
-    """The file's partition values; where its footer does not tell one, from its first row."""
+def _partition(store: ObjectStore, layout: Layout, file: StoredFile, footer: pq.FileMetaData) -> dict[str, str | None]:
+    """The file's partition values, from its footer, or from its first row if the footer lacks a value."""
     values, unknown = dict[str, str | None](), list[str]()
     for name in layout.partition_by:
         known, value = _only_value(footer, name)
@@ -75,7 +75,7 @@ def _partition(store: ObjectStore, layout: Layout, found: Found, footer: pq.File
         else:
             unknown.append(name)
     if unknown:
-        first = _first_row(_Source(store, found), unknown)
+        first = _first_row(_Source(store, file), unknown)
         values |= {name: delta_text(first[name]) for name in unknown}
     return {name: values[name] for name in layout.partition_by}
 
@@ -110,8 +110,8 @@ def _first_row(source: _Source, names: list[str]) -> dict[str, Any]:
 class _Source(io.RawIOBase):
     """An object of the lake as a file that pyarrow can read parts of."""
 
-    def __init__(self, store: ObjectStore, found: Found) -> None:
-        self._store, self._found, self._at = store, found, 0
+    def __init__(self, store: ObjectStore, file: StoredFile) -> None:
+        self._store, self._file, self._at = store, file, 0
 
     def readable(self) -> bool:
         return True
@@ -123,16 +123,16 @@ class _Source(io.RawIOBase):
         return self._at
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._found.size}[whence]
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._file.size}[whence]
         self._at = start + offset
         return self._at
 
     def read(self, size: int = -1) -> bytes:
-        end = self._found.size if size < 0 else min(self._at + size, self._found.size)
+        end = self._file.size if size < 0 else min(self._at + size, self._file.size)
         if self._at >= end:
             return b""
         start, self._at = self._at, end
-        return bytes(obstore.get_range(self._store, self._found.path, start=start, end=end))
+        return bytes(obstore.get_range(self._store, self._file.path, start=start, end=end))
 
 
 def delta_text(value: Any) -> str | None:

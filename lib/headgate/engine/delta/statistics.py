@@ -1,7 +1,8 @@
 """Delta's statistics of a data file, from its Parquet footer.
 
-By them a reader skips files, so what is told must be true of every row, and what is not told costs time only: bounds
-of a text that would be long are cut so that they still hold, and a column whose order is in doubt has none.
+Readers skip files by them, so every statistic must be true for all rows; a missing
+statistic only costs time. Bounds of long text are truncated so that they stay valid, and a column with an uncertain
+order has none.
 """
 
 from __future__ import annotations
@@ -50,12 +51,12 @@ def _put(tree: dict[str, Any], path: str, value: Any) -> None:
     tree[name] = value
 
 
-def _bounds(told: Sequence[pq.Statistics]) -> tuple[Any, Any] | None:
-    """The least and the greatest value as Delta has them; None where there is none, or it cannot be told."""
-    if not told or not all(item.has_min_max for item in told):  # Parquet tells none of a very long value
+def _bounds(statistics: Sequence[pq.Statistics]) -> tuple[Any, Any] | None:
+    """The minimum and the maximum in Delta's format; None if there is no value, or it is unknown."""
+    if not statistics or not all(item.has_min_max for item in statistics):  # Parquet has none for very long values
         return None
     try:
-        values = [value for item in told for value in (item.min, item.max)]
+        values = [value for item in statistics for value in (item.min, item.max)]
     except (ValueError, ArithmeticError, NotImplementedError):  # such as a year that Python does not have
         return None
     if any(_shown(value) is None for value in values):
@@ -68,7 +69,8 @@ def _bounds(told: Sequence[pq.Statistics]) -> tuple[Any, Any] | None:
 
 
 def _shown(value: Any) -> Any:
-    """A value as Delta's statistics have it, a time in UTC and cut to milliseconds; None for what has no bounds.
+    """A value in the format of Delta's statistics, times in UTC truncated to milliseconds; None for types without
+    bounds.
 
     A float has none: Parquet's writers leave a NaN out of them, and Spark has it above all others.
     """

@@ -1,13 +1,14 @@
 """A batch of rows in Parquet files below its table, which no commit names yet.
 
 Each attempt writes into a folder of its own, `batch-<uuid>`, so a reader cannot see half of it, and VACUUM removes
-what an attempt left behind. Partition columns stay in the files: the batch is read back with its own schema, and a
-file's partition values come typed from its footer. Nothing is ever parsed from a folder's name.
+the files of failed attempts. Partition columns stay in the files: the batch is read back with its own
+schema, and typed partition values come from the footer of each file, never from folder names.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,9 +23,11 @@ from pyspark.sql.types import BinaryType, DataType, IntegralType, StructType
 
 from headgate.contracts.environment import Environment, table_path
 from headgate.engine.delta.files import NewFile
-from headgate.engine.delta.footers import Found, Layout, describe_files
+from headgate.engine.delta.footers import Layout, StoredFile, describe_files
 from headgate.engine.delta.partition_text import require_fit, text_columns
 from headgate.errors import BatchRefused
+
+log = logging.getLogger(__name__)
 
 FOLDER = "batch-"
 _HELPER = "slice"
@@ -78,12 +81,13 @@ def write_batch(
     except BaseException:
         discard(environment, folder)
         raise
+    log.info("%s: %d files with %d rows written to %s", table, len(files), sum(file.rows for file in files), name)
     written = _read_back(rows, f"{environment.table_uri(table)}/{name}") if files else _no_rows(rows)
     return WrittenBatch(written, folder, schema, files)
 
 
 def discard(environment: Environment, folder: str) -> None:
-    """Removes the files of a batch that will not be committed. `maintain` removes what is left where this fails."""
+    """Removes the files of a batch that will not be committed. If this fails, `maintain` removes them."""
     store = environment.object_store()
     paths = [item["path"] for page in obstore.list(store, prefix=f"{folder}/") for item in page]
     if paths:
@@ -104,17 +108,17 @@ def delta_schema(schema: StructType, table: str) -> str:
         Schema.from_json(text)
     except Exception as error:
         raise BatchRefused(
-            f"Delta has no type for one of the columns ({schema.simpleString()[:200]}): {error}",
+            f"Delta does not support the type of a column ({schema.simpleString()[:200]}): {error}",
             where=table,
             fix="cast it in the function",
         ) from error
     return text
 
 
-def list_files(store: ObjectStore, folder: str) -> list[Found]:
+def list_files(store: ObjectStore, folder: str) -> list[StoredFile]:
     """The Parquet files below a folder."""
     return [
-        Found(item["path"], item["size"], round(item["last_modified"].timestamp() * 1000))
+        StoredFile(item["path"], item["size"], round(item["last_modified"].timestamp() * 1000))
         for page in obstore.list(store, prefix=f"{folder}/")
         for item in page
         if item["path"].endswith(".parquet") and not item["path"].rpartition("/")[2].startswith(("_", "."))
@@ -122,7 +126,7 @@ def list_files(store: ObjectStore, folder: str) -> list[Found]:
 
 
 def _write(rows: DataFrame, uri: str, partition_by: Sequence[str]) -> None:
-    """One folder for each partition; a job that succeeded leaves whole files only, of one attempt of each task."""
+    """A folder per partition; a successful job leaves complete files only, from a single attempt per task."""
     writer = rows.write
     if partition_by:
         taken = {name.lower() for name in rows.columns}
@@ -135,7 +139,7 @@ def _write(rows: DataFrame, uri: str, partition_by: Sequence[str]) -> None:
 def _folder_text(name: str, kind: DataType) -> Column:
     """A partition value as part of a folder's name: two values never have the same, and each is short and safe.
 
-    Of characters that no address escapes (`Removal.unsafe_path`); "_" begins what is no value as it is.
+    Only characters that need no escaping (`Removal.unsafe_path`); "_" begins an encoded value.
     """
     text = F.col(f"`{name}`").cast("string")
     if not isinstance(kind, IntegralType) and not name.startswith("_"):  # the states of Headgate's own column are safe
@@ -143,17 +147,17 @@ def _folder_text(name: str, kind: DataType) -> Column:
     return F.coalesce(text, F.lit("_null"))
 
 
-def _described(rows: DataFrame, environment: Environment, found: Sequence[Found], layout: Layout) -> list[NewFile]:
+def _described(rows: DataFrame, environment: Environment, files: Sequence[StoredFile], layout: Layout) -> list[NewFile]:
     """The files that have rows, with partition values and statistics."""
-    if len(found) <= _MOST_BY_DRIVER:
-        return describe_files(environment.object_store(), layout, found)
-    parts = [list(found[start : start + _FILES_PER_TASK]) for start in range(0, len(found), _FILES_PER_TASK)]
+    if len(files) <= _MOST_BY_DRIVER:
+        return describe_files(environment.object_store(), layout, files)
+    parts = [list(files[start : start + _FILES_PER_TASK]) for start in range(0, len(files), _FILES_PER_TASK)]
     read = partial(_described_in_task, environment, layout)
     return rows.sparkSession.sparkContext.parallelize(parts, len(parts)).flatMap(read).collect()
 
 
-def _described_in_task(environment: Environment, layout: Layout, found: Sequence[Found]) -> list[NewFile]:
-    return describe_files(environment.object_store(), layout, found)
+def _described_in_task(environment: Environment, layout: Layout, files: Sequence[StoredFile]) -> list[NewFile]:
+    return describe_files(environment.object_store(), layout, files)
 
 
 def _read_back(rows: DataFrame, uri: str) -> DataFrame:

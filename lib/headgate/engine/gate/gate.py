@@ -8,6 +8,7 @@ until the cause is corrected, or a person accepts the failure.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -25,6 +26,8 @@ from headgate.suites.expectation import Expectation
 from headgate.suites.quality import MOST_EXAMPLES, NOT_JUDGED, Judgement, Result
 from headgate.suites.suite import Suite, require_columns
 from headgate.table import Append, Merge
+
+log = logging.getLogger(__name__)
 
 
 def marks_of(job: Job, shape: DataFrame) -> Marks:
@@ -78,10 +81,10 @@ def judge_written(job: Job, marks: Marks, rows: DataFrame) -> Judgement:
 def require_quality(job: Job, marks: Marks, marked: DataFrame, published: DataFrame | None) -> Judgement:
     """Judges a batch by the table's suite; returns its results, with the failures that a person accepted.
 
-    marked: every row of the function. published: the live rows that the commit would write; None where uploads bring
-    none, which is not a batch that could have too few rows. The records of a backfill or a replay are not a batch
-    either: each is judged, their shares and sums are not. Raises BatchRefused, with the results, where a critical
-    expectation fails.
+    marked: every row of the function. published: the live rows that the commit would write; None if
+    the uploads have no rows, because an empty batch is not checked. The records of a backfill or a replay are not a
+    batch either: each is judged, their shares and sums are not. Raises BatchRefused, with the results, where a
+    critical expectation fails.
     """
     quarantines = isinstance(job.node.writes, Append | Merge)
     if job.suite is None or (quarantines and job.work.kind in (Kind.BACKFILL, Kind.REPLAY)):
@@ -91,6 +94,16 @@ def require_quality(job: Job, marks: Marks, marked: DataFrame, published: DataFr
         results += judge_batch(job.suite, published, job.relations)
     wrong = [result for result in results if _fails(_of(job.suite, result), result, quarantines=quarantines)]
     refusing = [result for result in wrong if result.expectation not in job.accepted]
+    for result in wrong:
+        accepted = " (accepted)" if result not in refusing else ""
+        log.info(
+            "%s: %s failed: %s of %s rows%s",
+            job.node.name,
+            result.expectation,
+            result.unexpected,
+            result.judged,
+            accepted,
+        )
     if refusing:
         raise _refused(job, refusing, [result.as_dict() for result in results])
     return Judgement(tuple(results), tuple(job.accepted[result.expectation] for result in wrong))
@@ -149,7 +162,7 @@ def _refused(job: Job, failures: Sequence[Result], results: list[dict]) -> Batch
     return BatchRefused(
         "; ".join(result.said for result in failures),
         where=job.project.relative(job.suite.path) if job.suite else job.node.name,
-        fix="correct what was sent, the function or the suite, and run again: nothing was written. To publish it as "
+        fix="correct the data, the function or the suite, and run again: nothing was written. To publish it as "
         f'it is: headgate run -s {job.node.name} {accept} --reason "..."',
         results=results,
     )
@@ -160,9 +173,9 @@ def require_one_row_a_record(rows: DataFrame, node: Node) -> None:
     twice = rows.groupBy("_source.upload", "_source.record").count().filter("count > 1").head()
     if twice:
         raise BatchRefused(
-            f"record {twice['record']} of upload {twice['upload']} gave {twice['count']} rows; Merge takes one",
+            f"record {twice['record']} of upload {twice['upload']} has {twice['count']} rows; Merge accepts one",
             where=f"{node.module}:{node.line}",
-            fix="keep the parts nested, and explode them in a second table that reads this one by Affected",
+            fix="keep the parts nested, and explode them in a second table that reads this table by Affected",
         )
 
 

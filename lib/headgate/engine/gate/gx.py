@@ -1,7 +1,7 @@
 """The door to GX's engine: the conditions of its row expectations, and its own validation of a frame.
 
-What is imported here is GX's inner API, pinned with its version and held by tests/engine/test_gx_authority.py.
-The import takes seconds, so a frame is only opened where GX is needed.
+This module imports GX's internal API. Its version is pinned and tested by tests/engine/test_gx_authority.py.
+The import takes seconds, so a frame is only opened if GX is needed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from headgate.errors import SuiteError
 from headgate.suites.expectation import QUERY, Expectation
 from headgate.suites.quality import MOST_EXAMPLES
 
-_JUDGE_NULLS = ("column_values.null", "column_values.nonnull")  # every other one leaves rows without a value out
+_JUDGE_NULLS = ("column_values.null", "column_values.nonnull")  # all others ignore nulls
 _COUNTS = {"result_format": {"result_format": "BOOLEAN_ONLY"}}
 _SHOWN = {"result_format": {"result_format": "BASIC", "partial_unexpected_count": MOST_EXAMPLES}}
 _ROWS_SHOWN = {"result_format": {"result_format": "COMPLETE"}}  # of a query: GX takes 200 rows at most
@@ -36,8 +36,8 @@ class Condition:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What GX found of one expectation: its verdict, its own result, and some of the values that failed."""
+class GxResult:
+    """The result of an expectation in GX's format: success, result document, and examples of failing values."""
 
     success: bool
     result: dict[str, Any]
@@ -53,7 +53,7 @@ def import_gx() -> None:
 
 
 class GxFrame:
-    """A frame, opened by GX's Spark engine. GX persists nothing: who opens a frame to validate it has staged it."""
+    """A frame in GX's Spark engine. GX does not persist it: the caller stages a frame before validation."""
 
     def __init__(self, frame: DataFrame) -> None:
         import_gx()
@@ -64,7 +64,7 @@ class GxFrame:
         self._engine.load_batch_data("rows", frame)
 
     def conditions(self, expectations: Sequence[Expectation]) -> list[Condition]:
-        """The conditions of row expectations, in their order. Raises SuiteError where GX refuses one."""
+        """The conditions of row expectations, in their order. Raises SuiteError if GX refuses an expectation."""
         from great_expectations.expectations.registry import get_metric_kwargs
         from great_expectations.validator.metric_configuration import MetricConfiguration
 
@@ -79,47 +79,55 @@ class GxFrame:
             self._condition(item, metric, resolved[metric.id]) for item, metric in zip(requested, metrics, strict=True)
         ]
 
-    def _condition(self, asked: Any, metric: Any, found: tuple[Column, dict[str, Any], dict[str, Any]]) -> Condition:
-        failing, _, columns = found
-        guards = [self._row_condition(asked), _has_value(asked, columns)]
+    def _condition(
+        self, gx_expectation: Any, metric: Any, parts: tuple[Column, dict[str, Any], dict[str, Any]]
+    ) -> Condition:
+        failing, _, columns = parts
+        guards = [self._row_condition(gx_expectation), _has_value(gx_expectation, columns)]
         guards.append(_not_ignored(metric.metric_domain_kwargs.get("ignore_row_if"), columns))
         judged = _all([guard for guard in guards if guard is not None])
         return Condition(judged, judged & F.coalesce(failing, F.lit(False)))
 
-    def validate(self, expectations: Sequence[Expectation]) -> list[Found]:
+    def validate(self, expectations: Sequence[Expectation]) -> list[GxResult]:
         """What GX's validation finds of each, in their order: the aggregates of all run together.
 
-        Raises SuiteError where GX cannot judge one.
+        Raises SuiteError if GX cannot evaluate an expectation.
         """
         requested = [_as_gx(expectation) for expectation in expectations]
         needed = [self._needed(*both, _COUNTS) for both in zip(expectations, requested, strict=True)]
         metrics = self._resolved(list(zip(expectations, (list(need.values()) for need in needed), strict=True)))
         judged = zip(expectations, requested, needed, strict=True)
-        return [self._found(expectation, item, need, metrics) for expectation, item, need in judged]
+        return [self._verdict(expectation, item, need, metrics) for expectation, item, need in judged]
 
-    def _found(self, expectation: Expectation, asked: Any, needed: dict[str, Any], metrics: dict[Any, Any]) -> Found:
+    def _verdict(
+        self, expectation: Expectation, gx_expectation: Any, needed: dict[str, Any], metrics: dict[Any, Any]
+    ) -> GxResult:
         values = {name: metrics[metric.id] for name, metric in needed.items()}
         shown = _ROWS_SHOWN if expectation.type == QUERY else _SHOWN
         with _refusing(expectation):
-            verdict = asked._build_evr(asked._validate(values, copy.deepcopy(shown), self._engine))
+            verdict = gx_expectation._build_evr(gx_expectation._validate(values, copy.deepcopy(shown), self._engine))
         result = dict(verdict.result or {})
-        return Found(bool(verdict.success), result, self._examples(expectation, asked, result))
+        return GxResult(bool(verdict.success), result, self._examples(expectation, gx_expectation, result))
 
-    def _examples(self, expectation: Expectation, asked: Any, result: dict[str, Any]) -> list[Any]:
-        """Some values that failed. Those of a map expectation cost a job: they are looked for where one failed."""
+    def _examples(self, expectation: Expectation, gx_expectation: Any, result: dict[str, Any]) -> list[Any]:
+        """Examples of failing values. For a map expectation they need a job, which runs only if it failed."""
         listed = result.get("partial_unexpected_list") or result.get("details", {}).get("unexpected_rows")
-        metric = self._needed(expectation, asked, _SHOWN).get(f"{getattr(asked, 'map_metric', None)}.unexpected_values")
+        metric = self._needed(expectation, gx_expectation, _SHOWN).get(
+            f"{getattr(gx_expectation, 'map_metric', None)}.unexpected_values"
+        )
         if not listed and metric is not None and result.get("unexpected_count"):
             listed = self._resolved([(expectation, [metric])])[metric.id]
         return list(listed or [])[:MOST_EXAMPLES]
 
-    def _needed(self, expectation: Expectation, asked: Any, shown: dict[str, Any]) -> dict[str, Any]:
+    def _needed(self, expectation: Expectation, gx_expectation: Any, shown: dict[str, Any]) -> dict[str, Any]:
         """The metrics that an expectation is judged by, by name."""
         from great_expectations.validator.metric_configuration import MetricConfiguration
 
         with _refusing(expectation):
-            needed = asked.get_validation_dependencies(self._engine, copy.deepcopy(shown)).metric_configurations
-        # Made anew, as GX gives quantiles to a metric that has its id: two expectations would share the first's values.
+            needed = gx_expectation.get_validation_dependencies(
+                self._engine, copy.deepcopy(shown)
+            ).metric_configurations
+        # Created again, because GX ignores quantiles in a metric's id: two expectations would share the first's values.
         return {
             name: MetricConfiguration(metric.metric_name, metric.metric_domain_kwargs, metric.metric_value_kwargs)
             for name, metric in needed.items()
@@ -142,10 +150,10 @@ class GxFrame:
                     self._resolved([item])
             raise refused(needed[0][0], error) from error
 
-    def _row_condition(self, asked: Any) -> Column | None:
+    def _row_condition(self, gx_expectation: Any) -> Column | None:
         from great_expectations.expectations.row_conditions import PassThroughCondition
 
-        condition = getattr(asked, "row_condition", None)
+        condition = getattr(gx_expectation, "row_condition", None)
         if condition is None:
             return None
         if isinstance(condition, PassThroughCondition):
@@ -178,7 +186,7 @@ def _as_gx(expectation: Expectation) -> Any:
     try:
         return ExpectationConfiguration(expectation.type, copy.deepcopy(dict(expectation.kwargs))).to_domain_obj()
     except ValidationError as error:
-        # Of a kwarg of several types there is one for each type.
+        # A kwarg with several types has an entry for each type.
         first = {str(item["loc"][0]): str(item["msg"]) for item in reversed(error.errors())}
         text = "; ".join(said if name == "__root__" else f"{name}: {said}" for name, said in first.items())
         message, where = f"{expectation.name}: {text}", str(expectation.place)
@@ -187,8 +195,8 @@ def _as_gx(expectation: Expectation) -> Any:
         raise refused(expectation, error) from error
 
 
-def _has_value(asked: Any, columns: dict[str, Any]) -> Column | None:
-    if "column" not in columns or asked.map_metric in _JUDGE_NULLS:
+def _has_value(gx_expectation: Any, columns: dict[str, Any]) -> Column | None:
+    if "column" not in columns or gx_expectation.map_metric in _JUDGE_NULLS:
         return None
     return F.col(columns["column"]).isNotNull()
 

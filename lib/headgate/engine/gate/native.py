@@ -1,7 +1,7 @@
 """The batch expectations that most suites have, judged without GX: uniqueness, row counts, queries.
 
-Importing GX takes longer than most increments, so these few are Headgate's own. tests/engine/test_gx_authority.py
-holds each of them against GX; one with a row condition is left to GX.
+Importing GX takes longer than most increments, so Headgate implements these few
+itself. tests/engine/test_gx_authority.py compares each of them with GX. GX evaluates those with a row condition.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from headgate.engine.gate.gx import Found, refused
+from headgate.engine.gate.gx import GxResult, refused
 from headgate.engine.runtime.jvm_access import repeats_of
 from headgate.suites.expectation import QUERY, Expectation
 from headgate.suites.quality import MOST_EXAMPLES
@@ -28,9 +28,9 @@ def is_plain(expectation: Expectation) -> bool:
     return expectation.type in (*_JUDGES, *_ROW_COUNTS) and expectation.kwargs.get("row_condition") is None
 
 
-def judge_plain(expectations: Iterable[Expectation], rows: DataFrame) -> dict[str, Found]:
-    """What is found of the rows of a batch, by the expectation's name."""
-    result, count = dict[str, Found](), None
+def judge_plain(expectations: Iterable[Expectation], rows: DataFrame) -> dict[str, GxResult]:
+    """The results for the rows of a batch, by the expectation's name."""
+    result, count = dict[str, GxResult](), None
     for expectation in sorted(expectations, key=lambda item: item.type in _ROW_COUNTS):  # others may count the rows too
         try:
             if expectation.type in _ROW_COUNTS:
@@ -44,7 +44,7 @@ def judge_plain(expectations: Iterable[Expectation], rows: DataFrame) -> dict[st
     return result
 
 
-def _unique(expectation: Expectation, rows: DataFrame) -> Found:
+def _unique(expectation: Expectation, rows: DataFrame) -> GxResult:
     """Every row of a group of more than one is unexpected; nulls are equal."""
     names = [f"`{name}`" if "." not in name else name for name in expectation.columns]
     missing = [F.col(name).isNull() for name in names]
@@ -69,11 +69,11 @@ def _unique(expectation: Expectation, rows: DataFrame) -> Found:
     judged = total - absent
     success = not unexpected or (judged - unexpected) / judged >= expectation.mostly
     result = {"element_count": total, "missing_count": absent, "unexpected_count": unexpected}
-    return Found(success, result, examples)
+    return GxResult(success, result, examples)
 
 
-def _all_differ(rows: DataFrame, names: Sequence[str], left_out: Column) -> Found | None:
-    """What is found where no two rows have the same hash, as in most batches; None where two might be equal.
+def _all_differ(rows: DataFrame, names: Sequence[str], left_out: Column) -> GxResult | None:
+    """The results if no two rows have the same hash, as in most batches; None if rows might be equal.
 
     Hashes are numbers, which are sent and compared in a part of the time that texts take.
     """
@@ -82,28 +82,28 @@ def _all_differ(rows: DataFrame, names: Sequence[str], left_out: Column) -> Foun
     if any(part["repeats"] for part in details):
         return None
     count, missing = (sum(part[name] for part in details) for name in ("all", "missing"))
-    return Found(True, {"element_count": count, "missing_count": missing, "unexpected_count": 0}, [])
+    return GxResult(True, {"element_count": count, "missing_count": missing, "unexpected_count": 0}, [])
 
 
-def _row_count(expectation: Expectation, count: int) -> Found:
+def _row_count(expectation: Expectation, count: int) -> GxResult:
     kwargs = expectation.kwargs
     least, most = (kwargs.get(name, kwargs.get("value")) for name in ("min_value", "max_value"))
     low = least is None or (count > least if kwargs.get("strict_min") else count >= least)
     high = most is None or (count < most if kwargs.get("strict_max") else count <= most)
-    return Found(low and high, {"observed_value": count}, [])
+    return GxResult(low and high, {"observed_value": count}, [])
 
 
-def _no_rows(expectation: Expectation, rows: DataFrame) -> Found:
-    """No row that the query gives is expected. `{batch}` in it is the batch; `{{` stands for a brace."""
+def _no_rows(expectation: Expectation, rows: DataFrame) -> GxResult:
+    """Expects that the query returns no rows. `{batch}` in it is the batch; `{{` is an escaped brace."""
     rows.createOrReplaceTempView(BATCH_VIEW)
     query = str(expectation.kwargs["unexpected_rows_query"]).rstrip("; \t\r\n\v\f").format(batch=BATCH_VIEW)
     unexpected = rows.sparkSession.sql(query)
     count = unexpected.count()
     shown: list[Any] = unexpected.head(MOST_EXAMPLES) if count else []
-    return Found(not count, {"observed_value": count}, [row.asDict() for row in shown])
+    return GxResult(not count, {"observed_value": count}, [row.asDict() for row in shown])
 
 
-_JUDGES: dict[str, Callable[[Expectation, DataFrame], Found]] = {
+_JUDGES: dict[str, Callable[[Expectation, DataFrame], GxResult]] = {
     "expect_column_values_to_be_unique": _unique,
     "expect_compound_columns_to_be_unique": _unique,
     QUERY: _no_rows,

@@ -24,7 +24,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType
 
-from headgate.engine.gate.gx import Condition, Found, GxFrame, import_gx, refused
+from headgate.engine.gate.gx import Condition, GxFrame, GxResult, import_gx, refused
 from headgate.engine.gate.native import BATCH_VIEW, is_plain, judge_plain
 from headgate.engine.read.function import plan_classes, unrepeatable
 from headgate.engine.runtime.jvm_access import expression_of, require_pattern
@@ -36,7 +36,7 @@ _CACHE_FORMAT = 1
 _OF_TEXT = ("expect_column_values_to_match_strftime_format",)  # on another type GX fails in the middle of the data
 #: Expressions of Spark that look at other rows.
 _OTHER_ROWS = {"WindowExpression", "AggregateExpression", "ScalarSubquery", "InSubquery", "ListQuery", "Exists"}
-_GX_VIEW = "tmp_view"  # what GX calls a batch that a query reads, and leaves behind
+_GX_VIEW = "tmp_view"  # GX's name for the batch in a query, which GX does not drop
 _MOST_SHOWN = 200  # characters of an observed value or an example
 
 
@@ -57,8 +57,8 @@ class Rule:
 def rules_of(suite: Suite, shape: DataFrame, cache: Path | None) -> list[Rule]:
     """The suite's row expectations of scope batch, in its order. `shape` is any frame of the rows' schema.
 
-    No row is looked at. `cache` is the folder that may keep them; a cache that cannot be read or written costs time
-    only. Raises SuiteError where one does not fit the columns.
+    No row is read. `cache` is the folder for cached rules; without a usable cache this only takes longer.
+    Raises SuiteError if an expectation does not fit the columns.
     """
     if not suite.rows:
         return []
@@ -77,7 +77,7 @@ def rules_of(suite: Suite, shape: DataFrame, cache: Path | None) -> list[Rule]:
 
 
 def import_ahead(suites: Iterable[Suite], cache: Path) -> None:
-    """Begins to import GX beside a run's first work, where the rules of one of `suites` are not kept as it is now."""
+    """Starts to import GX during a run's first work, if the rules of any of `suites` are not in the cache."""
     if any(suite.rows and not _keeps(cache, suite) for suite in suites):
         Thread(target=import_gx, name="import of GX", daemon=True).start()
 
@@ -98,7 +98,7 @@ def judge_batch(suite: Suite, rows: DataFrame, views: Mapping[str, DataFrame], *
 
     rows: staged already: it is read several times. Headgate's own columns (`_...`) are left out. views: the other
     tables that queries name, by name (`Suite.relations`), of the session of `rows`. table: those of scope `table`
-    are judged as well, row expectations too. Raises SuiteError where one cannot be judged.
+    are checked as well, including row expectations. Raises SuiteError if an expectation cannot be evaluated.
     """
     chosen = [e for e in suite.expectations if (table if e.scope == "table" else e.kind == "batch")]
     if not chosen:
@@ -165,7 +165,7 @@ def _require_safe(expectation: Expectation, condition: Condition, plain: DataFra
     for column in (condition.judged, condition.failing):
         cast = _cast_of_text(expression_of(plain.select(column)))
         if cast is not None:
-            message = f"{cast} fails on text that is no such value"
+            message = f"{cast} fails on text that is not such a value"
             raise refused(expectation, TypeError(f"{message}: give text, or try_cast it in the row condition"))
 
 
@@ -194,7 +194,7 @@ def _text(condition: Condition, plain: DataFrame) -> tuple[str, str] | None:
 
 
 def _sql(column: Column, plain: DataFrame) -> str | None:
-    """The column as SQL; None where Spark does not read from it what the column is."""
+    """The column as SQL; None if Spark would parse it as a different column."""
     wanted = plain.select(column.alias("rule"))
     text = expression_of(wanted).sql()
     try:
@@ -205,7 +205,7 @@ def _sql(column: Column, plain: DataFrame) -> str | None:
 
 
 class _Cache:
-    """The rules of one suite as text, in one file: good for the suite, columns and versions that made it."""
+    """The cached rules of a suite, in a text file: valid for this suite, these columns and versions."""
 
     def __init__(self, suite: Suite, shape: DataFrame, folder: Path | None) -> None:
         versions = [version("great-expectations"), pyspark.__version__, str(_CACHE_FORMAT)]
@@ -249,21 +249,21 @@ def _viewed(session: SparkSession, views: Mapping[str, DataFrame]) -> Iterator[N
             session.catalog.dropTempView(name)
 
 
-def _result(expectation: Expectation, found: Found) -> Result:
-    counted, missing = found.result.get("element_count"), found.result.get("missing_count") or 0
-    observed = found.result.get("observed_value")
-    unexpected = observed if expectation.type == QUERY else found.result.get("unexpected_count")
+def _result(expectation: Expectation, verdict: GxResult) -> Result:
+    counted, missing = verdict.result.get("element_count"), verdict.result.get("missing_count") or 0
+    observed = verdict.result.get("observed_value")
+    unexpected = observed if expectation.type == QUERY else verdict.result.get("unexpected_count")
     return Result(
         expectation=expectation.name,
         type=expectation.type,
         columns=expectation.columns,
         kind=expectation.kind,
         severity=expectation.severity,
-        success=found.success,
+        success=verdict.success,
         judged=None if counted is None else counted - missing,
         unexpected=0 if unexpected is None and counted is not None else unexpected,
         observed=None if observed is None else _shown(observed),
-        examples=tuple(_shown(example) for example in found.examples),
+        examples=tuple(_shown(example) for example in verdict.examples),
     )
 
 

@@ -16,8 +16,8 @@ import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.fs.s3a.AWSServiceIOException;
 
 /**
- * Delta's log on S3A, each commit a conditional put (If-None-Match), so that of any number of processes that write
- * one version exactly one does. A listing of S3 shows every put that was answered; nothing is cached here.
+ * Delta's log on S3A, each commit a conditional put (If-None-Match), so that exactly one of the processes that write
+ * the same version succeeds. A listing of S3 shows every completed put; nothing is cached here.
  */
 public class ConditionalLogStore extends HadoopFileSystemLogStore {
   private static final String CONDITIONAL = "fs.option.create.conditional.overwrite";
@@ -50,9 +50,9 @@ public class ConditionalLogStore extends HadoopFileSystemLogStore {
   }
 
   /**
-   * What failed is told by what is there then. Our own bytes: the put was done, its answer lost, and S3A's next try
-   * refused. (No two commits have the same bytes: Delta gives each an id.) Others: they were first. Nothing: the put
-   * failed, or met another one under way (409) that may yet fail, so that it is tried again.
+   * The existing file shows why a put failed. Our own bytes: the put succeeded, its response was lost, and S3A's retry
+   * was refused. (No two commits have the same bytes: Delta gives each an id.) Other bytes: another writer was first.
+   * No file: the put failed, or another put is in progress (409) that may still fail, so it is retried.
    */
   private void create(FileSystem files, Path path, byte[] content) throws IOException {
     for (int tries = 0; ; tries++) {
@@ -84,7 +84,7 @@ public class ConditionalLogStore extends HadoopFileSystemLogStore {
     return file.build();
   }
 
-  /** A stream that failed is aborted: closing it would put what it has so far. */
+  /** A failed stream is aborted: closing it would put the incomplete content. */
   private static void put(FSDataOutputStream out, byte[] content) throws IOException {
     try {
       out.write(content);
@@ -117,9 +117,9 @@ public class ConditionalLogStore extends HadoopFileSystemLogStore {
   }
 
   private static FileAlreadyExistsException alreadyExists(Path path, IOException cause) {
-    FileAlreadyExistsException told = new FileAlreadyExistsException(path.toString());
-    told.initCause(cause);
-    return told;
+    FileAlreadyExistsException error = new FileAlreadyExistsException(path.toString());
+    error.initCause(cause);
+    return error;
   }
 
   private static void pause(long milliseconds, IOException failure) throws IOException {

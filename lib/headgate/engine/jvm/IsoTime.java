@@ -8,9 +8,9 @@ import java.time.ZoneOffset;
 /**
  * A date, or a date with a time and an offset, read from ISO 8601 text.
  *
- * <p>Dates: `2026-03-01`, `20260301`, `2026-03` and `2026` (their first day). Times follow after `T`, `t` or one space:
+ * <p>Dates: `2026-03-01`, `20260301`, `2026-03` and `2026` (their first day). Times follow after `T`, `t` or a space:
  * `10`, `10:00`, `10:00:00`, `10:00:00.25` or with a comma, and `1000`, `100000` after a date without hyphens. Offsets:
- * `Z`, `z`, `UTC`, `+01`, `+0100`, `+01:00`, with one optional space before. Without an offset a time is in UTC. Zone
+ * `Z`, `z`, `UTC`, `+01`, `+0100`, `+01:00`, with an optional space before. Without an offset a time is in UTC. Zone
  * names are refused: a local time can be ambiguous or skipped. Digits beyond microseconds are cut off.
  */
 final class IsoTime {

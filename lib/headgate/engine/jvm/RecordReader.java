@@ -15,16 +15,16 @@ import org.apache.spark.sql.api.java.UDF2;
 import org.apache.spark.sql.types.StructType;
 
 /**
- * A JSON record by its contract, in one pass: its typed values, and every reason why it cannot be accepted.
+ * Parses a JSON record by its contract, in one pass: its typed values, and every reason why it is rejected.
  *
- * <p>Spark's own `from_json` rounds 12.345 to decimal(12,2) in silence, reads long decimals through a double, and
- * says of no field what is wrong with it. As Spark expressions the same checks are many times as much code, which
- * Java has to compile anew in each run.
+ * <p>Spark's own `from_json` silently rounds 12.345 to decimal(12,2), reads long decimals through a double, and does
+ * not report the problem of a field. As Spark expressions the same checks are many times as much code, which Java has
+ * to compile in each run.
  */
 public final class RecordReader implements UDF2<String, String, Row> {
   private static final long serialVersionUID = 1;
 
-  /** Bronze has bounded a record's bytes, and has found that it is JSON: how deep it goes does not matter here. */
+  /** Bronze has limited a record's bytes, and has checked that it is JSON, so its depth does not matter here. */
   private static final JsonFactory JSON =
       JsonFactory.builder()
           .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
@@ -42,7 +42,7 @@ public final class RecordReader implements UDF2<String, String, Row> {
   private final int shown;
 
   /**
-   * @param schema the contract's columns; what cannot be null is required
+   * @param schema the contract's columns; a column that is not nullable is required
    * @param strict whether a field of the record that the contract does not name is a reason
    * @param shown the characters of a value that a reason repeats
    */
@@ -54,8 +54,8 @@ public final class RecordReader implements UDF2<String, String, Row> {
 
   /**
    * @param raw the record's text
-   * @param problem why it is no record, or null
-   * @return its values, null where they do not fit; and its reasons (column, rule, value), null where it is accepted
+   * @param problem the reason why it is not a record, or null
+   * @return its values, null if they are invalid; and its reasons (column, rule, value), null if it is accepted
    */
   @Override
   public Row call(String raw, String problem) throws IOException {
@@ -79,7 +79,7 @@ public final class RecordReader implements UDF2<String, String, Row> {
     return reasons.isEmpty() ? RowFactory.create(kept, null) : rejected(kept, reasons);
   }
 
-  /** The value without what does not fit, which is told in `reasons`, in the order of the contract's fields. */
+  /** The value without invalid parts; their reasons are added to `reasons`, in the order of the contract's fields. */
   private Object sound(Object value, Shape shape, String path, List<Row> reasons) {
     if (value == null) {
       if (shape.required) {
@@ -123,7 +123,7 @@ public final class RecordReader implements UDF2<String, String, Row> {
     return isLong ? value.substring(0, value.offsetByCodePoints(0, shown)) : value;
   }
 
-  /** Stands where a value does not fit: what was sent. */
+  /** Replaces an invalid value: the value as sent. */
   private static final class Misfit {
     final String text;
 

@@ -11,8 +11,8 @@ import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.types.StructType;
 
 /**
- * Whether a number stands in more than one row. Of rows in partitions by that number, each partition's numbers are
- * sorted: half the time of counting them in a hash map, as Spark does, twice.
+ * Whether a number occurs in more than one row. Rows are partitioned by that number, and each partition's numbers are
+ * sorted, in half the time of Spark's two hash aggregations.
  */
 public final class Repeats {
   private static final StructType FOUND = StructType.fromDDL("all bigint, missing bigint, repeats boolean");
@@ -25,7 +25,7 @@ public final class Repeats {
   }
 
   private static Iterator<Row> count(Iterator<Row> rows) {
-    long[] found = new long[1024];
+    long[] numbers = new long[1024];
     int count = 0;
     long missing = 0;
     while (rows.hasNext()) {
@@ -34,15 +34,15 @@ public final class Repeats {
         missing++;
         continue;
       }
-      if (count == found.length) {
-        found = Arrays.copyOf(found, Math.multiplyExact(count, 2));
+      if (count == numbers.length) {
+        numbers = Arrays.copyOf(numbers, Math.multiplyExact(count, 2));
       }
-      found[count++] = row.getLong(0);
+      numbers[count++] = row.getLong(0);
     }
-    Arrays.sort(found, 0, count);
+    Arrays.sort(numbers, 0, count);
     boolean repeats = false;
     for (int i = 1; i < count && !repeats; i++) {
-      repeats = found[i] == found[i - 1];
+      repeats = numbers[i] == numbers[i - 1];
     }
     return List.of(RowFactory.create(count + missing, missing, repeats)).iterator();
   }

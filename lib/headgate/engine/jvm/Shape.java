@@ -8,7 +8,7 @@ import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 
-/** What a contract says of a value: its type, whether it is required, and what is inside it. */
+/** The schema of a value in a contract: its type, whether it is required, and its nested fields. */
 final class Shape implements Serializable {
   private static final long serialVersionUID = 1;
 

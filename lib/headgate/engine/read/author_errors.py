@@ -75,7 +75,7 @@ class AuthorErrors:
 
 
 def cause_of(error: BaseException) -> str:
-    """Returns one line that says what failed: of Spark's nested exceptions the innermost."""
+    """Returns a line with the cause: the innermost of Spark's nested exceptions."""
     if isinstance(error, Py4JJavaError):
         return _first_line(str(_root(error).toString()))
     if isinstance(error, PySparkException):

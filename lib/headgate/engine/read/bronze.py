@@ -1,8 +1,8 @@
-"""Bronze: each landed upload's records as they were sent, and one receipt an upload.
+"""Bronze: each landed upload's records as they were sent, and one receipt per upload.
 
 Python tasks take bin-packed lists of objects, fetch them, and write bronze's files themselves, so that
-20,000 small uploads need a few tasks, bytes that are no text stay under control, and no record goes
-through the JVM. Only the files' names and statistics come back, for one commit. A task that is tried
+20,000 small uploads need a few tasks, invalid UTF-8 is handled, and no record passes
+through the JVM. The tasks return only file names and statistics, for one commit. A task that is tried
 again leaves files that no commit names.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import logging
 from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import Any
@@ -26,12 +27,14 @@ from headgate.lake.landing import Landed, received_at
 from headgate.ledger.record_table import STATE, State
 from headgate.planning.plan import UNKNOWN_SIZE
 
+log = logging.getLogger(__name__)
+
 PARTITION_BY = ["dt", STATE]
 _INDEXED = ("upload", "received", "record")
 PROPERTIES = {
     # Raw text stays out of the statistics: it would be copied into the log.
     "delta.dataSkippingStatsColumns": ",".join(_INDEXED),
-    # What Spark takes without being told; deltalake would wait for the hundredth commit.
+    # Spark's default; the default of deltalake is 100 commits.
     "delta.checkpointInterval": "10",
 }
 
@@ -74,12 +77,16 @@ def layout_of(contract: Contract) -> Layout:
 def write_landed(
     session: SparkSession, environment: Environment, contract: Contract, table: str, landed: Iterable[Landed]
 ) -> list[NewFile]:
-    """The files of `table` that hold one row per record of each upload and one receipt row an upload; not committed.
+    """Writes files of `table` with one row per record and one receipt row per upload; does not commit them.
 
     Raises where an object cannot be fetched.
     """
     layout, folder = layout_of(contract), table_path(table)
-    bins = pack(list(landed))
+    landed = list(landed)
+    bins = pack(landed)
+    log.info(
+        "%s: reading %d uploads, %.1f MB, in %d tasks", table, len(landed), sum(map(_size, landed)) / 1e6, len(bins)
+    )
 
     def write(chosen: list[Landed]) -> list[NewFile]:
         store = environment.object_store()
@@ -110,7 +117,7 @@ def pack(landed: list[Landed]) -> list[list[Landed]]:
 
 
 def _size(item: Landed) -> int:
-    """What an object weighs in a bin: its bytes, and what its fetch costs beside them."""
+    """The weight of an object in a bin: its bytes, plus the fixed cost of a fetch."""
     return (item.size if item.size is not None else UNKNOWN_SIZE) + 2048
 
 
@@ -165,7 +172,7 @@ def _receipt_batch(base: dict[str, Any], body: bytes, records: int) -> pa.Record
 
 
 def _batch(base: dict[str, Any], rows: int, **columns: pa.Array) -> pa.RecordBatch:
-    """A batch of a file: `base` repeated, `columns` as given, the rest null."""
+    """A batch of a file: `base` repeated, with `columns`, the rest null."""
 
     def column(field: pa.Field) -> pa.Array:
         if field.name in columns:
@@ -180,7 +187,7 @@ def _batch(base: dict[str, Any], rows: int, **columns: pa.Array) -> pa.RecordBat
 def _as_text(records: list[Record]) -> tuple[pa.Array, pa.Array]:
     """The raw bytes as text, and for each whether it is base64: a cast would lose bytes that are not UTF-8.
 
-    A record without a problem has been read as UTF-8 already; the cast raises where one has not.
+    A record without a problem has been decoded as UTF-8 already; the cast raises for other records.
     """
     pairs = [(record.raw, None) if record.problem is None else _text_or_base64(record.raw) for record in records]
     texts = pa.array([text for text, _ in pairs], pa.binary()).cast(pa.string())

@@ -1,4 +1,4 @@
-"""What a table's function is given: changed bronze rows, or the live rows of the affected slices."""
+"""The input of a table's function: changed bronze rows, or the live rows of the affected slices."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def live(frame: DataFrame) -> DataFrame:
 class AffectedRead:
     """A read by `Affected`: the function's parameter, the table as this run sees it, and how it is laid out.
 
-    `unique`: `by` are keys of which the table has one live row each. `partitioned`: a slice is whole partitions.
+    `unique`: `by` are unique keys of the live rows. `partitioned`: a slice is whole partitions.
     """
 
     parameter: str
@@ -81,19 +81,19 @@ def read_affected(
     whole: bool,
     by_partition: bool,
     stages: Stages,
-    asked: DataFrame | None = None,
+    requested: DataFrame | None = None,
 ) -> Slices:
     """The slices of `by` in which content of any read changed on net, with all of their live rows in each read.
 
-    `asked` are slices to recompute beside them. Where the output's slices are its partitions (`by_partition`), or
-    every read's are, they are told one by one, so that only their partitions are read. Where `by` are the unique
-    keys of the only read, what came in on net is all there is, and it is not scanned.
+    `requested` are additional slices to recompute. If slices are partitions of the output (`by_partition`) or of
+    every read, they are listed, so that only their partitions are read. If `by` are the unique keys of the only read,
+    the net inserted rows are complete, and the source is not scanned.
     """
     everything = {read.parameter: read.everything for read in reads}
     if whole:
         return Slices(by, everything)
     nets = {read.parameter: stages.stage(_net_changes_of(session, read)) for read in reads if read.source.moved}
-    parts = [net.select(*by) for net in nets.values()] + ([asked.select(*by)] if asked is not None else [])
+    parts = [net.select(*by) for net in nets.values()] + ([requested.select(*by)] if requested is not None else [])
     if not parts:
         return Slices(by, everything, none=True)
     values = stages.stage(reduce(DataFrame.union, parts).distinct())
@@ -104,7 +104,7 @@ def read_affected(
         return Slices(by, rows, values, within, one_of_as_sql(points), none=not points)
     bounds = bounds_of(values, by)
     within = partial(between, bounds)
-    if len(reads) == 1 and reads[0].unique and asked is None:
+    if len(reads) == 1 and reads[0].unique and requested is None:
         rows = {name: net.filter("_sign > 0").select(everything[name].columns) for name, net in nets.items()}
     else:
         rows = {name: in_slices(frame, values) for name, frame in _filtered(everything, within("")).items()}
@@ -116,7 +116,7 @@ def _filtered(frames: Mapping[str, DataFrame], condition: Column) -> dict[str, D
 
 
 def moved_on_net(session: SparkSession, uri: str, since: int, version: int) -> bool:
-    """Whether the live content of a table is another one at `version` than it was at `since`."""
+    """Whether the live content of a table at `version` differs from its content at `since`."""
     return not _net_changes(_feed(session, uri, since, version)).isEmpty()
 
 
@@ -150,7 +150,7 @@ def _groupable(rows: DataFrame, name: str) -> Column:
 
 
 def in_slices(rows: DataFrame, values: DataFrame) -> DataFrame:
-    """The rows whose slice is one of `values`; null is a value like any other."""
+    """The rows whose slice is in `values`; null is a value like any other."""
     return _by_slices(rows, values, "left_semi")
 
 

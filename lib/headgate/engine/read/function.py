@@ -33,7 +33,7 @@ from headgate.table import (
     slices_of,
 )
 
-#: Expressions whose value is another one when a run is repeated.
+#: Nondeterministic expressions.
 _UNREPEATABLE = {
     "Rand": "rand",
     "Randn": "randn",
@@ -74,7 +74,7 @@ class AuthoredFunction:
         return self.errors.declaration
 
     def __call__(self, **frames: DataFrame) -> DataFrame:
-        """Returns the function's rows. Raises TableError if it fails, or returns what the declaration forbids."""
+        """Returns the function's rows. Raises TableError if it fails, or returns rows that the declaration forbids."""
         try:
             rows = self._table.function(**frames)
         except HeadgateError:
@@ -114,9 +114,9 @@ class AuthoredFunction:
         elif SOURCE in rows.columns:
             self._wrong("_source does not belong into this table", "drop it")
         if isinstance(writes, History) and (taken := {VALID_FROM, VALID_TO, IS_CURRENT} & set(rows.columns)):
-            self._wrong(f"the column '{min(taken)}' is what History adds", "rename it")
+            self._wrong(f"History adds the column '{min(taken)}'", "rename it")
         if isinstance(writes, Replace) and set(rows.columns) <= set(writes.partition_by):
-            self._wrong("every column is one of partition_by: Delta wants another beside them", "return one")
+            self._wrong("all columns are in partition_by: Delta needs at least one more", "return another column")
         for name in named_columns(writes) if writes else ():
             if name not in rows.columns:
                 missing = f"the declaration names '{name}', which the function does not return."
@@ -152,8 +152,8 @@ class AuthoredFunction:
         except PySparkException as error:
             self._wrong(f"delete_when: {cause_of(error)}", "correct the condition; it may use the function's columns")
 
-    def _wrong(self, what: str, fix: str) -> NoReturn:
-        raise TableError(what, where=self.where, fix=fix)
+    def _wrong(self, message: str, fix: str) -> NoReturn:
+        raise TableError(message, where=self.where, fix=fix)
 
 
 def _inner_names(kind: DataType) -> Iterator[str]:
@@ -188,7 +188,7 @@ def _classes(plan: str) -> set[str]:
 
 
 def unrepeatable(rows: DataFrame) -> list[str]:
-    """The functions of a plan whose value is another one when a run is repeated."""
+    """The nondeterministic functions of a plan."""
     return sorted(_UNREPEATABLE[name] for name in plan_classes(rows) & _UNREPEATABLE.keys())
 
 

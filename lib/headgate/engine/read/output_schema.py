@@ -30,7 +30,7 @@ def require_same_or_added(rows: DataFrame, work: Work, node: Node, ledger: Ledge
         raise BatchRefused(
             f"the columns changed: {'; '.join(changed)}",
             where=f"{node.module}:{node.line}",
-            fix=f"a table is not changed in place: build it anew with headgate run --rebuild -s {node.name}",
+            fix=f"columns do not change in place: rebuild the table with headgate run --rebuild -s {node.name}",
         )
 
 

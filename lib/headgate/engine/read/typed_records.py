@@ -1,6 +1,6 @@
 """Bronze records as typed rows by their contract, each whole record accepted, or rejected with every reason.
 
-`jvm/RecordReader.java` reads a record: it knows what Spark's `from_json` does not tell.
+`jvm/RecordReader.java` parses a record: unlike Spark's `from_json` it reports the reason of each problem.
 """
 
 from __future__ import annotations
@@ -81,6 +81,6 @@ def _read(session: SparkSession, contract: Contract) -> Column:
     strict = contract.evolution == "strict" and contract.format != "csv"  # a CSV's header is the contract's
     columns = _columns(contract.fields, as_sent=True)
     returns = f"values struct<{_columns(contract.fields)}>, reasons array<{REASON_TYPE}>"
-    # A name is looked up when a frame is made: one for every contract does.
+    # Spark resolves the name when a frame is created, so all contracts can share it.
     register_reader(session, _READER, columns, returns, strict=strict, shown=SHOWN)
     return F.call_udf(_READER, F.col("raw"), F.col("problem"))

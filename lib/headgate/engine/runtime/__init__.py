@@ -1,1 +1,1 @@
-"""The Spark session and what it runs on: jars, cluster workers, the lake's lock, S3A, staged frames."""
+"""The Spark session and its environment: jars, cluster workers, the lake's lock, S3A, staged frames."""

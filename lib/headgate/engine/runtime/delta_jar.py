@@ -36,7 +36,7 @@ def version_of(address: str) -> str:
 
 
 def require_one_delta(jars: list[DeltaJar]) -> DeltaJar:
-    """The Delta that is used. Raises SetupError where there is none, more than one, or another version than tested."""
+    """Returns the Delta version in use. Raises SetupError for no, several, or an untested Delta."""
     tested = DELTA.rpartition(":")[2]
     if not jars:
         raise SetupError(
@@ -46,7 +46,7 @@ def require_one_delta(jars: list[DeltaJar]) -> DeltaJar:
         )
     if len(jars) > 1:
         raise SetupError(
-            "more than one Delta on Spark's class path; which one is used is left to chance",
+            "more than one Delta on Spark's class path; the version in use is undefined",
             where=", ".join(jar.address for jar in jars),
             fix="remove one of them: set emr.delta to release, or take Delta out of the release's configuration",
         )

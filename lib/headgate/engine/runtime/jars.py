@@ -5,6 +5,7 @@
 `python -m headgate.engine.runtime.jars s3`.
 """
 
+import logging
 import os
 import re
 import subprocess
@@ -17,10 +18,12 @@ from headgate.engine.runtime.versions import delta_version, minor, spark_version
 from headgate.errors import HeadgateError, SetupError
 from headgate.java import find_java
 
+log = logging.getLogger(__name__)
+
 #: Of the installed pair of Spark and Delta; Delta's artifact names Spark's version.
 DELTA = f"io.delta:delta-spark_{minor(spark_version())}_2.13:{delta_version()}"
 S3A = "org.apache.hadoop:hadoop-aws:3.4.2"
-#: Headgate's own: what reads records, and the LogStore for S3. `make jar` builds it from the sources beside it.
+#: Headgate's own jar: the record reader and the LogStore for S3. `make jar` builds it from the sources in its folder.
 HEADGATE = Path(__file__).parents[1] / "jvm" / "headgate.jar"
 
 
@@ -35,12 +38,12 @@ def ensure_jars() -> Path:
 
 
 def ensure_s3_jars() -> Path:
-    """The folder of the jars that a lake on S3 needs beside those, as `ensure_jars`."""
+    """The folder of the additional jars for a lake on S3, as `ensure_jars`."""
     return _ensured({S3A: ()}, jars_folder() / "s3")
 
 
 def _ensured(packages: Mapping[str, Sequence[str]], folder: Path) -> Path:
-    """The folder, with the jars of the packages, each without what is named for it.
+    """Returns the folder, with the jars of the packages, each without its excluded dependencies.
 
     A folder that was resolved for other packages is resolved for those that it lacks.
     """
@@ -53,6 +56,7 @@ def _ensured(packages: Mapping[str, Sequence[str]], folder: Path) -> Path:
         )
     for package, without in packages.items():
         if package not in done:
+            log.info("resolving %s into %s", package, folder)
             print(f"headgate: resolving {package} into {folder} (once)", file=sys.stderr)
             _resolve(package, without, folder)
             done.append(package)
@@ -63,7 +67,7 @@ def _ensured(packages: Mapping[str, Sequence[str]], folder: Path) -> Path:
 def _resolve(package: str, without: Sequence[str], folder: Path) -> None:
     find_java()
     folder.mkdir(parents=True, exist_ok=True)
-    # In the folder itself, so that each jar comes by a rename: a process beside this one may read them already.
+    # In the folder itself, so that each jar appears by a rename: another process may read the folder already.
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         done = _submit_nothing(package, without, Path(scratch))
         result = sorted((Path(scratch) / "ivy" / "jars").glob("*.jar"))
@@ -92,7 +96,7 @@ def _submit_nothing(package: str, without: Sequence[str], scratch: Path) -> subp
 
 
 def _not_in_spark(jars: list[Path]) -> list[Path]:
-    """The jars whose artifact Spark does not bring itself: two versions of one would clash."""
+    """The jars whose artifact is not part of Spark: two versions of an artifact would clash."""
     import pyspark
 
     own = {_artifact(jar.name) for jar in (Path(pyspark.__file__).parent / "jars").glob("*.jar")}

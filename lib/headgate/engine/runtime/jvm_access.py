@@ -4,8 +4,8 @@ tests/unit/test_private_apis.py allows them in this module alone. Where there is
 
 - `plan_json`, `expression_of`, `names_in`: PySpark shows no plan as data; `explain` prints text for people. None.
 - `forget_checkpoint`: `DataFrame.unpersist` does not free a local checkpoint. Spark's context cleaner does, later.
-- `hadoop_path`: staged files are on the cluster's file system. A later run removes what is left of them.
-- `require_pattern`: only Java knows whether a pattern is one of Java. Spark would fail on the first row.
+- `hadoop_path`: staged files are on the cluster's file system. Otherwise a later run removes them.
+- `require_pattern`: only Java can validate a Java pattern. Otherwise Spark would fail on the first row.
 - `repeats_of`: `headgate.Repeats`, a public MapPartitionsFunction, takes a Java Dataset. A `groupBy` is slower.
 - `register_reader`: `headgate.RecordReader`, a public UDF2, has arguments; `registerJavaFunction` passes none. None.
 - `class_path_resources`: which Delta is on the driver's class path, only its class loader knows. None.
@@ -41,7 +41,7 @@ def names_in(rows: DataFrame, condition: str) -> set[str]:
 
 
 def forget_checkpoint(frame: DataFrame) -> str | None:
-    """Frees the rows that a checkpoint keeps; the folder that they are in, where they are in one."""
+    """Frees the rows of a checkpoint, and removes its folder if it has a folder."""
     rows = _analysed(frame).rdd()
     rows.unpersist(False)
     return str(rows.getCheckpointFile().get()) if rows.getCheckpointFile().isDefined() else None
@@ -61,13 +61,13 @@ def require_pattern(session: SparkSession, pattern: str) -> None:
 
 
 def repeats_of(numbers: DataFrame) -> DataFrame:
-    """A row for each partition of a frame of one bigint: `all` rows, those `missing`, and whether any `repeats`."""
+    """A row per partition of a frame with one bigint: `all` rows, `missing` values, and whether any `repeats`."""
     jvm: Any = numbers.sparkSession._jvm
     return DataFrame(jvm.headgate.Repeats.of(cast(Any, numbers)._jdf), numbers.sparkSession)
 
 
 def register_reader(session: SparkSession, name: str, columns: str, returns: str, *, strict: bool, shown: int) -> None:
-    """Makes `headgate.RecordReader` an SQL function. columns, returns: DDL of what it reads, and of what it gives."""
+    """Makes `headgate.RecordReader` an SQL function. columns, returns: DDL of its input and output."""
     jvm: Any = session._jvm
     ddl = jvm.org.apache.spark.sql.types.StructType.fromDDL
     reader = jvm.headgate.RecordReader(ddl(columns), strict, shown)
@@ -119,7 +119,7 @@ def stop_now(session: SparkSession) -> None:
 
 
 def has_executors(session: SparkSession) -> bool:
-    """Whether an executor has registered; the driver is counted as one block manager too."""
+    """Whether an executor has registered; the driver also counts as a block manager."""
     return bool(session.sparkContext._jsc.sc().getExecutorMemoryStatus().size() > 1)
 
 

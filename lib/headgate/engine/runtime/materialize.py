@@ -33,7 +33,7 @@ class Stages:
 
         In one process they stay there: in memory (a columnar cache would cost twice the time), and on disk where that
         is full. PySpark's MEMORY_AND_DISK would serialise and compress each row, and undo it at each of several
-        readings. On a cluster they are written to the lake: a worker that is lost takes with it what it held.
+        readings. On a cluster they are written to the lake, because a lost worker loses its memory and disk.
         """
         if is_kept(frame.sparkSession):
             kept = frame.checkpoint(eager=True)

@@ -1,6 +1,6 @@
 """Filters the JVM's output: all of it goes to standard error and to the run's log, without two useless lines.
 
-Java warns of an incubator module that Spark needs, and VACUUM prints what the report contains anyway.
+Java warns of an incubator module that Spark needs, and VACUUM prints lines that the report has anyway.
 """
 
 from __future__ import annotations

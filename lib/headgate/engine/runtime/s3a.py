@@ -1,7 +1,7 @@
 """Spark on a lake of an S3 API: Hadoop's S3A where AWS's variables say, and a LogStore that loses no commit.
 
-Delta's own LogStore for S3 asks whether a commit's file is there and then writes it: of two processes that commit at
-the same moment, one is lost. `jvm/ConditionalLogStore.java` puts the file on the condition that there is none.
+Delta's own LogStore for S3 checks whether a commit's file exists and then writes it: if two processes commit at
+the same moment, one commit is lost. `jvm/ConditionalLogStore.java` writes the file only if it does not exist.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def s3_settings() -> dict[str, str]:
     api = endpoint()
     settings = dict(_SETTINGS)
     if api.url:
-        # Bucket names are no host names anywhere but on AWS.
+        # Bucket names are host names on AWS only.
         settings |= {"spark.hadoop.fs.s3a.endpoint": api.url, "spark.hadoop.fs.s3a.path.style.access": "true"}
     if api.region:
         settings["spark.hadoop.fs.s3a.endpoint.region"] = api.region

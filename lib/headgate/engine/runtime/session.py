@@ -1,4 +1,4 @@
-"""The Spark session: one for a run, passed in to whatever needs it."""
+"""The Spark session: one per run, passed as an argument."""
 
 import logging
 import os
@@ -35,15 +35,15 @@ _SETTINGS = {
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "8",
     # The batch is materialised and pinned before a MERGE reads it.
     "spark.databricks.delta.merge.materializeSource": "none",
-    # A version older than a week can be read for as long as its files are there: only `maintain` removes them, and it
-    # knows what dependents and promised time travel need.
+    # Versions older than a week can be read while their files exist. Only `maintain` removes
+    # files, and it respects dependents and time travel.
     "spark.databricks.delta.vacuum.enforceTimeTravelWithinDeletedFileRetentionDuration": "false",
     # Spark's own INT96 is deprecated, is larger, and has no statistics.
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     # Few open files a task replace the sort that a partitioned write would do.
     "spark.sql.maxConcurrentOutputFileWriters": "64",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "10000",
-    # Room for the compiled code of every table of a run: Spark's own 100 places are taken by a single one.
+    # Enough for the compiled code of all tables of a run: a single table fills Spark's default of 100 entries.
     "spark.sql.codegen.cache.maxEntries": "4000",
     # Text in SQL is what it is: nothing in it is replaced by a variable.
     "spark.sql.variable.substitute": "false",
@@ -52,8 +52,9 @@ _SETTINGS = {
 }
 
 
-# What compiles little and starts fast: a small run takes half the processor time that it takes otherwise.
-# Without all its tiers Java has room for 48 MB of compiled code; once that is full it compiles no more, and crawls.
+# Less compilation and a faster start: a small run takes half of the
+# processor time. Without all its tiers Java has 48 MB for compiled code; when it is full, Java stops compiling and
+# becomes slow.
 _SMALL_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=240m"
 # A heap that has to grow is collected whole each time. It is reserved at once, and taken as it is needed.
 _LARGE_JVM = "-XX:+UseParallelGC -XX:InitialRAMPercentage=33 -XX:MetaspaceSize=256m"
@@ -79,34 +80,38 @@ def start_session(
     # They would print the whole Java trace of an author's mistake, which is reported as one line.
     for name in ("DataFrameQueryContextLogger", "SQLQueryContextLogger"):
         logging.getLogger(name).disabled = True
-    # Python workers have to be this Python, with what is installed beside it.
+    # Python workers must use this Python, with its installed packages.
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
-    jvm = _SMALL_JVM if small else _LARGE_JVM
-    result = class_path(environment)
-    local = _local_settings(jvm, result)
-    chosen = {
-        **_SETTINGS,
-        **local,
-        **(cluster_settings(environment, jvm, result) if environment.is_cluster else {}),
-        **({} if environment.is_folder else s3.s3_settings()),
-        **requested,
-    }
+    chosen = _chosen_settings(environment, requested, _SMALL_JVM if small else _LARGE_JVM)
     builder = SparkSession.builder.appName("headgate").config(map=dict(chosen))
     require_master(chosen.get("spark.master", ""))
     with without_banner():
         session = builder.master(chosen.get("spark.master", "local[*]")).getOrCreate()
     require_same(session.version)
     session.sparkContext.setLogLevel("ERROR")
+    logging.getLogger(__name__).info("Spark %s started, master %s", session.version, session.sparkContext.master)
     if environment.is_cluster:
         keep_staged(session, environment)
         watch_master(session, chosen["spark.master"])
     return session
 
 
-def _submitted_session(environment: Environment, settings: Mapping[str, str]) -> SparkSession:
-    """A session of the Spark that spark-submit configured. Raises SetupError where its Delta is not the tested one.
+def _chosen_settings(environment: Environment, requested: Mapping[str, str], jvm: str) -> dict[str, str]:
+    """Headgate's settings, those of the engine and the lake, and over all of them `requested`."""
+    jars = class_path(environment)
+    return {
+        **_SETTINGS,
+        **_local_settings(jvm, jars),
+        **(cluster_settings(environment, jvm, jars) if environment.is_cluster else {}),
+        **({} if environment.is_folder else s3.s3_settings()),
+        **requested,
+    }
 
-    Parquet is committed by that Spark's own committer: EMR has one for S3, and the package brings none.
+
+def _submitted_session(environment: Environment, settings: Mapping[str, str]) -> SparkSession:
+    """A session of the Spark that spark-submit configured. Raises SetupError if its Delta is not the tested version.
+
+    Parquet is committed by that Spark's own committer: EMR has a committer for S3, and the package has none.
     """
     chosen = {
         **{name: value for name, value in _SETTINGS.items() if name != "spark.ui.enabled"},
@@ -123,7 +128,7 @@ def _submitted_session(environment: Environment, settings: Mapping[str, str]) ->
 
 
 def stop_session(session: SparkSession) -> None:
-    """Ends the application, and removes what it staged on a cluster."""
+    """Ends the application, and removes its staged files on a cluster."""
     try:
         forget_staged(session)
     finally:
@@ -131,20 +136,20 @@ def stop_session(session: SparkSession) -> None:
 
 
 def class_path(environment: Environment) -> str:
-    """What Java finds beside Spark's own jars. S3's are fetched where the lake is there. Raises SetupError."""
+    """The class path in addition to Spark's jars, with S3's jars for a lake on S3. Raises SetupError."""
     parts = [f"{ensure_jars()}/*", str(HEADGATE)]
     if not environment.is_folder:
         parts.append(f"{ensure_s3_jars()}/*")
     return os.pathsep.join(parts)
 
 
-def _local_settings(jvm: str, found: str) -> dict[str, str]:
+def _local_settings(jvm: str, jars: str) -> dict[str, str]:
     cores = os.cpu_count() or 2
     return {
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.memory": f"{driver_gigabytes()}g",
-        "spark.driver.extraClassPath": found,
+        "spark.driver.extraClassPath": jars,
         "spark.driver.extraJavaOptions": f"{jvm} -Dlog4j2.configurationFile={_LOG_SETTINGS.as_uri()}",
         "spark.sql.shuffle.partitions": str(max(4, cores * 2)),
     }

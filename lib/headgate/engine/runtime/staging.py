@@ -6,6 +6,7 @@ behind; the next application removes it.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import secrets
@@ -17,8 +18,10 @@ from pyspark.sql import SparkSession
 from headgate.contracts.environment import Environment
 from headgate.engine.runtime.jvm_access import hadoop_path
 
+log = logging.getLogger(__name__)
+
 ROOT = ".headgate/staging"
-#: After so long an application of another machine, of which nothing else can be told, has ended.
+#: After this time an application of another machine counts as ended.
 LONGEST = timedelta(days=2)
 
 _NAME = re.compile(r"(?P<began>\d{8}T\d{6})-[0-9a-f]+-(?P<process>\d+)@(?P<host>.+)")
@@ -26,11 +29,12 @@ _BEGAN = "%Y%m%dT%H%M%S"
 
 
 def keep_staged(session: SparkSession, environment: Environment) -> None:
-    """From now on the session's staged frames are kept in the lake; what dead applications left is removed."""
+    """Stages the session's frames in the lake from now on; removes staged files of dead applications."""
     root = f"{environment.lake}/{ROOT}"
     now = datetime.now(UTC)
     for name in _names(session, root):
         if is_dead(name, now):
+            log.info("removing the staged files of an application that ended: %s", name)
             remove(session, f"{root}/{name}")
     session.sparkContext.setCheckpointDir(f"{root}/{new_name(now)}")
 
@@ -41,9 +45,9 @@ def is_kept(session: SparkSession) -> bool:
 
 
 def forget_staged(session: SparkSession) -> None:
-    """Removes what the session has staged in the lake."""
+    """Removes the session's staged files from the lake."""
     if folder := session.sparkContext.getCheckpointDir():
-        remove(session, folder.rpartition("/")[0])  # Spark makes one of its own in the folder that it is given
+        remove(session, folder.rpartition("/")[0])  # Spark creates its own subfolder
 
 
 def remove(session: SparkSession, uri: str) -> None:
@@ -53,12 +57,12 @@ def remove(session: SparkSession, uri: str) -> None:
 
 
 def new_name(now: datetime) -> str:
-    """The folder of this process's application: when it began, and who can tell whether it is alive."""
+    """The folder name of this process's application: its start, host and process id."""
     return f"{now.strftime(_BEGAN)}-{secrets.token_hex(4)}-{os.getpid()}@{socket.gethostname()}"
 
 
 def is_dead(name: str, now: datetime) -> bool:
-    """Whether the application that `new_name` named so has ended, as far as that can be told from here."""
+    """Whether the application with this folder name (`new_name`) has ended, as far as this machine can know."""
     fullmatch = _NAME.fullmatch(name)
     if fullmatch is None:
         return False  # nobody's that we know

@@ -46,7 +46,7 @@ class _Child:
 
 
 class Standalone:
-    """The cluster's processes. `folder` is their own: it is emptied, and holds logs and what the workers work with."""
+    """The cluster's processes. `folder` is their own: it is emptied, and has logs and the workers' files."""
 
     def __init__(self, settings: Cluster, folder: Path, tell: Callable[[str], None]) -> None:
         self._settings, self._folder, self._tell = settings, folder, tell
@@ -105,12 +105,12 @@ class Standalone:
                         fix=f"a cluster may be running already; else choose another: --{key.replace('_', '-')}",
                     ) from error
 
-    def _await(self, what: str, is_there: Callable[[], bool]) -> None:
+    def _await(self, name: str, is_there: Callable[[], bool]) -> None:
         deadline = time.monotonic() + _READY_SECONDS
         while not is_there():
             self._mend()
             if time.monotonic() > deadline:
-                raise ClusterError(f"{what} did not answer within {_READY_SECONDS:.0f} s", where=str(self._folder))
+                raise ClusterError(f"{name} did not answer within {_READY_SECONDS:.0f} s", where=str(self._folder))
             time.sleep(_PAUSE)
 
     def _mend(self) -> None:
@@ -127,7 +127,7 @@ class Standalone:
         return ClusterError(
             f"{child.name} ended ({_how(child.process.returncode)}): {_last_line(self._log(child.name))}",
             where=str(self._log(child.name)),
-            fix="mend what its log says, and start the cluster again",
+            fix="correct the error in its log, and start the cluster again",
         )
 
     def _start(self, name: str, early: int = 0) -> None:
@@ -202,7 +202,7 @@ def _death_signal() -> Callable[[], None] | None:
 
     def ask() -> None:
         prctl(_SET_DEATH_SIGNAL, signal.SIGKILL)
-        if os.getppid() != parent:  # it died before we asked
+        if os.getppid() != parent:  # it ended before this check
             os._exit(1)
 
     return ask

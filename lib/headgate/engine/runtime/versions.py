@@ -25,7 +25,7 @@ def spark_version() -> str:
 
 
 def delta_version() -> str:
-    """The version of delta-spark that is installed; the pinned one where it is not installed as a package."""
+    """The installed version of delta-spark; the pinned version if it is not installed as a package."""
     try:
         return version("delta-spark")
     except PackageNotFoundError:
@@ -33,13 +33,13 @@ def delta_version() -> str:
 
 
 def require_versions(spark: str = "", delta: str = "") -> None:
-    """Raises SetupError where PySpark and delta-spark are no tested pair. By default those that are installed."""
+    """Raises SetupError if PySpark and delta-spark are not a tested pair. Default: the installed versions."""
     spark, delta = spark or spark_version(), delta or delta_version()
     tested = "; ".join(f"pyspark {item} with delta-spark {' or '.join(of)}" for item, of in PAIRS.items())
     if minor(delta) not in PAIRS.get(minor(spark), ()):
         raise SetupError(
-            f"pyspark {spark} with delta-spark {delta} is no pair that Headgate was tested on",
-            fix=f"install a tested pair: {tested}. make setup installs the pinned one",
+            f"pyspark {spark} with delta-spark {delta} is not a tested pair of versions",
+            fix=f"install a tested pair: {tested}. make setup installs the pinned pair",
         )
 
 

@@ -1,4 +1,4 @@
-"""What a session on a cluster needs beside one in process: its master, and what the executors find there."""
+"""The additional parts of a session on a cluster: its master, and the Python path of executors."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def cluster_settings(environment: Environment, jvm: str, class_path: str) -> dic
 
 
 def python_path(environment: Environment) -> str:
-    """Where the executors' Python finds headgate, what the project's jobs import, and what this process does."""
+    """The Python path of executors: headgate, the project's jobs, and the path of this process."""
     inherited = [place for place in os.environ.get("PYTHONPATH", "").split(os.pathsep) if place]
     own = [str(Path(headgate.__file__).parents[1]), str(environment.path.resolve().parents[2])]
     return os.pathsep.join(dict.fromkeys([*own, *(str(Path(place).resolve()) for place in inherited)]))
@@ -46,7 +46,7 @@ def python_path(environment: Environment) -> str:
 def require_master(master: str) -> None:
     """Raises ClusterError where none of the addresses of a `spark://` master answers: Spark would try for a minute."""
     if master.startswith("spark://") and not _is_there(master):
-        raise ClusterError("no Spark master answers", where=master, fix="start one: headgate serve cluster")
+        raise ClusterError("no Spark master answers", where=master, fix="start a cluster: headgate serve cluster")
 
 
 def watch_master(session: SparkSession, master: str) -> None:
@@ -67,7 +67,7 @@ def _watch(session: SparkSession, master: str) -> None:
         misses = 0 if _is_there(master) else misses + 1
         if not details and not misses and not has_executors(session):
             details = True
-            print(f"{master}: no worker has free cores yet: waiting for one", file=sys.stderr)
+            print(f"{master}: no worker has free cores yet: waiting", file=sys.stderr)
     stop_now(session)
 
 

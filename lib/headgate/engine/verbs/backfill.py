@@ -7,6 +7,8 @@ an `Append` table the records' own rows are replaced. Only rows that differ are 
 
 from __future__ import annotations
 
+import logging
+
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
@@ -22,9 +24,12 @@ from headgate.engine.write.record_commit import all_states
 from headgate.ledger.record_table import IS_KEYED, KEY, STATE, State, Verdict
 from headgate.table import Append, Merge
 
+log = logging.getLogger(__name__)
+
 
 def backfill_uploads(job: RecordJob, uploads: list[str]) -> Outcome | None:
     """Computes the records of `uploads` again; returns None where nothing differs, and so nothing was committed."""
+    log.info("%s: recomputing the records of %d uploads", job.node.name, len(uploads))
     everything = source_rows(job)
     chosen = job.session.createDataFrame([(upload,) for upload in uploads], "_chosen string")
     _, read = changes_of(job)

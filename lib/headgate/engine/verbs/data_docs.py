@@ -1,7 +1,8 @@
-"""GX's Data Docs: its own site of HTML pages, from a project's suites and what they found of the last batches.
+"""GX's Data Docs: its own site of HTML pages, from a project's suites and the results of the last batches.
 
-The results are those of the commits' metadata, given to GX as if it had validated the batches. No data is read, and
-nothing is sent anywhere. What is imported of GX here is pinned with its version and held by tests/engine/test_check.py.
+The results come from the commits' metadata, in GX's format of a validation. No data is
+read, and nothing is sent. The imported parts of GX are pinned with its version and tested by
+tests/engine/test_check.py.
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
-"""Maintenance: small files are compacted, and what nothing needs any more is removed.
+"""Maintenance: compacts small files, and removes files that are no longer needed.
 
-No row changes, so it is no work for dependents. Its commits carry a copy of the table's position, which counts only
-where no other commit came between; a run that commits meanwhile wins, and the table is left for the next time.
+No row changes, so dependents have no work. Its commits have a copy of the table's position, which is
+valid only if no other commit came between. A run that commits meanwhile wins, and the table is maintained next time.
 """
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,6 +21,8 @@ from headgate.ledger.record_table import KEY
 from headgate.planning.graph import Graph
 from headgate.planning.retention import Upkeep, expired_logs, remove_logs
 from headgate.table import Merge, slices_of
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ def maintain(
     *,
     cluster: bool = False,
 ) -> Done:
-    """Compacts a table where that pays (all of it, sorted by its keys, with `cluster`), and removes what can go."""
+    """Compacts a table if it helps (with `cluster` all of it, sorted by keys), and removes old files."""
     session = session.newSession()
     session.conf.set("spark.databricks.delta.retentionDurationCheck.enabled", "false")
     # On S3 Delta leaves it out by default, because its own LogStore could lose another's commit there: ours cannot.
@@ -60,6 +63,11 @@ def maintain(
     logs = expired_logs(environment, upkeep.table, upkeep.bound)
     remove_logs(environment, logs)
     files = len(delta.file_uris())
+    log.info(
+        "%s: %d files, before %d; removed %d files and %d log files%s",
+        *(upkeep.table, files, upkeep.files, removed, len(logs)),
+        f"; not compacted: {skipped}" if skipped else "",
+    )
     return Done(upkeep.table, upkeep.files, files, removed, len(logs), upkeep.bound.needed_by, delta.version(), skipped)
 
 

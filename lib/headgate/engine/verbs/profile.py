@@ -1,4 +1,4 @@
-"""A suite that describes a table as it stands: a proposal, which a person edits before it is kept.
+"""A suite proposed from the current rows of a table, for a person to edit.
 
 What is proposed is true of the rows it was made from, and a guess of those to come: so everything is a warning, and
 nothing is quarantined by it.
@@ -23,7 +23,7 @@ from headgate.planning.graph import Node
 from headgate.suites.suite_document import normalised
 from headgate.table import History, Merge
 
-#: A column has a set of values where there are at most so many, and each stands in so many rows on average.
+#: A column gets a set of values if it has at most this many, each with this many rows on average.
 _MOST_VALUES, _ROWS_A_VALUE = 20, 5
 _LISTED = (StringType, BooleanType)
 _RANGED = (NumericType, DateType, TimestampType)
@@ -44,8 +44,8 @@ class _Seen:
 def proposed(node: Node, rows: DataFrame) -> str:
     """The suite proposed for a table by its rows, as the text of its file. Two Spark jobs, each an aggregate.
 
-    Proposed are: columns without nulls, the values of those with few, the ranges of numbers, dates and times, the
-    keys that the table declares, how many rows it has. Raises UsageError where there are no rows.
+    It has: columns without nulls, the values of columns with few, ranges of numbers,
+    dates and times, the declared keys, and the row count. Raises UsageError if there are no rows.
     """
     count, seen = _looked_at(rows)
     if not count:
@@ -60,7 +60,7 @@ def proposed(node: Node, rows: DataFrame) -> str:
 
 
 def _looked_at(rows: DataFrame) -> tuple[int, list[_Seen]]:
-    """How many rows there are, and what each column holds."""
+    """The row count, and a summary of each column."""
     fields = rows.schema.fields
     sums: list[Column] = [F.count("*")]
     for field in fields:
@@ -80,9 +80,9 @@ def _shown(bound: Column, kind: DataType) -> Column:
     return F.date_format(bound, "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX") if isinstance(kind, TimestampType) else bound
 
 
-def _is_listed(one: _Seen, count: int) -> bool:
-    few = 0 < one.distinct <= _MOST_VALUES
-    return isinstance(one.kind, _LISTED) and few and one.distinct * _ROWS_A_VALUE <= count - one.nulls
+def _is_listed(column: _Seen, count: int) -> bool:
+    few = 0 < column.distinct <= _MOST_VALUES
+    return isinstance(column.kind, _LISTED) and few and column.distinct * _ROWS_A_VALUE <= count - column.nulls
 
 
 def _values(rows: DataFrame, names: Sequence[str]) -> dict[str, list[Any]]:
@@ -112,18 +112,18 @@ def _keys(node: Node) -> tuple[str, ...]:
     return (*node.writes.keys, "valid_from") if isinstance(node.writes, History) else ()
 
 
-def _of_column(one: _Seen, values: list[Any] | None) -> Iterator[dict[str, Any]]:
-    if not one.nulls:
-        yield _expectation("expect_column_values_to_not_be_null", column=one.name)
+def _of_column(column: _Seen, values: list[Any] | None) -> Iterator[dict[str, Any]]:
+    if not column.nulls:
+        yield _expectation("expect_column_values_to_not_be_null", column=column.name)
     if values:
-        yield _expectation("expect_column_values_to_be_in_set", column=one.name, value_set=values)
-    least, most = _plain(one.least), _plain(one.most)
+        yield _expectation("expect_column_values_to_be_in_set", column=column.name, value_set=values)
+    least, most = _plain(column.least), _plain(column.most)
     if least is not None and most is not None:
-        yield _expectation("expect_column_values_to_be_between", column=one.name, min_value=least, max_value=most)
+        yield _expectation("expect_column_values_to_be_between", column=column.name, min_value=least, max_value=most)
 
 
 def _plain(bound: Any) -> Any:
-    """A bound as JSON has it; None for what is no number."""
+    """A bound as JSON; None for NaN and infinity."""
     if isinstance(bound, Decimal):
         return int(bound) if bound == bound.to_integral_value() else float(bound)
     if isinstance(bound, float) and not math.isfinite(bound):

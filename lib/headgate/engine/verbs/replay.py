@@ -7,6 +7,7 @@ corrected. The table's position stays as it is.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -37,6 +38,8 @@ from headgate.ledger.record_table import (
 )
 from headgate.table import Append
 from headgate.views import quarantine
+
+log = logging.getLogger(__name__)
 
 #: How many uploads the commit's metadata names: a log's line stays short.
 _NAMED = 100
@@ -96,6 +99,7 @@ def replay(job: RecordJob, where: str = "", *, dry_run: bool = False) -> Replaye
         batch, rows = judged.batch, judged.batch.winners
         existing = chosen.target.filter(judged.keys.condition()).join(rows.select(KEY), KEY, "left_semi")
     replayed = Replayed(batch.counts, _reasons(batch.rejected))
+    log.info("%s: %d of %d records pass", job.node.name, replayed.released, replayed.records)
     if dry_run:
         return replayed
     uploads = chosen.counted.select(F.col("upload").alias("_upload"))
@@ -141,10 +145,10 @@ def _records(job: RecordJob, chosen: _Chosen) -> Records:
     return records_of(job, mine.unionByName(receipts.select(bronze.columns)))
 
 
-def _corrected(now: DataFrame, held: DataFrame, counted: DataFrame) -> DataFrame:
-    """The receipts of the uploads, with the chosen records counted by their new verdicts and no more as rejected."""
+def _corrected(now: DataFrame, existing: DataFrame, counted: DataFrame) -> DataFrame:
+    """The receipts of the uploads, with the selected records counted by their new verdicts."""
     was = counted.select("upload", F.struct("records", *QUARANTINED).alias("_was"))
-    then = held.select(F.col("_source.upload").alias("upload"), F.col("_receipt").alias("_then"))
+    then = existing.select(F.col("_source.upload").alias("upload"), F.col("_receipt").alias("_then"))
     joined = now.select("upload", "received", "_receipt").join(then, "upload").join(was, "upload")
 
     def count(name: str) -> Column:

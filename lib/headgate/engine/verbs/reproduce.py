@@ -24,19 +24,19 @@ def versions_at(ledger: Ledger, graph: Graph, names: Iterable[str], moment: date
     now = datetime.now(UTC)
     built = sorted(table for table in above if ledger.open(table) is not None)
     if not built:
-        raise UsageError("there is no bronze table to begin with", fix="headgate run")
+        raise UsageError("there is no bronze table yet", fix="headgate run")
     return {table: version_at(ledger, table, moment, now) for table in built}
 
 
 def copy_bronze(
     session: SparkSession, graph: Graph, source: Environment, target: Environment, versions: dict[str, int]
 ) -> None:
-    """Copies bronze tables at their versions into another lake. Raises UsageError where it has one of them already."""
+    """Copies bronze tables at their versions into another lake. Raises UsageError if it has any of them already."""
     read, written, run = Ledger(source), Ledger(target), new_run_id()
     for table, version in versions.items():
         head = written.head(table)
         if head.exists:
-            raise UsageError(f"{table} stands there already", where=target.lake, fix="name an empty folder by --into")
+            raise UsageError(f"{table} exists there already", where=target.lake, fix="use an empty folder with --into")
         owner, _ = read.position_at(table, version)
         position = owner.metadata.position if owner and owner.metadata else None
         listed_at = (position.listed_at if position else None) or datetime.now(UTC)

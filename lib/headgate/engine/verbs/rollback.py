@@ -6,6 +6,8 @@ after it; `planned` in each commit's metadata tells, and such a table is rebuilt
 
 from __future__ import annotations
 
+import logging
+
 from delta.tables import DeltaTable
 from pyspark.sql import SparkSession
 
@@ -14,6 +16,8 @@ from headgate.engine.delta.commit import carrying, taken_over
 from headgate.engine.read.author_errors import cause_of
 from headgate.errors import StorageError, UsageError
 from headgate.ledger.ledger import Head, Ledger
+
+log = logging.getLogger(__name__)
 
 
 def roll_back(session: SparkSession, ledger: Ledger, head: Head, to: int) -> int:
@@ -25,7 +29,7 @@ def roll_back(session: SparkSession, ledger: Ledger, head: Head, to: int) -> int
     if owner is None or owner.metadata is None:
         raise UsageError(
             f"the position of {head.table} at version {to} is not known: {lost}",
-            fix=f"build it anew instead: headgate run --rebuild -s {head.table}",
+            fix=f"rebuild the table instead: headgate run --rebuild -s {head.table}",
         )
     faults.point(f"before_commit:{head.table}")
     with carrying(session, taken_over(owner.metadata, head, rolled_back=(head.version, to), changes_rows=True)):
@@ -38,4 +42,6 @@ def roll_back(session: SparkSession, ledger: Ledger, head: Head, to: int) -> int
                 fix="its files may have been vacuumed: choose a later version, or headgate run --rebuild",
             ) from error
     faults.point(f"after_commit:{head.table}")
-    return ledger.head(head.table).version
+    version = ledger.head(head.table).version
+    log.info("%s: version %d restored as version %d", head.table, to, version)
+    return version

@@ -1,4 +1,4 @@
-"""One run: each selected table that has work, in dependency order, several at a time, in one Spark application."""
+"""A run: builds each selected table that has work, in dependency order, several at a time, in one Spark application."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ class Runner:
                 log.warning("the run's log stays in %s: %s", path, error)
 
     def _run_all(self, names: Iterable[str]) -> list[Report]:
-        """Several tables at a time, each as soon as what it reads is done; the reports in the order of `names`."""
+        """Builds several tables at a time, each after its sources; returns the reports in the order of `names`."""
         order = list(names)
         waiting, ended = list(order), dict[str, Report]()
         running: dict[Future[Report], str] = {}
@@ -195,7 +195,7 @@ class Runner:
         failed = [results.Failed(table.table, self.run_id, datetime.now(UTC), table.quality) for table in refused]
         try:
             results.record(self._environment, (name for name in self._graph.nodes if name in self._suites), failed)
-        except Exception as error:  # the next run records what is missing
+        except Exception as error:  # the next run records the missing results
             log.warning("%s was not written: %s", results.TABLE, str(error).partition("\n")[0])
 
     def _run_table(self, name: str) -> Report:
@@ -221,7 +221,7 @@ class Runner:
                 raise ContractChanged(
                     f"its contract changed: {work.reason}",
                     where=self._graph.node(name).module,
-                    fix=f"take the change back, or build the table anew by it: headgate run --rebuild -s {name}",
+                    fix=f"revert the change, or rebuild the table: headgate run --rebuild -s {name}",
                 )
             faults.point(f"planned:{name}")
             session = self._new_session(work)
@@ -230,7 +230,7 @@ class Runner:
             try:
                 work, outcome = self._build_or_rebuild(session, work)
             except LostRace as error:
-                lost = error.what
+                lost = error.message
                 log.info("lost a race, planning again: %s", lost)
                 continue
             return _done(work, outcome, started)
@@ -239,7 +239,7 @@ class Runner:
     def _plan(self, name: str) -> Work:
         work = self._planner.plan_table(name)
         if self._rebuild and self._graph.node(name).layer != "bronze" and work.head.exists:
-            return self._planner.rebuilt(work, "asked for by --rebuild")
+            return self._planner.rebuilt(work, "requested by --rebuild")
         return work
 
     def _build_or_rebuild(self, session: SparkSession, work: Work) -> tuple[Work, Outcome]:
@@ -338,7 +338,7 @@ class Runner:
         log.error("failed: [%s] %s", known.code, known, exc_info=trace)
         quality = known.results if isinstance(known, BatchRefused) else ()
         return Report(
-            name, "failed", reason=known.what, error=known.as_dict(), quality=quality, seconds=_since(started)
+            name, "failed", reason=known.message, error=known.as_dict(), quality=quality, seconds=_since(started)
         )
 
     def _with_moved_snapshot(self, session: SparkSession, work: Work) -> Work:
@@ -348,7 +348,7 @@ class Runner:
         return self._planner.rebuilt(work, f"{moved} changed, which is read whole") if moved else work
 
     def _is_small(self, work: Work) -> bool:
-        """Whether sources and target are small: one task per stage is then faster than planning for more."""
+        """Whether sources and target are small: then a single task per stage is fastest."""
         ledger = self._planner.ledger
         tables = {name: source.version for name, source in work.sources.items() if source.exists}
         if work.head.exists:

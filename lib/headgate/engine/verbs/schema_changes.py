@@ -1,4 +1,4 @@
-"""How the outputs of functions differ from the tables as they stand, found without reading a row."""
+"""Compares the output columns of functions with the current tables, without reading rows."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class SchemaChange:
 def schema_changes(
     session: SparkSession, project: Project, environment: Environment, graph: Graph, names: Iterable[str]
 ) -> list[SchemaChange]:
-    """One for each table that a function makes. A function that fails is told, and hinders no other."""
+    """Returns the differences per table. The error of a function is reported; the other tables are still compared."""
     ledger, contracts = Ledger(environment), load_table_contracts(project)
     built = [name for name in names if graph.node(name).layer != "bronze"]
     return [_change(session, project, ledger, graph, contracts.get(name), name) for name in built]

@@ -1,4 +1,4 @@
-"""A table as it stands, judged by its whole suite: what is expected of batches, and of the table."""
+"""Checks a current table with its whole suite, scopes `batch` and `table`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from headgate.suites.suite import Suite, require_columns
 
 @dataclass(frozen=True)
 class TableCheck:
-    """What the suite of a table found of the live rows of `version`."""
+    """The results of a table's suite for the live rows of `version`."""
 
     table: str
     version: int
@@ -53,7 +53,7 @@ def check_table(
 def _views(
     session: SparkSession, project: Project, environment: Environment, graph: Graph, suite: Suite
 ) -> Mapping[str, DataFrame]:
-    """The live rows of the tables that the suite's queries read, at their heads; none of one that is not built yet."""
+    """The live rows at the heads of the tables that the suite's queries read, without tables that are not built yet."""
     ledger, result = Ledger(environment), {}
     for name in suite.relations:
         head = ledger.head(name)

@@ -43,7 +43,7 @@ class Batch:
     """A settled batch: every record is accounted for. All frames are staged.
 
     rows: rows of accepted records: business columns, `_key`, `_source`, `_state`.
-    verdicts: one row per row of `rows`: upload, record, first (of its record), verdict, held (the table has its key).
+    verdicts: a row per row of `rows`: upload, record, first (of its record), verdict, held (key exists in the table).
     rejected: one row per rejected record: `_source`, `_rejected`, and `key` and `sequence` where they are known.
     receipts: one row per upload: upload, received, `_receipt`.
     """
@@ -77,13 +77,13 @@ def apply_function(job: RecordJob, records: Records) -> DataFrame:
 def apply_rules(job: RecordJob, placed: DataFrame, *, from_bronze: bool, one_row_per_record: bool) -> JudgedRows:
     """Judges rows, which have `_key`, `_source` and `_state`, by the row rules of the table and its suite.
 
-    They are staged, unless each is only a record in other columns and no suite counts them. Raises BatchRefused where
-    a record gave several rows and the table takes one.
+    They are staged, unless each row only selects columns of a record and no suite counts them. Raises BatchRefused if
+    a record has several rows and the table accepts one.
     """
     marked = job.marks.on(placed)
     if job.suite or not is_row_by_row(job.shape):
         marked = job.stages.stage(marked)
-    # The rows of an `Append` table can have the same record; records of bronze only where the function repeats one.
+    # Rows of an `Append` table can share a record; rows from bronze only if the function repeats a record.
     if one_row_per_record and (not from_bronze or may_multiply(job.shape)):
         gate.require_one_row_a_record(marked, job.node)
     return _divided(job, marked, one_row_per_record=one_row_per_record)
@@ -127,7 +127,7 @@ def settle(job: RecordJob, records: Records, judged: JudgedRows, verdicts: DataF
 def judge_quality(job: RecordJob, judged: JudgedRows, batch: Batch) -> Judgement:
     """Judges the batch by the table's suite. Raises BatchRefused where a critical expectation fails.
 
-    A batch that brings no row is not judged as a batch: it cannot have too few rows.
+    A batch without rows is not checked by batch expectations: it cannot have too few rows.
     """
     brings_rows = batch.counts.inserted + batch.counts.updated > 0
     published = batch.winners.filter(IS_LIVE) if brings_rows else None

@@ -25,7 +25,7 @@ from headgate.table import Append
 def write_difference(
     job: RecordJob, batch: Batch, wanted: DataFrame, existing: DataFrame, **facts: Any
 ) -> Outcome | None:
-    """Replaces the rows `existing` by the rows `wanted` in one MERGE by key; returns None where none differs.
+    """Replaces the rows `existing` by the rows `wanted` in one MERGE by key; returns None if no row differs.
 
     facts: further fields of the commit's metadata.
     """

@@ -100,7 +100,7 @@ def require_no_ties(rows: DataFrame, writes: History, node: Node) -> None:
             fix=f"declare {writes.sequence_by} as required in the contract, so that such a record is quarantined",
         )
     raise BatchRefused(
-        f"two versions of {key} at {writes.sequence_by}={version[writes.sequence_by]} differ: neither is the later one",
+        f"two versions of {key} at {writes.sequence_by}={version[writes.sequence_by]} differ: neither is later",
         where=f"{node.module}:{node.line}",
-        fix="make sequence_by finer, or keep one of the two in the function by a rule of its own",
+        fix="use a finer sequence_by, or keep a single version in the function",
     )

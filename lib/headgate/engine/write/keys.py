@@ -13,7 +13,7 @@ from headgate.ledger.record_table import KEY, KEYED, STATE
 
 
 def text_key(prefix: str, columns: tuple[str, ...]) -> Column:
-    """Returns a row's `_key`: the prefix and the columns as a JSON array; null where one of them is null."""
+    """Returns a row's `_key`: the prefix and the columns as a JSON array; null if any column is null."""
     text = F.concat(F.lit(prefix), F.to_json(F.array(*(F.col(name).cast("string") for name in columns))))
     return F.when(reduce(and_, (F.col(name).isNotNull() for name in columns)), text)
 

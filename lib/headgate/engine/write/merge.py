@@ -4,7 +4,7 @@
 
     read_records -> apply_function -> place -> apply_rules -> decide -> settle -> judge_quality -> commit
 
-The table's `_state` separates its rows: `live`, `deleted` (tombstones, so that a late older row cannot bring a key
+The table's `_state` separates its rows: `live`, `deleted` (tombstones, so that a late older row cannot restore a key
 back), `rejected` (the quarantine) and `receipt` (one per upload). A row's order is the tuple (sequence, received,
 upload, record); the greater tuple replaces, whatever its content.
 """

@@ -28,7 +28,7 @@ W = TypeVar("W", bound=Write)
 class Job:
     """The work on one table, with everything that it needs.
 
-    contract, suite: what readers of the table may rely on, and what is expected of its rows; None where there is none.
+    contract, suite: the table's public schema and its expectations; None if the table has none.
     accepted: the failures that a person accepts, by expectation. condition: of a backfill by slices, an SQL condition
     on the columns of the slices to compute again. inputs: the live rows of the tables that the function reads by
     `Snapshot`, by parameter. relations: the live rows of the tables that the suite compares with, by name.
@@ -51,7 +51,7 @@ class Job:
     relations: Mapping[str, DataFrame] = field(default_factory=dict)
 
     def writes_as(self, *kinds: type[W]) -> W:
-        """Returns the table's write, which is one of `kinds`."""
+        """Returns the table's write, whose type is in `kinds`."""
         writes = self.node.writes
         if not isinstance(writes, kinds):
             raise TypeError(f"{self.node.name} is not written by {' or '.join(kind.__name__ for kind in kinds)}")

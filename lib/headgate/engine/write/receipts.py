@@ -1,4 +1,4 @@
-"""What a batch says about uploads and records: one receipt per upload, one row per rejected record, and the counts."""
+"""The receipts of a batch (one per upload), its rejected records (one row each), and its counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commits a settled batch: live rows, tombstones, rejected records and receipts as rows of one schema."""
+"""Commits a settled batch: live rows, tombstones, rejected records and receipts as rows with the same schema."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """`Replace` and `History`: the output replaces each affected slice completely.
 
-By partition where a slice is one or more whole partitions; otherwise by difference, in one MERGE that deletes the
-rows that are gone, inserts the new ones, and leaves equal rows alone.
+By partition if a slice is one or more whole partitions; otherwise by difference, in one MERGE
+that deletes missing rows, inserts new rows, and does not touch equal rows.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def _read(job: Job) -> Slices:
         whole=job.work.whole,
         by_partition=_is_by_partition(job),
         stages=job.stages,
-        asked=_requested(job, reads, by) if job.condition else None,
+        requested=_requested(job, reads, by) if job.condition else None,
     )
 
 
@@ -204,7 +204,7 @@ def _replace_by_difference(job: Job, rows: DataFrame, slices: Slices, quality: J
 def _difference(rows: DataFrame, existing: DataFrame) -> DataFrame:
     """One row for each content that differs: `_gone` copies to delete, `_copies` to insert, and its hash.
 
-    Copies of one content cannot be told apart, so where their number changes all go and all come.
+    Identical rows cannot be distinguished, so if their number changes, all of them are deleted and inserted.
     """
     new = rows.select("*", F.lit(1).alias("_new"), F.lit(0).alias("_old"))
     old = with_columns_of(existing, rows).select("*", F.lit(0).alias("_new"), F.lit(1).alias("_old"))
@@ -223,7 +223,7 @@ def _merge_difference(
     """One MERGE: a row of `gone` deletes every copy of its content, a row of `inserts` matches nothing."""
     changes = gone.unionByName(inserts.withColumn("_hash", F.lit(None).cast("string"))).alias("changes")
     columns_of_target = list(job.committer.ledger.schema(job.node.name, job.work.head.version))
-    # `startswith`, of two hashes equality, is no join key: only rows of the changed slices are hashed.
+    # `startswith` (equality for two hashes) is not a join key: only rows of the changed slices are hashed.
     same = content_hash(inserts, "target.", columns_of_target).startswith(F.col("changes._hash"))
     condition = slices.within("target.") & same
     for name in slices_of(job.writes_as(Replace, History)):

@@ -12,7 +12,7 @@ def reading(hour, celsius, revision=1, **changes):
 
 @pytest.fixture
 def readings(lake):
-    """Three measurements; a second upload corrects one and withdraws another."""
+    """Three measurements; a second upload corrects the first and withdraws another."""
     lake.upload("readings", [reading(6, 18.5), reading(12, 25.0), reading(18, 0.0)])
     lake.upload("readings", [reading(12, 20.5, revision=2), reading(18, 0.0, revision=2, withdrawn=True)])
     return lake

@@ -10,6 +10,6 @@ from headgate import Affected, Replace, Snapshot, table
     writes=Replace(by=["day"]),
 )
 def daily_frozen(visits: DataFrame, cities: DataFrame) -> DataFrame:
-    """One row per day with visits, beside the number of cities when it was computed."""
+    """One row per day with visits, with the number of cities at the time of computation."""
     days = visits.groupBy("day").agg(F.count("*").alias("visits"))
     return days.crossJoin(cities.agg(F.count("*").alias("cities")))

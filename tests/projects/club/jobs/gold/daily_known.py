@@ -10,6 +10,6 @@ from headgate import Affected, Replace, Snapshot, table
     writes=Replace(by=["day"]),
 )
 def daily_known(visits: DataFrame, cities: DataFrame) -> DataFrame:
-    """One row per day with visits, beside the number of cities there are."""
+    """One row per day with visits, with the number of cities."""
     days = visits.groupBy("day").agg(F.count("*").alias("visits"))
     return days.crossJoin(cities.agg(F.count("*").alias("cities")))
