@@ -74,14 +74,7 @@ def command(
             {"--rebuild": rebuild, "--dry-run": dry_run, "--no-wait": no_wait, "--accept-failed": accept}
             | {"--reason": reason, "--as-of": as_of, "--into": into}
         )
-        from headgate.cli.watch.watcher import watch
-
-        def show(run: str, reports: Sequence[Report]) -> None:
-            _print(
-                target, run, reports, register_after(target, graph, (r.table for r in reports if r.status == "done"))
-            )
-
-        watch(target, graph, names, show)
+        _stay(target, graph, names)
         return
     accepted = _acceptances(target, names, accept, reason)
     if as_of or into:
@@ -99,6 +92,17 @@ def command(
         return
     submit_if_remote(target, identity_of(works))
     _build(target, graph, planner, works, accepted, rebuild=rebuild, wait=not no_wait)
+
+
+def _stay(target: Target, graph: Graph, names: list[str]) -> None:
+    """Watches landing and runs the tables that have work, until it is stopped. Prints the reports of each run."""
+    from headgate.cli.watch.watcher import watch
+
+    def show(run: str, reports: Sequence[Report]) -> None:
+        done = (report.table for report in reports if report.status == "done")
+        _print(target, run, reports, register_after(target, graph, done))
+
+    watch(target, graph, names, show)
 
 
 def _build(
