@@ -266,7 +266,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "            if count > most:\n", "            if False:\n", "an upload with too many records is refused whole"
     ),
     _records("            if total > MAX_UNCOMPRESSED_BYTES:\n", "            if False:\n", "a bomb is refused"),
-    _records("            at -= len(reader.unused_data)\n", "", "each member of a gzip is read"),
+    _records("        at -= len(reader.unused_data)\n", "", "each member of a gzip is read"),
     _records(
         '        if not reader.eof:\n            raise Unreadable(f"gzip, but cut',
         '        if False:\n            raise Unreadable(f"gzip, but cut',
@@ -299,8 +299,8 @@ MUTANTS: tuple[Mutant, ...] = (
     # --- statistics: no reader skips a row that it asks for
     _statistics("high[:PREFIX] + _GREATEST", "high[:PREFIX]", "the upper bound of a long text holds"),
     _statistics(
-        "if not told or not all(item.has_min_max for item in told):",
-        "if not told:",
+        "if not statistics or not all(item.has_min_max for item in statistics):",
+        "if not statistics:",
         "a value too long for statistics leaves no bounds",
     ),
     _statistics(
