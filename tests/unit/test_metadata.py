@@ -11,7 +11,8 @@ import pytest
 from headgate import __version__
 from headgate.errors import SetupError, StorageError
 from headgate.ledger.ledger import parse_commit
-from headgate.ledger.metadata import FORMAT, CommitMetadata, Position, Replay, SourcePosition
+from headgate.ledger.metadata import FORMAT, CommitMetadata, Replay
+from headgate.ledger.position import Position, SourcePosition
 from headgate.ledger.record_table import RecordCounts
 from headgate.suites.quality import Acceptance, Result
 

@@ -17,7 +17,8 @@ from obstore.exceptions import NotFoundError
 from obstore.store import ObjectStore
 
 from headgate.contracts.environment import Environment, table_path
-from headgate.ledger.metadata import USER_METADATA, CommitMetadata, Position
+from headgate.ledger.metadata import USER_METADATA, CommitMetadata
+from headgate.ledger.position import Position
 from headgate.ledger.record_table import IS_RECEIPT, RECEIPT, is_live
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from headgate.contracts.evolution import Change, changes, shape_of
 from headgate.errors import TableError, UsageError
 from headgate.lake.landing import Landed, head_of, list_landed
 from headgate.ledger.ledger import Commit, Head, Ledger
-from headgate.ledger.metadata import Position, SourcePosition
+from headgate.ledger.position import Position, SourcePosition
 from headgate.planning.graph import Graph, Node
 from headgate.table import Changes, Read, Snapshot, Write
 

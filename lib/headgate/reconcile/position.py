@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from headgate.ledger.ledger import Head, Ledger
-from headgate.ledger.metadata import SourcePosition
+from headgate.ledger.position import SourcePosition
 from headgate.reconcile.finding import NotChecked
 
 

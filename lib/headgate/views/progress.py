@@ -18,7 +18,7 @@ from obstore.exceptions import NotFoundError
 from headgate.contracts.environment import Environment
 from headgate.lake.landing import Upload
 from headgate.ledger.ledger import Commit, Ledger
-from headgate.ledger.metadata import Position
+from headgate.ledger.position import Position
 from headgate.views import rows
 
 FIRST_REASONS = 5

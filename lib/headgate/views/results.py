@@ -18,7 +18,8 @@ import pyarrow as pa
 from headgate.contracts.environment import Environment
 from headgate.errors import StorageError, UsageError
 from headgate.ledger.ledger import Commit, Head, Ledger
-from headgate.ledger.metadata import USER_METADATA, CommitMetadata, Position, SourcePosition
+from headgate.ledger.metadata import USER_METADATA, CommitMetadata
+from headgate.ledger.position import Position, SourcePosition
 
 TABLE = "quality.results"
 #: The columns that fit a screen.
