@@ -128,6 +128,15 @@ def test_a_missing_database_names_terraform(site, rows):
     assert "catalog: not compared" in site.headgate("plan", HEADGATE_CATALOG_DATABASE="other_gold").output
 
 
+def test_a_table_without_a_contract_is_registered_without_an_owner(site, rows):
+    site.build(rows)
+    site.headgate(*REGISTER)
+    (site.project.tables / "gold" / "daily.yaml").unlink()
+    assert actions(site.headgate(*REGISTER, "--json")) == {"daily": "update"}
+    assert actions(site.headgate(*REGISTER, "--json")) == {"daily": "current"}
+    assert not site.table().get("Owner")
+
+
 def test_an_environment_without_a_catalog_names_the_missing_key(site):
     path = site.project.environments / "local.yaml"
     path.write_text(f"lake: {LAKE}\n")

@@ -164,6 +164,10 @@ def test_whole_numbers_divide_as_in_athena_and_a_truncated_date_is_a_date(ledger
     assert rows(ledger, sql) == [{"half": 3, "month": date(2026, 1, 1)}]
 
 
+def test_a_conditional_count_of_nulls_is_zero_as_in_athena(ledger):
+    assert rows(ledger, "SELECT count_if(items > 0) AS n FROM daily WHERE items IS NULL") == [{"n": 0}]
+
+
 def test_a_query_reaches_no_file_of_the_machine(ledger, tmp_path):
     (tmp_path / "secret.csv").write_text("a\n1\n")
     with pytest.raises(Exception, match="is not built yet"):

@@ -105,13 +105,15 @@ def analysed(query: Query, columns: Mapping[str, Mapping[str, Any]]) -> Analysed
 
 def for_duckdb(query: Analysed) -> str:
     """The query in DuckDB's SQL, with the full names of its tables."""
-    return query.expression.transform(_date_stays_date).sql(dialect=DUCKDB)
+    return query.expression.transform(_as_in_athena).sql(dialect=DUCKDB)
 
 
-def _date_stays_date(node: exp.Expr) -> exp.Expr:
-    """In Athena a truncated date is a date, in DuckDB a timestamp."""
+def _as_in_athena(node: exp.Expr) -> exp.Expr:
+    """A node whose value differs in DuckDB, written so that it does not."""
     if isinstance(node, exp.DateTrunc | exp.TimestampTrunc) and node.this.is_type(exp.DataType.Type.DATE):
-        return exp.cast(node.copy(), exp.DataType.Type.DATE)
+        return exp.cast(node.copy(), exp.DataType.Type.DATE)  # a truncated date is a date in Athena
+    if isinstance(node, exp.CountIf):
+        return exp.Count(this=exp.Case().when(node.this.copy(), exp.Literal.number(1)))  # 0 in Athena, not null
     return node
 
 

@@ -38,7 +38,7 @@ def table_input(table: GoldTable, project: str) -> dict[str, Any]:
     return {
         "Name": table.short_name,
         "Description": _line(table.description, _MAX_DESCRIPTION),
-        "Owner": _line(table.owner, _MAX_OWNER),
+        **({"Owner": _line(table.owner, _MAX_OWNER)} if table.owner else {}),  # Glue refuses an empty owner
         "TableType": "EXTERNAL_TABLE",
         "Parameters": _parameters(table, project),
         "PartitionKeys": [],  # Delta's log knows the partitions
@@ -68,7 +68,7 @@ def differences(existing: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[
 
 def updated(existing: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
     """The document for `UpdateTable`: what is wanted, with the parameters that others have set."""
-    kept = {key: existing[key] for key in _INPUT_KEYS if key in existing}
+    kept = {key: existing[key] for key in _INPUT_KEYS if key in existing and key != "Owner"}
     others = {name: value for name, value in existing.get("Parameters", {}).items() if not name.startswith("headgate.")}
     return {**kept, **wanted, "Parameters": {**others, **wanted["Parameters"]}}
 
