@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
-from decimal import Decimal
+from datetime import UTC, date, datetime, timedelta
+from decimal import Context, Decimal
 from pathlib import Path
 from typing import Any
 
@@ -33,16 +33,17 @@ RETAIL = [
     "gold.fct_sales",
     "gold.product_performance",
 ]
+_EXACT = Context(prec=80)  # more than any decimal has, so that nothing is rounded
 QUERIES = sorted(path.stem for path in (Path(__file__).parents[2] / "conf" / "queries").glob("*.sql"))
 
 
 def canonical(value: Any) -> Any:
-    """A value as all engines can show it: Trino reads timestamps to the millisecond."""
+    """A value as all engines can show it: Trino rounds timestamps to the millisecond."""
     if isinstance(value, datetime):
         moment = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-        return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+        return moment.replace(microsecond=0) + timedelta(milliseconds=(moment.microsecond + 500) // 1000)
     if isinstance(value, Decimal):
-        return Decimal(value).normalize() + 0
+        return _EXACT.normalize(value)
     if isinstance(value, list | tuple):
         return [canonical(item) for item in value]
     return repr(value) if isinstance(value, float) else value
