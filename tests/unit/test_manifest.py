@@ -12,7 +12,7 @@ from headgate.contracts.environment import load_environment
 from headgate.errors import EnvironmentConfigError
 from headgate.planning.deployment import manifest_of
 from headgate.planning.graph import graph_from, load_graph
-from headgate.planning.manifest import SERVERLESS, JobSettings, Manifest, load_manifest
+from headgate.planning.manifest import SERVERLESS, CurrentPackage, JobSettings, Manifest, load_manifest
 from headgate.project import Project
 
 SALES = Path(__file__).parents[1] / "projects" / "sales"
@@ -68,3 +68,11 @@ def test_reading_a_manifest_imports_no_library():
     code = "import sys, headgate.planning.manifest; print(sorted({'yaml', 'obstore', 'pyspark'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_current_package_survives_json_and_anything_else_is_refused():
+    current = CurrentPackage("s3://artifacts/prod/packages/2/manifest.json", ("2", "1"))
+    assert CurrentPackage.from_json(current.to_json()) == current
+    for text in ("", "[]", '{"versions": ["1"]}'):
+        with pytest.raises(EnvironmentConfigError, match="does not name a package"):
+            CurrentPackage.from_json(text, "s3://artifacts/prod/current.json")
