@@ -174,7 +174,8 @@ def _propose(target: Target, table: str) -> None:
     version = Ledger(target.environment).head(table).version
     if version < 0:
         raise UsageError(f"{table} is not built yet", fix=f"headgate run -s +{table}")
-    from headgate.engine.read.changes import live, read_at
+    from headgate.engine.read.changes import live
+    from headgate.engine.read.table_reader import read_at
     from headgate.engine.verbs.profile import proposed
 
     with spark_that_looks(target) as session:

@@ -75,7 +75,12 @@ def judge_rows(job: Job, marks: Marks, rows: DataFrame) -> tuple[DataFrame, Judg
 
 def judge_written(job: Job, marks: Marks, rows: DataFrame) -> Judgement:
     """Judges rows that are in files already, and not committed. Raises BatchRefused as `require_quality` does."""
-    return require_quality(job, marks, marks.on(rows), rows) if job.suite else NOT_JUDGED
+    if not job.suite:
+        return NOT_JUDGED
+    if not job.stages.local:
+        return require_quality(job, marks, marks.on(rows), rows)
+    marked = job.stages.stage(marks.on(rows))
+    return require_quality(job, marks, marked, marks.off(marked))
 
 
 def require_quality(job: Job, marks: Marks, marked: DataFrame, published: DataFrame | None) -> Judgement:

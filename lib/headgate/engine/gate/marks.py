@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 
 from headgate.engine.gate.rules import Rule
 from headgate.engine.read.typed_records import SHOWN
+from headgate.engine.runtime.materialize import local_rows
 from headgate.ledger.record_table import REASON_TYPE
 
 _BITS = 63  # of a bigint, without its sign
@@ -63,12 +64,19 @@ class Marks:
         return self._bit(_FAILED, self._number(name))
 
     def counts(self, rows: DataFrame, names: Sequence[str]) -> dict[str, tuple[int, int]]:
-        """Rule -> of marked rows, how many it judged and how many failed it. One Spark job."""
+        """Rule -> of marked rows, how many it judged and how many failed it.
+
+        One Spark job, and none where the rows are in the plan.
+        """
         if not names:
             return {}
         numbers = [self._number(name) for name in names]
-        sums = [F.count_if(self._bit(prefix, number)) for number in numbers for prefix in (_JUDGED, _FAILED)]
-        counts = [int(value) for value in rows.agg(*(s.alias(f"n{i}") for i, s in enumerate(sums))).collect()[0]]
+        bits = [self._bit(prefix, number) for number in numbers for prefix in (_JUDGED, _FAILED)]
+        flags = rows.select(*(bit.cast("bigint").alias(f"n{i}") for i, bit in enumerate(bits)))
+        details = local_rows(flags)
+        if details is None:
+            details = flags.agg(*(F.sum(name) for name in flags.columns)).collect()
+        counts = [sum(int(row[i] or 0) for row in details) for i in range(len(bits))]
         return {name: (counts[2 * i], counts[2 * i + 1]) for i, name in enumerate(names)}
 
     @property

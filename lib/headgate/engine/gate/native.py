@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 
 from headgate.engine.gate.gx import GxResult, refused
 from headgate.engine.runtime.jvm_access import repeats_of
+from headgate.engine.runtime.materialize import count_rows, local_rows
 from headgate.suites.expectation import QUERY, Expectation
 from headgate.suites.quality import MOST_EXAMPLES
 
@@ -34,7 +35,7 @@ def judge_plain(expectations: Iterable[Expectation], rows: DataFrame) -> dict[st
     for expectation in sorted(expectations, key=lambda item: item.type in _ROW_COUNTS):  # others may count the rows too
         try:
             if expectation.type in _ROW_COUNTS:
-                count = rows.count() if count is None else count
+                count = count_rows(rows) if count is None else count
                 result[expectation.name] = _row_count(expectation, count)
             else:
                 result[expectation.name] = _JUDGES[expectation.type](expectation, rows)
@@ -77,8 +78,15 @@ def _all_differ(rows: DataFrame, names: Sequence[str], left_out: Column) -> GxRe
 
     Hashes are numbers, which are sent and compared in a part of the time that texts take.
     """
-    hashed = rows.select(F.when(~left_out, F.xxhash64(*names)).alias("hash")).repartition("hash")
-    details = repeats_of(hashed).collect()
+    hashed = rows.select(F.when(~left_out, F.xxhash64(*names)).alias("hash"))
+    local = local_rows(hashed)
+    if local is not None:
+        hashes = [row["hash"] for row in local if row["hash"] is not None]
+        if len(set(hashes)) < len(hashes):
+            return None
+        missing = len(local) - len(hashes)
+        return Found(True, {"element_count": len(local), "missing_count": missing, "unexpected_count": 0}, [])
+    details = repeats_of(hashed.repartition("hash")).collect()
     if any(part["repeats"] for part in details):
         return None
     count, missing = (sum(part[name] for part in details) for name in ("all", "missing"))

@@ -6,32 +6,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
 
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import MapType
+from pyspark.sql.types import DateType, IntegralType, MapType, StringType, StructField, StructType
 
 from headgate.engine.read.slice_conditions import between, bounds_of, one_of, one_of_as_sql, points_of
-from headgate.engine.runtime.materialize import Stages
+from headgate.engine.read.table_reader import TableReader
+from headgate.engine.runtime.materialize import Stages, local_frame, local_rows, table_of
 from headgate.ledger.record_table import live_condition
 from headgate.planning.plan import Source
 
-_FEED_COLUMNS = ("_change_type", "_commit_version", "_commit_timestamp")
 _ADDED = ("insert", "update_postimage")
-
-
-def read_changes(session: SparkSession, uri: str, source: Source) -> DataFrame:
-    """The rows of an insert-only table that came in (since, version]; all of them where `since` is None."""
-    everything = read_at(session, uri, source.version)
-    if source.since is None:
-        return everything
-    if not source.moved:
-        return everything.limit(0)
-    feed = _feed(session, uri, source.since, source.version)
-    return feed.filter(F.col("_change_type") == "insert").drop(*_FEED_COLUMNS)
-
-
-def read_at(session: SparkSession, uri: str, version: int) -> DataFrame:
-    return session.read.format("delta").option("versionAsOf", version).load(uri)
+#: Up to so many slices of a small work are named one by one; more are told by their bounds.
+_MOST_POINTS = 200
+#: Types whose values are the same after a cast to text and back.
+_EXACT_AS_TEXT = (StringType, IntegralType, DateType)
 
 
 def live(frame: DataFrame) -> DataFrame:
@@ -48,7 +37,7 @@ class AffectedRead:
     """
 
     parameter: str
-    uri: str
+    table: str
     source: Source
     everything: DataFrame
     unique: bool
@@ -74,7 +63,7 @@ class Slices:
 
 
 def read_affected(
-    session: SparkSession,
+    reader: TableReader,
     reads: Sequence[AffectedRead],
     by: tuple[str, ...],
     *,
@@ -92,43 +81,61 @@ def read_affected(
     everything = {read.parameter: read.everything for read in reads}
     if whole:
         return Slices(by, everything)
-    nets = {read.parameter: stages.stage(_net_changes_of(session, read)) for read in reads if read.source.moved}
+    nets = {read.parameter: stages.stage(_net_changes_of(reader, read)) for read in reads if read.source.moved}
     parts = [net.select(*by) for net in nets.values()] + ([requested.select(*by)] if requested is not None else [])
     if not parts:
         return Slices(by, everything, none=True)
-    values = stages.stage(reduce(DataFrame.union, parts).distinct())
-    if by_partition or all(read.partitioned for read in reads):
+    values = _distinct(parts, stages)
+    came: dict[str, DataFrame] | None = None
+    if len(reads) == 1 and reads[0].unique and requested is None:
+        came = {name: net.filter("_sign > 0").select(everything[name].columns) for name, net in nets.items()}
+    if by_partition or all(read.partitioned for read in reads) or _are_few(values):
         points = points_of(values)
         within = partial(one_of, points)
-        rows = _filtered(everything, within(""))
+        rows = came if came is not None and not by_partition else _filtered(everything, within(""))
         return Slices(by, rows, values, within, one_of_as_sql(points), none=not points)
     bounds = bounds_of(values, by)
     within = partial(between, bounds)
-    if len(reads) == 1 and reads[0].unique and requested is None:
-        rows = {name: net.filter("_sign > 0").select(everything[name].columns) for name, net in nets.items()}
-    else:
-        rows = {name: in_slices(frame, values) for name, frame in _filtered(everything, within("")).items()}
-    return Slices(by, rows, values, within, exact=False, none=not bounds)
+    if came is None:
+        came = {name: in_slices(frame, values) for name, frame in _filtered(everything, within("")).items()}
+    return Slices(by, came, values, within, exact=False, none=not bounds)
+
+
+def _distinct(parts: Sequence[DataFrame], stages: Stages) -> DataFrame:
+    """The different rows of all parts, staged."""
+    kinds = {tuple(field.dataType for field in part.schema) for part in parts}
+    if len(kinds) == 1 and all(isinstance(field.dataType, _EXACT_AS_TEXT) for field in parts[0].schema):
+        rows = [local_rows(part) for part in parts]
+        if all(part is not None for part in rows):
+            unique = {tuple(row): row.asDict() for part in rows for row in part or ()}
+            wanted = _nullable(parts[0].schema)
+            return local_frame(parts[0].sparkSession, table_of(list(unique.values()), wanted), wanted)
+    return stages.stage(reduce(DataFrame.union, parts).distinct())
+
+
+def _nullable(schema: StructType) -> StructType:
+    return StructType([StructField(field.name, field.dataType) for field in schema])
+
+
+def _are_few(values: DataFrame) -> bool:
+    """Whether the slices are in the plan, few, and of types that literals name exactly."""
+    rows = local_rows(values)
+    kinds = (field.dataType for field in values.schema)
+    return rows is not None and len(rows) <= _MOST_POINTS and all(isinstance(kind, _EXACT_AS_TEXT) for kind in kinds)
 
 
 def _filtered(frames: Mapping[str, DataFrame], condition: Column) -> dict[str, DataFrame]:
     return {name: frame.filter(condition) for name, frame in frames.items()}
 
 
-def moved_on_net(session: SparkSession, uri: str, since: int, version: int) -> bool:
-    """Whether the live content of a table at `version` differs from its content at `since`."""
-    return not _net_changes(_feed(session, uri, since, version)).isEmpty()
+def moved_on_net(reader: TableReader, table: str, since: int, version: int) -> bool:
+    """Whether the live content of a table is another one at `version` than it was at `since`."""
+    return not _net_changes(reader.feed(table, since, version)).isEmpty()
 
 
-def _net_changes_of(session: SparkSession, read: AffectedRead) -> DataFrame:
+def _net_changes_of(reader: TableReader, read: AffectedRead) -> DataFrame:
     since = -1 if read.source.since is None else read.source.since
-    return _net_changes(_feed(session, read.uri, since, read.source.version))
-
-
-def _feed(session: SparkSession, uri: str, since: int, version: int) -> DataFrame:
-    """The change feed of (since, version]; from the beginning where `since` is -1."""
-    reader = session.read.format("delta").option("readChangeFeed", "true")
-    return reader.option("startingVersion", since + 1).option("endingVersion", version).load(uri)
+    return _net_changes(reader.feed(read.table, since, read.source.version))
 
 
 def _net_changes(feed: DataFrame) -> DataFrame:

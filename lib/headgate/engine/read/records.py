@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from headgate.engine.read.changes import live, read_at, read_changes
+from headgate.engine.read.changes import live
 from headgate.engine.read.typed_records import SOURCE_FIELDS, typed, typed_schema
 from headgate.engine.write.outcome import Job
 from headgate.ledger.record_table import IS_LIVE, REJECTED, REJECTED_RECORD_TYPE
@@ -37,8 +37,7 @@ class Records:
 def read_records(job: Job) -> Records:
     """Returns the records that the work of `job` takes in."""
     _, read = changes_of(job)
-    uri = job.environment.table_uri(read.table)
-    return records_of(job, read_changes(job.session, uri, job.work.sources[read.table]))
+    return records_of(job, job.reader.changes(read.table, job.work.sources[read.table]))
 
 
 def records_of(job: Job, rows: DataFrame) -> Records:
@@ -54,7 +53,7 @@ def records_of(job: Job, rows: DataFrame) -> Records:
 def source_rows(job: Job) -> DataFrame:
     """Returns all rows, of every state, of the table that is read by `Changes`, at the version of this work."""
     _, read = changes_of(job)
-    return read_at(job.session, job.environment.table_uri(read.table), job.work.sources[read.table].version)
+    return job.reader.at(read.table, job.work.sources[read.table].version)
 
 
 def changes_of(job: Job) -> tuple[str, Changes]:

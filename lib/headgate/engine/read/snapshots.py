@@ -5,9 +5,9 @@ from __future__ import annotations
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from headgate.contracts.environment import Environment
-from headgate.engine.read.changes import live, moved_on_net, read_at
+from headgate.engine.read.changes import live, moved_on_net
 from headgate.engine.read.function import AuthoredFunction
+from headgate.engine.read.table_reader import TableReader
 from headgate.engine.read.typed_records import SOURCE_FIELDS, typed_schema
 from headgate.engine.write.history import versions
 from headgate.engine.write.outcome import Job
@@ -26,17 +26,16 @@ def live_rows(job: Job, table: str) -> DataFrame:
     """The live rows of a table at the version of this run; none, of the right columns, where it is not built yet."""
     source = job.work.sources[table]
     if source.exists:
-        return live(read_at(job.session, job.environment.table_uri(table), source.version))
+        return live(job.reader.at(table, source.version))
     return shape_of(job.project, job.graph, job.session, table)
 
 
-def moved_snapshot(session: SparkSession, environment: Environment, node: Node, work: Work) -> str:
+def moved_snapshot(reader: TableReader, node: Node, work: Work) -> str:
     """The table that is read by `Snapshot` and whose content is another than at the position; empty for none."""
     whole = [read.table for read in node.reads.values() if isinstance(read, Snapshot) and not read.frozen]
     for table in whole:
         source = work.sources[table]
-        uri = environment.table_uri(table)
-        if source.moved and source.since is not None and moved_on_net(session, uri, source.since, source.version):
+        if source.moved and source.since is not None and moved_on_net(reader, table, source.since, source.version):
             return table
     return ""
 

@@ -3,6 +3,7 @@
 tests/unit/test_private_apis.py allows them in this module alone. Where there is a fallback it is named.
 
 - `plan_json`, `expression_of`, `names_in`: PySpark shows no plan as data; `explain` prints text for people. None.
+- `is_local`: whether Spark has a frame's rows in its plan, so that `collect` runs no job. A job could be run.
 - `forget_checkpoint`: `DataFrame.unpersist` does not free a local checkpoint. Spark's context cleaner does, later.
 - `hadoop_path`: staged files are on the cluster's file system. Otherwise a later run removes them.
 - `require_pattern`: only Java can validate a Java pattern. Otherwise Spark would fail on the first row.
@@ -38,6 +39,15 @@ def names_in(rows: DataFrame, condition: str) -> set[str]:
     """The columns of `rows` that an SQL condition names."""
     references = _analysed(rows.filter(condition)).condition().references().toSeq()
     return {references.apply(number).name() for number in range(references.size())}
+
+
+def is_local(frame: DataFrame) -> bool:
+    """Whether the optimized plan of a frame is its rows. A plan that reads anything else is not optimized for this."""
+    execution = cast(Any, frame)._jdf.queryExecution()
+    leaves = execution.analyzed().collectLeaves()
+    if any(_class_of(leaves.apply(number)) != "LocalRelation" for number in range(leaves.size())):
+        return False
+    return _class_of(execution.optimizedPlan()) == "LocalRelation"
 
 
 def forget_checkpoint(frame: DataFrame) -> str | None:
@@ -121,6 +131,10 @@ def stop_now(session: SparkSession) -> None:
 def has_executors(session: SparkSession) -> bool:
     """Whether an executor has registered; the driver also counts as a block manager."""
     return bool(session.sparkContext._jsc.sc().getExecutorMemoryStatus().size() > 1)
+
+
+def _class_of(node: Any) -> str:
+    return str(node.getClass().getSimpleName())
 
 
 def _analysed(rows: DataFrame) -> Any:

@@ -1,21 +1,51 @@
-"""Materialises a batch once, so that it can be judged, counted and written without being computed again."""
+"""Materialises a batch once, so that it can be judged, counted and written without being computed again.
+
+A small frame becomes rows in the plan itself (Spark's LocalRelation): what is selected and filtered from it needs no
+Spark job. `local_rows` gives such rows, and None for every other frame.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
+import pyarrow as pa
 from pyspark import StorageLevel
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import to_arrow_schema
+from pyspark.sql.types import (
+    ArrayType,
+    BinaryType,
+    BooleanType,
+    DataType,
+    DateType,
+    DoubleType,
+    FloatType,
+    IntegralType,
+    MapType,
+    StringType,
+    StructType,
+    TimestampType,
+)
+from pyspark.sql.types import DecimalType as Decimal
 
-from headgate.engine.runtime.jvm_access import forget_checkpoint
+from headgate.engine.runtime.jvm_access import forget_checkpoint, is_local
 from headgate.engine.runtime.staging import is_kept, remove
+
+#: A frame with more rows is kept by the executors.
+MOST_LOCAL_ROWS = 20_000
+#: Types whose values come back from Arrow as they were.
+_EXACT = (
+    BinaryType, BooleanType, DateType, Decimal, DoubleType, FloatType, IntegralType, StringType, TimestampType,
+)  # fmt: skip
 
 
 @contextmanager
-def stages() -> Iterator[Stages]:
+def stages(*, local: bool = False) -> Iterator[Stages]:
     """A scope for staged frames: they are freed when it ends."""
-    scope = Stages()
+    scope = Stages(local=local)
     try:
         yield scope
     finally:
@@ -23,18 +53,22 @@ def stages() -> Iterator[Stages]:
 
 
 class Stages:
-    """The frames that a scope has staged."""
+    """The frames that a scope has staged. local: small frames become rows in the plan."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, local: bool = False) -> None:
+        self.local = local
         self._staged: list[DataFrame] = []
 
     def stage(self, frame: DataFrame) -> DataFrame:
         """`frame`, computed once, now, and kept as its rows are.
 
-        In one process they stay there: in memory (a columnar cache would cost twice the time), and on disk where that
-        is full. PySpark's MEMORY_AND_DISK would serialise and compress each row, and undo it at each of several
-        readings. On a cluster they are written to the lake, because a lost worker loses its memory and disk.
+        A frame of a small work with few rows is kept in the plan. Others, in one process, stay there: in memory (a
+        columnar cache would cost twice the time), and on disk where that is full. PySpark's MEMORY_AND_DISK would
+        serialise and compress each row, and undo it at each of several readings. On a cluster they are written to the
+        lake: a worker that is lost takes with it what it held.
         """
+        if self.local and (rows := _in_plan(frame)) is not None:
+            return rows
         if is_kept(frame.sparkSession):
             kept = frame.checkpoint(eager=True)
         else:
@@ -47,3 +81,50 @@ class Stages:
             if folder := forget_checkpoint(frame):
                 remove(frame.sparkSession, folder)
         self._staged.clear()
+
+
+def local_frame(session: SparkSession, rows: pa.Table, schema: StructType) -> DataFrame:
+    """A frame whose rows are in its plan."""
+    return session.createDataFrame(rows, schema)
+
+
+def local_rows(frame: DataFrame) -> list[Row] | None:
+    """The rows of a frame that Spark has in its plan, without a job; None for any other frame."""
+    return frame.collect() if is_local(frame) else None
+
+
+def table_of(rows: Sequence[Mapping[str, Any]], schema: StructType) -> pa.Table:
+    """Rows as an Arrow table of Spark's schema."""
+    return pa.Table.from_pylist(list(rows), to_arrow_schema(schema))
+
+
+def arrow_of(frame: DataFrame) -> pa.Table:
+    """The rows as an Arrow table; one Spark job, and none where they are in the plan."""
+    rows = local_rows(frame)
+    return frame.toArrow() if rows is None else table_of([row.asDict() for row in rows], frame.schema)
+
+
+def count_rows(frame: DataFrame) -> int:
+    """The number of rows; one Spark job, and none where they are in the plan."""
+    rows = local_rows(frame.select(F.lit(1)))
+    return frame.count() if rows is None else len(rows)
+
+
+def _in_plan(frame: DataFrame) -> DataFrame | None:
+    """`frame` with its rows in the plan; None where they are too many, or would not come back as they are."""
+    if not _is_exact(frame.schema):
+        return None
+    rows = frame.limit(MOST_LOCAL_ROWS + 1).toArrow()
+    return local_frame(frame.sparkSession, rows, frame.schema) if rows.num_rows <= MOST_LOCAL_ROWS else None
+
+
+def _is_exact(kind: DataType) -> bool:
+    if isinstance(kind, StructType):
+        return bool(kind.fields) and all(_is_exact(field.dataType) for field in kind.fields)
+    if isinstance(kind, ArrayType):
+        return _is_exact(kind.elementType)
+    if isinstance(kind, MapType):
+        return _is_exact(kind.keyType) and _is_exact(kind.valueType)
+    if isinstance(kind, StringType):
+        return type(kind) is StringType and kind.collation == "UTF8_BINARY"
+    return isinstance(kind, _EXACT)

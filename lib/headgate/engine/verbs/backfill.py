@@ -12,7 +12,6 @@ import logging
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from headgate.engine.read.changes import read_at
 from headgate.engine.read.output_schema import content_hash, with_columns_of
 from headgate.engine.read.records import Records, changes_of, records_of, source_rows
 from headgate.engine.write.append import judge_append
@@ -35,7 +34,7 @@ def backfill_uploads(job: RecordJob, uploads: list[str]) -> Outcome | None:
     _, read = changes_of(job)
     column = "upload" if read.table.startswith("bronze.") else "_source.upload"
     records = records_of(job, _of_uploads(everything, column, chosen))
-    target = read_at(job.session, job.work.head.uri, job.work.head.version)
+    target = job.reader.at(job.node.name, job.work.head.version)
     existing = _of_uploads(target, "_source.upload", chosen)
     if isinstance(job.node.writes, Append):
         batch, _ = judge_append(job, records)

@@ -14,7 +14,6 @@ from typing import Any
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from headgate.engine.read.changes import read_at
 from headgate.engine.read.records import Records, records_of, source_rows
 from headgate.engine.write.append import judge_append
 from headgate.engine.write.difference import write_difference
@@ -116,7 +115,7 @@ def _choose(job: RecordJob, where: str) -> _Chosen:
     if not quarantine.has_quarantine(job.node):
         raise UsageError(f"{job.node.name} has no quarantine", fix=f"replay {job.node.sources[0]}, which it reads")
     head = job.work.head
-    target = read_at(job.session, head.uri, head.version)
+    target = job.reader.at(job.node.name, head.version)
     rejected = target.filter(IS_REJECTED)
     if where.strip():
         matching = quarantine.rejected(job.committer.ledger, job.node, where=where, version=head.version)

@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 from headgate.contracts.environment import Environment
 from headgate.engine.delta.commit import Committer, new_run_id
 from headgate.engine.read import bronze
-from headgate.engine.read.changes import read_at
+from headgate.engine.read.table_reader import read_at
 from headgate.errors import UsageError
 from headgate.ledger.ledger import Ledger
 from headgate.ledger.travel import version_at

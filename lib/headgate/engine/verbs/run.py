@@ -23,6 +23,7 @@ from headgate.engine.read import bronze
 from headgate.engine.read.author_errors import cause_of
 from headgate.engine.read.function import AuthoredFunction
 from headgate.engine.read.snapshots import moved_snapshot
+from headgate.engine.read.table_reader import TableReader
 from headgate.engine.runtime.materialize import stages
 from headgate.engine.runtime.platform_errors import platform_error
 from headgate.engine.verbs.backfill import backfill_uploads
@@ -57,7 +58,13 @@ _BUILDERS: Mapping[type, Callable[[Any], Outcome]] = {
 
 #: Up to so many bytes of sources and target a table is small, and its session has these settings.
 SMALL_BYTES = 32 * 2**20
-SMALL = {"spark.sql.adaptive.enabled": "false", "spark.sql.shuffle.partitions": "1"}
+SMALL = {
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.shuffle.partitions": "1",
+    "spark.sql.leafNodeDefaultParallelism": "1",
+    # To broadcast is a Spark job of its own.
+    "spark.sql.autoBroadcastJoinThreshold": "-1",
+}
 
 
 @dataclass(frozen=True)
@@ -225,7 +232,7 @@ class Runner:
                 )
             faults.point(f"planned:{name}")
             session = self._new_session(work)
-            work = self._with_moved_snapshot(session, work)
+            work = self._with_moved_snapshot(self._reader(session, work), work)
             self._tell(f"{name}: {work.kind.value} {work.reason}".rstrip())
             try:
                 work, outcome = self._build_or_rebuild(session, work)
@@ -292,13 +299,18 @@ class Runner:
                 session.conf.set(key, value)
         return session
 
+    def _reader(self, session: SparkSession, work: Work) -> TableReader:
+        """Reads what is small without Delta's reader, where the work is small."""
+        return TableReader(session, self._planner.ledger, local=self._is_small(work))
+
     @contextmanager
     def _job(self, session: SparkSession, node: Node, work: Work, condition: str = "") -> Iterator[Any]:
         """The prepared job of a table: a RecordJob for `Merge` and `Append`. Mistakes of its function name a line."""
         contract = contract_of(self._graph, node)
         committer = Committer(session, self._planner.ledger, node, work, self.run_id, contract)
         function = AuthoredFunction(self._project, node)
-        with stages() as scope:
+        reader = self._reader(session, work)
+        with stages(local=reader.local) as scope:
             try:
                 job = Job(
                     session=session,
@@ -310,6 +322,7 @@ class Runner:
                     function=function,
                     committer=committer,
                     stages=scope,
+                    reader=reader,
                     contract=self._contracts.get(node.name),
                     suite=self._suites.get(node.name),
                     accepted=self._accepted,
@@ -341,10 +354,10 @@ class Runner:
             name, "failed", reason=known.message, error=known.as_dict(), quality=quality, seconds=_since(started)
         )
 
-    def _with_moved_snapshot(self, session: SparkSession, work: Work) -> Work:
+    def _with_moved_snapshot(self, reader: TableReader, work: Work) -> Work:
         """`work`, or a rebuild where a table that is read whole has other content than at the position."""
         node = self._graph.node(work.table)
-        moved = "" if work.whole else moved_snapshot(session, self._environment, node, work)
+        moved = "" if work.whole else moved_snapshot(reader, node, work)
         return self._planner.rebuilt(work, f"{moved} changed, which is read whole") if moved else work
 
     def _is_small(self, work: Work) -> bool:

@@ -9,8 +9,9 @@ from pyspark.sql import DataFrame, SparkSession
 
 from headgate.contracts.environment import Environment
 from headgate.engine.gate.rules import judge_batch
-from headgate.engine.read.changes import live, read_at
+from headgate.engine.read.changes import live
 from headgate.engine.read.snapshots import shape_of
+from headgate.engine.read.table_reader import read_at
 from headgate.ledger.ledger import Ledger
 from headgate.planning.graph import Graph
 from headgate.project import Project

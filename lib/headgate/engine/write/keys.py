@@ -9,6 +9,7 @@ from operator import and_
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from headgate.engine.runtime.materialize import local_rows
 from headgate.ledger.record_table import KEY, KEYED, STATE
 
 
@@ -35,6 +36,10 @@ class KeyRange:
 
 
 def key_range(rows: DataFrame) -> KeyRange:
-    """Returns the range of the keys of `rows`. One Spark job."""
+    """Returns the range of the keys of `rows`; one Spark job, and none where they are in the plan."""
+    local = local_rows(rows.select(KEY))
+    if local is not None:
+        keys = sorted((row[0] for row in local if row[0] is not None), key=str.encode)  # Spark compares bytes
+        return KeyRange(keys[0], keys[-1]) if keys else KeyRange(None, None)
     least, greatest = rows.agg(F.min(KEY), F.max(KEY)).collect()[0]
     return KeyRange(least, greatest)

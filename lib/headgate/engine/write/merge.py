@@ -17,7 +17,6 @@ from delta.tables import DeltaMergeBuilder, DeltaTable
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from headgate.engine.read.changes import read_at
 from headgate.engine.read.records import Records, read_records
 from headgate.engine.write.batch import Batch, apply_function, apply_rules, judge_quality, settle
 from headgate.engine.write.keys import KeyRange, key_range, text_key
@@ -102,7 +101,7 @@ def order() -> Column:
 
 def _orders_in_target(job: RecordJob, keys: KeyRange) -> DataFrame:
     """The target's keys and orders, from the files that can have a key of the batch."""
-    target = read_at(job.session, job.work.head.uri, job.work.head.version)
+    target = job.reader.at(job.node.name, job.work.head.version)
     return target.filter(keys.condition()).select(KEY, order().alias("_held"))
 
 

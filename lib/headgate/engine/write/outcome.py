@@ -13,6 +13,7 @@ from headgate.contracts.table_contract import TableContract
 from headgate.engine.delta.commit import Committer
 from headgate.engine.gate.marks import Marks
 from headgate.engine.read.function import AuthoredFunction
+from headgate.engine.read.table_reader import TableReader
 from headgate.engine.runtime.materialize import Stages
 from headgate.planning.graph import Graph, Node
 from headgate.planning.plan import Work
@@ -43,6 +44,7 @@ class Job:
     function: AuthoredFunction
     committer: Committer
     stages: Stages
+    reader: TableReader
     contract: TableContract | None = None
     suite: Suite | None = None
     accepted: Mapping[str, Acceptance] = field(default_factory=dict)

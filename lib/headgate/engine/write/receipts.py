@@ -6,6 +6,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from headgate.engine.read.records import Records
+from headgate.engine.runtime.materialize import local_rows
 from headgate.engine.write.keys import text_key
 from headgate.ledger.record_table import (
     COUNTS,
@@ -75,12 +76,15 @@ def _counted(records: DataFrame, refused: DataFrame, verdicts: DataFrame) -> Dat
 
 
 def totals(receipts: DataFrame) -> RecordCounts:
-    """Returns the sums over the rows of `receipts_of`. One Spark job."""
-    sums = [F.sum(f"{RECEIPT}.{name}").alias(name) for name in COUNTS]
-    sums += [F.sum(name).alias(name) for name in ("held", "refused", "rows")]
-    sums += [F.sum(F.abs("unread")).alias("unread"), F.count("*").alias("uploads")]
-    row = receipts.agg(*sums).collect()[0]
-    return RecordCounts.from_dict({name: int(value or 0) for name, value in row.asDict().items()})
+    """Returns the sums over the rows of `receipts_of`; one Spark job, and none where they are in the plan."""
+    numbers = [F.col(f"{RECEIPT}.{name}").alias(name) for name in COUNTS]
+    numbers += [F.col("held"), F.col("refused"), F.col("rows")]
+    numbers += [F.abs("unread").alias("unread"), F.lit(1).cast("bigint").alias("uploads")]
+    counted = receipts.select(*numbers)
+    rows = local_rows(counted)
+    if rows is None:
+        rows = counted.agg(*(F.sum(name).alias(name) for name in counted.columns)).collect()
+    return RecordCounts.from_dict({name: sum(int(row[name] or 0) for row in rows) for name in counted.columns})
 
 
 def rejected_by_contract(node: Node, records: Records, shape: DataFrame) -> DataFrame:

@@ -24,7 +24,6 @@ from headgate.engine.read.changes import (
     in_slices,
     outside_slices,
     read_affected,
-    read_at,
 )
 from headgate.engine.read.output_schema import (
     content_hash,
@@ -34,6 +33,7 @@ from headgate.engine.read.output_schema import (
     with_columns_of,
 )
 from headgate.engine.read.snapshots import live_rows
+from headgate.engine.runtime.materialize import arrow_of, count_rows, local_rows
 from headgate.engine.write.history import require_no_ties, versions
 from headgate.engine.write.outcome import Job, Outcome
 from headgate.engine.write.record_commit import require_metrics
@@ -65,7 +65,7 @@ def build_replace(job: Job) -> Outcome:
     marks = gate.marks_of(job, shape)
     if slices.values is None:
         return _build_whole(job, rows, marks, slices.rows)
-    rows_in = sum(frame.count() for frame in slices.rows.values())
+    rows_in = sum(count_rows(frame) for frame in slices.rows.values())
     if slices.exact and _is_by_partition(job):
         return _replace_partitions(job, rows, slices, marks, rows_in)
     rows, quality = gate.judge_rows(job, marks, rows)
@@ -92,7 +92,7 @@ def _read(job: Job) -> Slices:
         return Slices((), {}, none=not job.work.whole)
     by = slices_of(job.writes_as(Replace, History))
     return read_affected(
-        job.session,
+        job.reader,
         reads,
         by,
         whole=job.work.whole,
@@ -104,7 +104,7 @@ def _read(job: Job) -> Slices:
 
 def _requested(job: Job, reads: list[AffectedRead], by: tuple[str, ...]) -> DataFrame:
     """The slices that a backfill requests: of the table's rows, and of the rows of its sources."""
-    target = read_at(job.session, job.work.head.uri, job.work.head.version)
+    target = job.reader.at(job.node.name, job.work.head.version)
     frames = [target, *(read.everything for read in reads)]
     return reduce(DataFrame.union, (frame.filter(job.condition).select(*by) for frame in frames))
 
@@ -115,7 +115,7 @@ def _affected_read(job: Job, parameter: str, read: Affected) -> AffectedRead:
     _require_columns(job, read, rows)
     return AffectedRead(
         parameter,
-        job.environment.table_uri(read.table),
+        read.table,
         job.work.sources[read.table],
         rows,
         unique=set(read.by) == set(unique_keys(writes)),
@@ -171,7 +171,7 @@ def _replace_partitions(job: Job, rows: DataFrame, slices: Slices, marks: Marks,
     """The partitions of the slices, in one commit that removes their old files and adds the new ones."""
     if slices.values is None:
         raise ValueError("without values every slice is replaced")
-    partitions = slices.values.toArrow()
+    partitions = arrow_of(slices.values)
     spread = rows.hint("rebalance", *job.writes_as(Replace, History).partition_by)
     with job.committer.writing(spread) as batch:
         if not are_inside(batch.files, partitions):
@@ -183,10 +183,10 @@ def _replace_partitions(job: Job, rows: DataFrame, slices: Slices, marks: Marks,
 
 def _replace_by_difference(job: Job, rows: DataFrame, slices: Slices, quality: Judgement, rows_in: int) -> Outcome:
     """Deletes the rows of the slices that are gone and inserts the new ones, in one commit."""
-    target = read_at(job.session, job.work.head.uri, job.work.head.version).filter(slices.within(""))
+    target = job.reader.at(job.node.name, job.work.head.version).filter(slices.within(""))
     existing = target if slices.exact or slices.values is None else in_slices(target, slices.values)
     changes = job.stages.stage(_difference(rows, existing))
-    counts = changes.agg(F.sum("_gone").alias("gone"), F.sum("_copies").alias("copies")).collect()[0]
+    counts = _totals(changes)
     if not counts["gone"] and not counts["copies"]:
         return _advance(job, rows, quality)
     facts = {**row_facts(int(counts["copies"]), int(counts["gone"])), **quality.facts}
@@ -199,6 +199,15 @@ def _replace_by_difference(job: Job, rows: DataFrame, slices: Slices, quality: J
     with job.committer.writing(spread) as batch:
         pass  # the rows were judged as they were staged
     return _outcome(job, job.committer.append(batch, **facts), quality, rows_in)
+
+
+def _totals(changes: DataFrame) -> dict[str, int]:
+    """The copies of all rows of `_difference` that go (`gone`) and come (`copies`)."""
+    numbers = changes.select("_gone", "_copies")
+    rows = local_rows(numbers)
+    if rows is None:
+        rows = numbers.agg(F.sum("_gone"), F.sum("_copies")).collect()
+    return {name: sum(int(row[number] or 0) for row in rows) for number, name in enumerate(("gone", "copies"))}
 
 
 def _difference(rows: DataFrame, existing: DataFrame) -> DataFrame:
