@@ -64,10 +64,12 @@ def _of_live(rule: Rule) -> Rule:
 
 
 def judge_rows(job: Job, marks: Marks, rows: DataFrame) -> tuple[DataFrame, Judgement]:
-    """Returns the rows of a table without a quarantine, staged, and the suite's results.
+    """Returns the rows of a table without a quarantine, staged where a suite judges them, and the suite's results.
 
     Raises BatchRefused where a critical expectation fails.
     """
+    if job.suite is None:
+        return rows, NOT_JUDGED
     marked = job.stages.stage(marks.on(rows))
     staged = marks.off(marked)
     return staged, require_quality(job, marks, marked, staged)

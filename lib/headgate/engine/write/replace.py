@@ -69,7 +69,6 @@ def build_replace(job: Job) -> Outcome:
     if slices.exact and _is_by_partition(job):
         return _replace_partitions(job, rows, slices, marks, rows_in)
     rows, quality = gate.judge_rows(job, marks, rows)
-    gate.require_inside(_outside(rows, slices), slices.by, job.node)
     return _replace_by_difference(job, rows, slices, quality, rows_in)
 
 
@@ -186,6 +185,8 @@ def _replace_by_difference(job: Job, rows: DataFrame, slices: Slices, quality: J
     target = job.reader.at(job.node.name, job.work.head.version).filter(slices.within(""))
     existing = target if slices.exact or slices.values is None else in_slices(target, slices.values)
     changes = job.stages.stage(_difference(rows, existing))
+    # A row outside of the slices differs from all that are compared, so it is among the changes.
+    gate.require_inside(_outside(changes, slices), slices.by, job.node)
     counts = _totals(changes)
     if not counts["gone"] and not counts["copies"]:
         return _advance(job, rows, quality)
