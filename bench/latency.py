@@ -1,13 +1,16 @@
-"""Small batches: seconds and Spark jobs of a run over a few new records, in a session that is warm.
+"""Small batches: how long 13 uploads of 58 records take from landing to gold, through 7 tables and through 3.
 
-13 uploads of 58 records are run through the retailer's seven tables of sales, and through three tables. Each round is
-a run of its own in the same session; the first rounds warm it and are not counted. `--jobs` prints the step of the run
-that started each job.
+`--mode warm` (the default): runs in one session, whose first rounds warm it and are not counted; seconds, processor
+seconds and Spark jobs of each table. `--jobs` prints the step of the run that started each job. `--mode cold`: each
+round is a process of `headgate run`. `--mode watch`: one process of `headgate run --watch` takes all rounds.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -48,6 +51,7 @@ FIRST = datetime(2026, 3, 2, 1, tzinfo=UTC)
 FIRST_RECORDS = 500  # that are in the tables before the first round
 UPLOADS, RECORDS = 13, 58
 MOST_JOBS = 5
+COLD_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,7 @@ MODELS = (
 def main() -> None:
     """Measures each model, prints the tables, writes the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--mode", choices=("warm", "cold", "watch"), default="warm")
     parser.add_argument("--rounds", type=int, default=5, help="rounds that are counted")
     parser.add_argument("--warm-up", type=int, default=4, help="rounds before them")
     parser.add_argument("--tables", type=int, choices=(3, 7), help="measure one of the two models")
@@ -93,7 +98,15 @@ def main() -> None:
     rows = []
     with scratch_folder() as folder:
         for model in chosen:
-            rows += _measure(model, folder / model.name.replace(" ", "-"), options)
+            place = folder / model.name.replace(" ", "-")
+            rows += _measure(model, place, options) if options.mode == "warm" else _processes(model, place, options)
+    if options.mode != "warm":
+        print_table(
+            ["model", "mode", "seconds", "cpu"], [[r["model"], r["mode"], r["seconds"], r["cpu"]] for r in rows]
+        )
+        aims = [at_most(f"{r['model']}, cold", r["seconds"], COLD_SECONDS, " s") for r in rows if r["mode"] == "cold"]
+        write_results(f"latency-{options.mode}", rows, aims, facts)
+        return
     print_table(
         ["model", "seconds", "cpu", "jobs", "most jobs a table"],
         [[row["model"], row["seconds"], row["cpu"], row["jobs"], row["most_jobs"]] for row in rows],
@@ -155,13 +168,14 @@ def _records(count: int) -> Iterator[tuple[str, bytes]]:
             yield upload.store, line
 
 
-def _land(lake: Path, records: Iterator[tuple[str, bytes]], count: int, at: datetime) -> None:
+def _land(lake: Path, records: Iterator[tuple[str, bytes]], count: int, at: datetime, key: str = "") -> None:
     """Lands `count` records in 13 uploads."""
+    key = key or f"{at:%H%M}"
     bodies: list[list[bytes]] = [[] for _ in range(UPLOADS)]
     for number, (_, line) in zip(range(count), records, strict=False):
         bodies[number % UPLOADS].append(line)
     for number, lines in enumerate(bodies):
-        land(lake, "transactions", f"store-{number % 3 + 1}", f"{at:%H%M}-{number}", at, b"\n".join(lines) + b"\n")
+        land(lake, "transactions", f"store-{number % 3 + 1}", f"{key}-{number}", at, b"\n".join(lines) + b"\n")
 
 
 def _round(
@@ -184,6 +198,57 @@ def _round(
         "table_jobs": Counter({table: sum(job[0] == table for job in jobs) for table in model.tables}),
         "started_by": jobs,
     }
+
+
+# --- processes
+
+
+def _processes(model: Model, folder: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
+    """The median round in which a process builds what was landed: a process each, or one that watches."""
+    project, lake = copy_project(folder / "project", model.project), folder / "lake"
+    records = _records(FIRST_RECORDS + (options.warm_up + options.rounds) * RECORDS)
+    selected = [part for table in model.tables for part in ("-s", table)]
+    command = [sys.executable, "-m", "headgate.cli", "run", *selected, "--project", str(project.root)]
+    environ = {**os.environ, "HEADGATE_LAKE": str(lake), "HEADGATE_WATCH_POLL_SECONDS": "0.2"}
+    rounds: list[tuple[float, float]] = []
+    watcher = None
+    if options.mode == "watch":
+        watcher = subprocess.Popen([*command, "--watch"], env=environ, stdout=subprocess.DEVNULL)
+        _wait(watcher, lambda: _runs(lake) == 0)
+    for number in range(1 + options.warm_up + options.rounds):
+        started, cpu = time.perf_counter(), cpu_seconds()
+        _land(lake, records, FIRST_RECORDS if number == 0 else RECORDS, datetime.now(UTC), f"round-{number}")
+        if watcher is None:
+            process = subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL)
+            _wait(process, lambda process=process: process.poll() is not None)
+            assert process.returncode == 0, process.returncode
+        else:
+            _wait(watcher, lambda runs=number + 1: _runs(lake) >= runs)
+        rounds.append((time.perf_counter() - started, cpu_seconds() - cpu))
+        print(f"  {model.name}, {options.mode}, round {number}: {rounds[-1][0]:.2f} s", file=sys.stderr)
+    if watcher is not None:
+        watcher.terminate()
+        assert watcher.wait(60) == 0, watcher.returncode
+    seconds, cpus = zip(*rounds[-options.rounds :], strict=True)
+    row = {"model": model.name, "mode": options.mode, "seconds": round(median(seconds), 2)}
+    return [{**row, "cpu": round(median(cpus), 2), "rounds": [round(pair[0], 2) for pair in rounds]}]
+
+
+def _wait(process: subprocess.Popen[bytes], condition: Callable[[], bool]) -> None:
+    """Waits for a condition, and keeps account of the processor time of the process and of what is below it."""
+    while not condition():
+        assert process.poll() in (None, 0), process.returncode
+        time.sleep(0.1)
+        cpu_seconds()
+
+
+def _runs(lake: Path) -> int:
+    """The runs that the application has done when it is idle; -1 while it is not."""
+    for path in (lake / "watch").glob("*.json"):
+        state = json.loads(path.read_text() or "{}")
+        if state.get("state") == "idle":
+            return int(state["runs"])
+    return -1
 
 
 # --- which step starts a job
