@@ -85,7 +85,7 @@ def _all_differ(rows: DataFrame, names: Sequence[str], left_out: Column) -> GxRe
         if len(set(hashes)) < len(hashes):
             return None
         missing = len(local) - len(hashes)
-        return Found(True, {"element_count": len(local), "missing_count": missing, "unexpected_count": 0}, [])
+        return GxResult(True, {"element_count": len(local), "missing_count": missing, "unexpected_count": 0}, [])
     details = repeats_of(hashed.repartition("hash")).collect()
     if any(part["repeats"] for part in details):
         return None
