@@ -29,7 +29,10 @@ DAY, AT, NOTE = "name: day, logicalType: date", "name: at, logicalType: timestam
 RATIO = 'name: ratio, logicalType: number, physicalType: "double"'
 PRICE = 'name: price, logicalType: number, physicalType: "decimal(12,2)"'
 NUMBER = 'name: revision, logicalType: integer, physicalType: "int"'
-INNER = "name: inner, logicalType: object, properties: [{name: d, logicalType: date}]"
+INNER = (
+    "name: inner, physicalName: _inner obj, logicalType: object, "
+    "properties: [{name: d, physicalName: D`1, logicalType: date}]"
+)
 DAYS = "name: days, logicalType: array, items: {logicalType: date}"
 
 
@@ -42,7 +45,7 @@ def contract(name: str, kind: str, *columns: str, **custom: str) -> str:
 
 CONTRACTS = {
     "scalars": contract("scalars", "jsonl", ID, DAY, AT, RATIO, PRICE, INNER, DAYS),
-    "cells": contract("cells", "csv", ID, DAY, AT, RATIO, PRICE),
+    "cells": contract("cells", "csv", f"{ID}, physicalName: Record ID", DAY, AT, RATIO, PRICE),
     "tills": contract("tills", "csv", ID, NOTE),
     "items": contract("items", "csv", ID, NOTE, escape="\\"),
     "ids": contract("ids", "csv", ID),
@@ -121,6 +124,7 @@ SCALARS: dict[str, tuple[str, Any, Any]] = {  # id: column, what is sent, and th
     "small number as day": ("day", 5000, ...),
     "number as moment": ("at", 4711, ...),
     "number inside": ("inner", {"d": 9131}, ...),
+    "day inside": ("inner", {"d": "2026-03-01"}, "{'d': datetime.date(2026, 3, 1)}"),
     "number in list": ("days", ["2026-03-01", 4711], ...),
     "range": ("day", "2026-03-01 to 2026-03-07", ...),
     "remark": ("day", "2026-03-01 (tbc)", ...),
@@ -248,7 +252,7 @@ def check_scalar(cases: Cases, table: str, name: str, column: str, expected: Any
     row = cases.rows(table).get(name)
     if expected is ...:
         assert row is None, f"{table}: {row} was accepted"
-        assert any(reason.startswith(column) for reason in cases.reasons(table))
+        assert any(column in reason for reason in cases.reasons(table))
     else:
         assert row is not None, cases.reasons(table)
         assert str(row[column]) == expected
@@ -257,6 +261,11 @@ def check_scalar(cases: Cases, table: str, name: str, column: str, expected: Any
 def test_every_record_is_a_row_or_in_quarantine(cases: Cases) -> None:
     for table, sent in (("silver.scalars", SCALARS), ("silver.cells", CELLS)):
         assert len(cases.rows(table)) + len(cases.world.rejected(table)) == len(sent)
+
+
+def test_a_column_may_have_another_name_in_the_upload_and_a_reason_has_that_name(cases: Cases) -> None:
+    assert "_inner obj.D`1 type: date 9131" in cases.reasons("silver.scalars")
+    assert len(cases.rows("silver.cells")) > 5  # its header has `Record ID`
 
 
 def test_joined_csv_files_give_no_header_and_no_mark_as_a_row(cases: Cases) -> None:

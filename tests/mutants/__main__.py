@@ -1,23 +1,24 @@
 """Runs every mutant of `mutants.py`: prints killed and surviving ones, by module; ends with 1 where one survives.
 
-python -m tests.mutants [WORD ...] [--jobs N]    # only mutants whose file or invariant has a word
+    python -m tests.mutants [WORD ...] [--jobs N]    # only mutants whose file or invariant has a word
+
+Each mutant has a process of its own, forked from this one, which has imported the libraries and nothing of Headgate:
+most of a short test's time would go into those imports.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from queue import SimpleQueue
 
 from tests.mutants.mutants import MUTANTS, Mutant
 
@@ -31,17 +32,33 @@ _COPIED = (
     "conf",
     "jobs",
     "tests",
-    "pyproject.toml",
     "docs",
+    "pyproject.toml",
 )
-_SECONDS = 600
-#: pytest's exit codes: tests failed, or could not be collected because the mutant does not import.
-_FAILED, _NOT_COLLECTED = 1, 2
+#: Libraries that the tests import.
+_LIBRARIES = (
+    "pytest",
+    "hypothesis.strategies",
+    "pyspark.sql.functions",
+    "delta.tables",
+    "deltalake",
+    "obstore.store",
+    "pyarrow.parquet",
+    "flask",
+    "httpx",
+    "click.testing",
+    "jsonschema",
+    "jsonschema_rs",
+    "orjson",
+    "yaml",
+)
+#: pytest's exit code where a test failed.
+_FAILED = 1
 
 
 @dataclass(frozen=True)
 class Result:
-    """What the tests of a mutant said. outcome: `killed`, `survived`, `excused` or `broken`."""
+    """What the tests of a mutant said. outcome: `killed`, `survived`, `excused`, `broken` (no test ended)."""
 
     mutant: Mutant
     outcome: str
@@ -49,21 +66,32 @@ class Result:
     output: str = ""
 
 
+@dataclass(frozen=True)
+class Running:
+    """A mutant under test, in a tree of its own, in a process that writes its output into a file."""
+
+    mutant: Mutant
+    tree: Path
+    text: str
+    started: float
+    output: Path
+
+
 def main() -> int:
+    """Returns 0 where every mutant was killed or has a reason, 1 where one survived, 2 where the tests fail anyway."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("words", nargs="*", help="run only mutants with one of these words in file or invariant")
     parser.add_argument("--jobs", type=int, default=2, help="how many mutants at a time")
     chosen = parser.parse_args()
     mutants = [m for m in MUTANTS if not chosen.words or any(w in f"{m.file} {m.invariant}" for w in chosen.words)]
+    for name in _LIBRARIES:
+        importlib.import_module(name)
     with tempfile.TemporaryDirectory(prefix="headgate-mutants-") as folder:
-        trees: SimpleQueue[Path] = SimpleQueue()
-        for number in range(chosen.jobs):
-            trees.put(_copy_of_tree(Path(folder) / str(number)))
-        if broken := _tests_fail_without_mutants(trees, mutants):
-            print(broken)
+        trees = [_copy_of_tree(Path(folder) / str(number)) for number in range(chosen.jobs)]
+        if broken := _tests_fail_without_mutants(trees[0], mutants):
+            print(f"the tests fail without a mutant:\n{broken}")
             return 2
-        with ThreadPoolExecutor(chosen.jobs) as pool:
-            results = list(pool.map(lambda mutant: _tried(trees, mutant), mutants))
+        results = _tried(mutants, trees)
     return _report(results)
 
 
@@ -79,46 +107,80 @@ def _copy_of_tree(folder: Path) -> Path:
     return folder
 
 
-def _tests_fail_without_mutants(trees: SimpleQueue[Path], mutants: Sequence[Mutant]) -> str:
+def _tests_fail_without_mutants(tree: Path, mutants: Sequence[Mutant]) -> str:
     """The output of the tests where they fail on the tree as it is: then no mutant proves anything."""
-    tree = trees.get()
-    tests = sorted({test for mutant in mutants for test in mutant.tests})
-    done = _pytest(tree, tests)
-    trees.put(tree)
-    return "" if done.returncode == 0 else f"the tests fail without a mutant:\n{done.stdout[-3000:]}"
+    output = tree / "output.txt"
+    _, status = os.waitpid(_start(tree, sorted({test for mutant in mutants for test in mutant.tests}), output), 0)
+    return "" if status == 0 else output.read_text()[-3000:]
 
 
-def _tried(trees: SimpleQueue[Path], mutant: Mutant) -> Result:
-    started, tree = time.monotonic(), trees.get()
-    path = tree / mutant.file
-    text = path.read_text()
+def _tried(mutants: Sequence[Mutant], trees: list[Path]) -> list[Result]:
+    """The results of all mutants, as many at a time as there are trees."""
+    waiting, free, running, results = list(mutants), list(trees), dict[int, Running](), list[Result]()
+    while waiting or running:
+        while waiting and free:
+            mutant, tree = waiting.pop(0), free.pop()
+            text = (tree / mutant.file).read_text()
+            if text.count(mutant.old) != 1:
+                message = f"its text is {text.count(mutant.old)} times in the file"
+                results.append(Result(mutant, "broken", 0, message))
+                free.append(tree)
+                continue
+            (tree / mutant.file).write_text(text.replace(mutant.old, mutant.new))
+            item = Running(mutant, tree, text, time.monotonic(), tree / "output.txt")
+            running[_start(tree, mutant.tests, item.output)] = item
+        if running:
+            process, status = os.wait()
+            item = running.pop(process)
+            (item.tree / item.mutant.file).write_text(item.text)
+            free.append(item.tree)
+            results.append(_result(item, os.waitstatus_to_exitcode(status)))
+    return results
+
+
+def _result(item: Running, code: int) -> Result:
+    outcome = "killed" if code == _FAILED else "broken"
+    if code == 0:
+        outcome = "excused" if item.mutant.reason else "survived"
+    seconds = time.monotonic() - item.started
+    print(f"{outcome:8} {seconds:6.1f} s  {item.mutant.file}: {item.mutant.invariant}", flush=True)
+    return Result(item.mutant, outcome, seconds, item.output.read_text()[-2000:])
+
+
+def _start(tree: Path, tests: Sequence[str], output: Path) -> int:
+    """Starts the tests in a forked process, which ends with pytest's exit code; returns the process's id."""
+    sys.stdout.flush()
+    process = os.fork()
+    if process:
+        return process
+    code = 3
     try:
-        if text.count(mutant.old) != 1:
-            return Result(mutant, "broken", 0, f"its text is {text.count(mutant.old)} times in {mutant.file}")
-        path.write_text(text.replace(mutant.old, mutant.new))
-        done = _pytest(tree, mutant.tests)
+        code = _pytest_here(tree, tests, output)
     finally:
-        path.write_text(text)
-        trees.put(tree)
-    outcome = "killed" if done.returncode == _FAILED else "excused" if mutant.reason else "survived"
-    if done.returncode not in (0, _FAILED):
-        outcome = "broken"  # no test ran to its end: that proves nothing
-    result = Result(mutant, outcome, round(time.monotonic() - started, 1), done.stdout[-2000:])
-    print(f"{result.outcome:8} {result.seconds:6.1f} s  {mutant.file}: {mutant.invariant}", flush=True)
-    return result
+        os._exit(code)
 
 
-def _pytest(tree: Path, tests: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
-    paths = os.pathsep.join([str(tree / "lib"), str(tree)])
-    variables = {**os.environ, "PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1"}
-    return subprocess.run(command, cwd=tree, env=variables, capture_output=True, text=True, timeout=_SECONDS)
+def _pytest_here(tree: Path, tests: Sequence[str], output: Path) -> int:
+    import pytest
+
+    descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    os.chdir(tree)
+    sys.dont_write_bytecode = True  # a mutant may be as old and as large as the file it is in place of
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("tests", "headgate", "ingest_api")]:
+        del sys.modules[name]
+    sys.path[:] = [str(tree / "lib"), str(tree), *(path for path in sys.path if not path.startswith(str(ROOT / "lib")))]
+    os.environ["PYTHONPATH"] = os.pathsep.join(sys.path[:2])
+    code = int(pytest.main(["-q", "-x", "-p", "no:cacheprovider", *tests]))
+    sys.stdout.flush()
+    return code
 
 
 def _report(results: Sequence[Result]) -> int:
     print("\nmodule                                          killed  excused  survived")
     counts = Counter((result.mutant.file, result.outcome) for result in results)
-    for file in dict.fromkeys(result.mutant.file for result in results):
+    for file in sorted({result.mutant.file for result in results}):
         numbers = (counts[file, outcome] for outcome in ("killed", "excused", "survived"))
         print("{:46} {:7} {:8} {:9}".format(file, *numbers))
     totals = Counter(result.outcome for result in results)

@@ -64,12 +64,12 @@ def _folder(old: str, new: str, invariant: str) -> Mutant:
     return Mutant("ingest_api/storage/folder.py", old, new, invariant, (_DURABLE,))
 
 
-def _records(old: str, new: str, invariant: str) -> Mutant:
-    return Mutant("lib/headgate/formats/records.py", old, new, invariant, (_RECORDS,))
+def _records(old: str, new: str, invariant: str, test: str) -> Mutant:
+    return Mutant("lib/headgate/formats/records.py", old, new, invariant, (f"{_RECORDS}::{test}",))
 
 
-def _csv(old: str, new: str, invariant: str) -> Mutant:
-    return Mutant("lib/headgate/formats/csv_rows.py", old, new, invariant, (_RECORDS,))
+def _csv(old: str, new: str, invariant: str, test: str) -> Mutant:
+    return Mutant("lib/headgate/formats/csv_rows.py", old, new, invariant, (f"{_RECORDS}::{test}",))
 
 
 def _statistics(old: str, new: str, invariant: str) -> Mutant:
@@ -98,7 +98,14 @@ MUTANTS: tuple[Mutant, ...] = (
         "return moment.astimezone(UTC).replace(second=0, microsecond=0)",
         "an hour is whole: a listing begins with all of its first hour",
     ),
-    _landing('b"".join(len(p).to_bytes(4, "big") + p for p', 'b"".join(p for p', "two uploads never have one path"),
+    Mutant(
+        "lib/headgate/lake/landing.py",
+        'b"".join(len(p).to_bytes(4, "big") + p for p',
+        'b"".join(p for p',
+        "two uploads never have one path",
+        (_LANDING,),
+        reason="paths and claims name store and dataset beside the hash, so only the key can differ within one",
+    ),
     _landing(
         "return whole_hour(moment) if moment.year in _KEY_YEARS else None",
         "return whole_hour(moment)",
@@ -138,27 +145,27 @@ MUTANTS: tuple[Mutant, ...] = (
         "same = stored.size == body.size and (stored.sha256 or storage.sha256(path)) == body.sha256",
         "same = stored.size == body.size",
         "other bytes under a used key are refused, also of the same length",
-        _UPLOADS,
+        f"{_UPLOADS}::test_other_bytes_under_the_same_key_are_refused",
     ),
     _land(
         'return datetime.fromisoformat(claim["hour"]), claim["suffix"]',
         "return upload.hour, suffix",
         "a retry in a later hour lands at the claimed path",
-        _UPLOADS,
+        f"{_UPLOADS}::test_a_replay_in_a_later_hour_is_still_the_same_object",
     ),
     Mutant(
         "ingest_api/landing/body.py",
         "if self._declared is not None and self.size != self._declared:",
         "if False:",
         "a body that was cut does not land",
-        (_UPLOADS,),
+        (f"{_UPLOADS}::test_a_body_shorter_than_declared_does_not_land",),
     ),
     Mutant(
         "ingest_api/landing/body.py",
         "if self._expected and not self._expected.matches():",
         "if False:",
         "a body that is not as its digest says does not land",
-        (_HOSTILE,),
+        (f"{_HOSTILE}::test_a_wrong_content_digest_is_refused",),
     ),
     _folder("            os.fsync(self._file.fileno())\n", "", "a file is synced before it has its name"),
     _folder(
@@ -263,38 +270,64 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     # --- records: every record is accepted or rejected, and none is altered
     _records(
-        "            if count > most:\n", "            if False:\n", "an upload with too many records is refused whole"
+        "            if count > most:\n",
+        "            if False:\n",
+        "an upload with too many records is refused whole",
+        "test_an_upload_with_too_many_records_is_refused_whole",
     ),
-    _records("            if total > MAX_UNCOMPRESSED_BYTES:\n", "            if False:\n", "a bomb is refused"),
-    _records("        at -= len(reader.unused_data)\n", "", "each member of a gzip is read"),
+    _records(
+        "            if total > MAX_UNCOMPRESSED_BYTES:\n",
+        "            if False:\n",
+        "a bomb is refused",
+        "test_a_bomb_is_refused_and_kept_as_it_was_sent",
+    ),
+    _records(
+        "        at -= len(reader.unused_data)\n",
+        "",
+        "each member of a gzip is read",
+        "test_many_tiny_members_take_time_by_their_number",
+    ),
     _records(
         '        if not reader.eof:\n            raise Unreadable(f"gzip, but cut',
         '        if False:\n            raise Unreadable(f"gzip, but cut',
         "a cut gzip gives no record",
+        "test_a_cut_gzip_gives_none_of_its_records",
     ),
     _records(
-        "    if len(values) != len(header):\n", "    if False:\n", "a row of too few or too many values is rejected"
+        "    if len(values) != len(header):\n",
+        "    if False:\n",
+        "a row of too few or too many values is rejected",
+        "test_a_line_of_too_few_or_too_many_values_is_rejected_alone",
     ),
-    _records("    if values == header or [", "    if [", "a header in the middle is no record"),
+    _records(
+        "    if values == header or [",
+        "    if [",
+        "a header in the middle is no record",
+        "test_files_that_were_joined_leave_no_header_and_no_byte_order_mark_in_a_record",
+    ),
     _records(
         'return Record(raw, None if isinstance(value, dict) else "not a JSON object")',
         "return Record(raw, None)",
         "what is no object is rejected",
+        "test_a_line_that_is_no_object_is_rejected_alone",
     ),
     _csv(
         "problem = QUOTE_INSIDE if is_bare else problem",
         "problem = None",
         "a quote inside an unquoted value rejects its row",
+        "test_a_quote_inside_an_unquoted_value_rejects_its_row_because_a_separator_may_be_lost",
     ),
     _csv(
         "if end < len(self._text) and self._text[end] not in",
         "if False and self._text[end] not in",
         "text after a closing quote is refused",
+        "test_text_after_a_closing_quote_is_refused_under_every_escape",
     ),
     _csv(
         'self._escaped_inside = re.compile(f"{escape}({quote}|{escape})")',
         'self._escaped_inside = re.compile(f"{escape}((?s:.))")',
         "an escape before another character stays",
+        "test_an_escape_that_is_not_the_quote_alters_no_other_character",
     ),
     # --- statistics: no reader skips a row that it asks for
     _statistics("high[:PREFIX] + _GREATEST", "high[:PREFIX]", "the upper bound of a long text holds"),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from headgate.contracts.contract import Contract, load_contract, load_contracts
+from headgate.contracts.contract import Contract, as_sent, load_contract, load_contracts
 from headgate.contracts.odcs import CONTRACT, CUSTOM, published_schema
 from headgate.contracts.upload_format import CsvDialect
 from headgate.errors import ContractError
@@ -537,3 +537,25 @@ def test_a_contract_of_many_levels_is_read_in_time_that_follows_its_lines(load, 
         [field] = field.fields
         names.append(field.name)
     assert names == [*(f"o{level}" for level in range(depth)), "leaf"]  # 130 s for 10 levels with jsonschema
+
+
+def renamed(names: dict[str, str]) -> str:
+    """The page's example, in which columns have other names in the upload."""
+    text = page("yaml").lstrip()
+    for name, sent in names.items():
+        text = changed(f"- name: {name}\n", f"- name: {name}\n        physicalName: {sent}\n", text)
+    return text
+
+
+def test_a_column_may_have_another_name_in_the_upload(load):
+    contract = load(renamed({"return_id": "_id", "returned_at": "Returned At"}), "returns.yaml")
+    assert contract.key == ("return_id",)
+    record = {"return_id": "r-1", "returned_at": "2026-03-01", "other": 1}
+    assert as_sent(contract.fields, record) == {"_id": "r-1", "Returned At": "2026-03-01", "other": 1}
+    assert Contract.from_dict(contract.to_dict()) == contract
+
+
+def test_two_columns_cannot_have_one_name_in_the_upload(refusal):
+    assert "name in the upload of two columns" in refusal(
+        renamed({"return_id": "x", "returned_at": "x"}), "returns.yaml"
+    )

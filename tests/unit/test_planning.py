@@ -9,6 +9,8 @@ import pyarrow as pa
 import pytest
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 
+from headgate.cli.plan import next_step
+from headgate.ledger.ledger import Head
 from headgate.planning.plan import Kind, Planner, Work
 from tests.unit.lake import Lake
 
@@ -113,3 +115,27 @@ def test_a_vacuumed_source_rebuilds_where_its_change_data_is_gone(lake: Lake) ->
     DeltaTable(uri).delete("day = '2026-03-02'")
     DeltaTable(uri).vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False)
     assert planned(lake, "gold.daily").reason == "change data of silver.sales after version 0 was vacuumed"
+
+
+def work_of(table: str, kind: Kind) -> Work:
+    return Work(table, kind, "", Head(table, "", 0, "id", 0))
+
+
+@pytest.mark.parametrize(
+    ("works", "advice"),
+    [
+        ([("gold.a", Kind.CURRENT)], "nothing to do"),
+        ([("gold.a", Kind.INCREMENT)], "next: headgate run"),
+        (
+            [("silver.a", Kind.REFUSED)],
+            "next: take the changes of the contract back, or headgate run --rebuild -s silver.a",
+        ),
+        (
+            [("silver.a", Kind.REFUSED), ("silver.b", Kind.INCREMENT)],
+            "next: headgate run --exclude silver.a; take the changes of the contract back, "
+            "or headgate run --rebuild -s silver.a",
+        ),
+    ],
+)
+def test_the_next_step_of_a_plan_can_succeed(works: list[tuple[str, Kind]], advice: str) -> None:
+    assert next_step([work_of(table, kind) for table, kind in works]).strip() == advice

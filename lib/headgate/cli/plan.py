@@ -69,7 +69,7 @@ def show(target: Target, graph: Graph, planner: Planner, works: list[Work]) -> N
     details += drift_lines(catalog)
     if details:
         click.echo("\n" + "\n".join(details))
-    click.echo(_next(works))
+    click.echo(next_step(works))
 
 
 def as_dict(work: Work) -> dict:
@@ -85,7 +85,8 @@ def as_dict(work: Work) -> dict:
     }
 
 
-def _next(works: list[Work]) -> str:
+def next_step(works: list[Work]) -> str:
+    """Returns the commands that go on from a plan; a table that is refused needs a decision first."""
     refused = [work.table for work in works if work.kind is Kind.REFUSED]
     steps = []
     if any(work.is_work and work.kind is not Kind.REFUSED for work in works):
