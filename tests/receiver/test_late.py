@@ -47,6 +47,14 @@ def test_a_try_that_died_before_its_marker_is_marked_by_its_retry(sender, landed
     assert len(landed()) == 1
 
 
+def test_a_retry_after_the_listing_could_have_passed_its_hour_is_marked(sender, landed, clock, listed, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(ingest_api.landing.land, "point", dies_at("receiver.landed"))
+        assert sender.post().status_code == 500
+    clock.now += 2 * HOUR  # two and a half after its hour began
+    assert sender.post().get_json()["upload"] in listed(clock.now)
+
+
 def test_a_try_that_died_after_its_claim_lands_under_the_claimed_hour(sender, landed, clock, listed, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(ingest_api.landing.land, "point", dies_at("receiver.claimed"))

@@ -173,3 +173,33 @@ def test_it_imports_no_spark_of_its_own(lake: Lake) -> None:
     )
     lake.built()
     subprocess.run([sys.executable, "-c", code, str(lake.project.root)], check=True)
+
+
+def test_an_expectation_that_its_columns_type_makes_impossible_is_told(lake: Lake) -> None:
+    lake.write("conf/tables/gold/daily.yaml", TABLE_CONTRACT.replace("SHOP", "shop"))
+    between = {"type": "expect_column_values_to_be_between", "kwargs": {"column": "shop", "min_value": 1}}
+    suite(lake, "gold.daily", between, not_null("shop"))
+    ((where, _, message),) = problems(lake)
+    assert where.startswith("conf/expectations/gold/daily.json:")
+    assert message == "shop is string: it"  # it cannot be between numbers
+
+
+@pytest.mark.parametrize("pattern", ["(a", "a)", "[a", "a\\"])
+def test_a_regular_expression_that_is_none_is_told(lake: Lake, pattern: str) -> None:
+    suite(
+        lake,
+        "gold.daily",
+        {"type": "expect_column_values_to_match_regex", "kwargs": {"column": "shop", "regex": pattern}},
+    )
+    ((_, _, message),) = problems(lake)
+    assert message.endswith("is not a")  # regular expression
+
+
+@pytest.mark.parametrize("pattern", ["^[A-Z]{2}$", r"\p{L}++", "(?<year>[0-9]+)", r"\Q(\E"])
+def test_what_java_alone_reads_is_no_problem(lake: Lake, pattern: str) -> None:
+    suite(
+        lake,
+        "gold.daily",
+        {"type": "expect_column_values_to_match_regex", "kwargs": {"column": "shop", "regex": pattern}},
+    )
+    invoke(lake)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from headgate.document import Invalid, Place, Problem, as_error
 from headgate.errors import SuiteError, suggestion
@@ -16,6 +17,7 @@ from headgate.project import Project
 from headgate.suites.expectation import Expectation
 from headgate.suites.suite_document import read_suite
 
+_NOT_NUMBERS = ("string", "boolean", "date", "timestamp")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -98,6 +100,30 @@ def require_columns(suite: Suite, columns: Collection[str]) -> None:
                 problems.append(Problem(expectation.place, expectation.name, message, fix))
     if problems:
         raise as_error(SuiteError, problems)
+
+
+def require_types(suite: Suite, types: Mapping[str, Any]) -> None:
+    """Raises SuiteError where an expectation is impossible for its column's type. types: as Delta's log has them."""
+    problems = []
+    for expectation in suite.expectations:
+        for name in expectation.columns:
+            if message := _impossible(expectation, types.get(name)):
+                fix = "correct the expectation, or the type in the contract and the function"
+                problems.append(
+                    Problem(expectation.place, expectation.name, f"{name} is {types[name]}: {message}", fix)
+                )
+    if problems:
+        raise as_error(SuiteError, problems)
+
+
+def _impossible(expectation: Expectation, kind: Any) -> str:
+    if expectation.type == "expect_column_values_to_match_strftime_format" and kind not in (None, "string"):
+        return "only text has a format"
+    if expectation.type == "expect_column_values_to_be_between" and kind in _NOT_NUMBERS:
+        bounds = [expectation.kwargs.get(name) for name in ("min_value", "max_value")]
+        if any(isinstance(bound, int | float) for bound in bounds):
+            return "it cannot be between numbers"
+    return ""
 
 
 def require_relations(suite: Suite, sources: Collection[str]) -> None:

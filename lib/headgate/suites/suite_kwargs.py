@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,13 @@ from headgate.document import Document, Problem, Trail
 from headgate.errors import suggestion
 from headgate.suites.expectation import condition_columns
 
+#: Faults of a regular expression that Python and Java, which judges the rows, both refuse.
+_FAULTS = (
+    "missing ), unterminated subpattern",
+    "unbalanced parenthesis",
+    "unterminated character set",
+    "bad escape (end",
+)
 _OPERATORS = ("==", "!=", "<", "<=", ">", ">=", "IN", "NOT_IN")
 
 
@@ -35,8 +43,24 @@ def check_kwargs(document: Document, trail: Trail, *, bounded: bool) -> Iterator
     if kwargs.get("column_index") == 0:
         message = "GX ignores position 0: the column would pass at any position"
         yield document.problem((*trail, "column_index"), message, "use expect_table_columns_to_match_ordered_list")
+    yield from _check_patterns(document, trail)
     yield from _check_quantiles(document, (*trail, "quantile_ranges"))
     yield from _check_condition(document, (*trail, "row_condition"))
+
+
+def _check_patterns(document: Document, trail: Trail) -> Iterator[Problem]:
+    kwargs = document.at(trail)
+    several = kwargs.get("regex_list")
+    patterns = {("regex",): kwargs.get("regex")}
+    if isinstance(several, list):
+        patterns |= {("regex_list", index): pattern for index, pattern in enumerate(several)}
+    for place, pattern in patterns.items():
+        try:
+            re.compile(pattern if isinstance(pattern, str) else "")
+        except re.error as error:
+            if error.msg.startswith(_FAULTS):
+                message = f"{json.dumps(pattern, ensure_ascii=False)} is not a regular expression: {error.msg}"
+                yield document.problem((*trail, *place), message, "correct its brackets and backslashes")
 
 
 def _is_time(text: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -19,7 +19,7 @@ from headgate.planning.state import is_older
 from headgate.project import Project
 from headgate.queries.check import query_problems
 from headgate.queries.saved import query_files
-from headgate.suites.suite import load_suites, require_columns, suite_files
+from headgate.suites.suite import load_suites, require_columns, require_types, suite_files
 from headgate.views.athena import unreadable_columns, unreadable_protocol
 
 P = ParamSpec("P")
@@ -55,6 +55,7 @@ def check_project(project: Project, environment: str) -> Checked:
     for suite in suites.values():
         if columns := result.of(tables.columns, suite.table):
             result.of(require_columns, suite, columns)
+            result.of(require_types, suite, columns)
     files = {
         "contracts": project.datasets.glob("*.y*ml"),
         "contracts of tables": project.tables.rglob("*.y*ml"),
@@ -110,16 +111,17 @@ class _Tables:
     graph: Graph | None
     ledger: Ledger | None
 
-    def columns(self, table: str) -> Collection[str]:
-        """A table's columns from its contract, or from its log if the current code built it; empty if unknown."""
+    def columns(self, table: str) -> Mapping[str, Any]:
+        """Column -> type of a table from its contract, or from its log if the current code built it; empty if unknown."""
         if table in self.contracts:
-            return [field.name for field in self.contracts[table].fields]
+            return {field.name: logged_type(field) for field in self.contracts[table].fields}
         if self.graph is None or self.ledger is None:
-            return []
+            return {}
         head = self.ledger.head(table)
         if not head.exists or is_older(self.graph.node(table), head):
-            return []
-        return [name for name in self.ledger.schema(table, head.version) if not name.startswith("_")]
+            return {}
+        schema = self.ledger.schema(table, head.version)
+        return {name: kind for name, kind in schema.items() if not name.startswith("_")}
 
     def types(self) -> dict[str, Mapping[str, Any]]:
         """Column -> type of each gold table, by its contract, or by its log where it has none and is built."""
