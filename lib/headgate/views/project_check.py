@@ -112,7 +112,7 @@ class _Tables:
     ledger: Ledger | None
 
     def columns(self, table: str) -> Mapping[str, Any]:
-        """Column -> type of a table from its contract, or from its log if the current code built it; empty if unknown."""
+        """Column -> type of a table, by its contract, or by its log if the current code built it; empty if unknown."""
         if table in self.contracts:
             return {field.name: logged_type(field) for field in self.contracts[table].fields}
         if self.graph is None or self.ledger is None:
