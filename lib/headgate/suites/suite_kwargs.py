@@ -51,7 +51,7 @@ def check_kwargs(document: Document, trail: Trail, *, bounded: bool) -> Iterator
 def _check_patterns(document: Document, trail: Trail) -> Iterator[Problem]:
     kwargs = document.at(trail)
     several = kwargs.get("regex_list")
-    patterns = {("regex",): kwargs.get("regex")}
+    patterns: dict[Trail, Any] = {("regex",): kwargs.get("regex")}
     if isinstance(several, list):
         patterns |= {("regex_list", index): pattern for index, pattern in enumerate(several)}
     for place, pattern in patterns.items():
