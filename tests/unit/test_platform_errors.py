@@ -61,3 +61,16 @@ def test_an_application_that_was_ended_lost_its_cluster_where_it_had_one():
     assert result is not None
     assert (result.code, result.where) == ("cluster", "spark://127.0.0.1:7077")
     assert platform_error(error, LOCAL) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("AWSS3IOException: PUT: InternalError: We encountered an internal error", True),
+        ("put object: (Service: S3, Status Code: 503, Request ID: x)", True),
+        ("Traceback\n  File x.py, line 1\nheadgate.errors.InternalError: bronze has no such row", False),
+    ],
+)
+def test_only_the_services_own_internal_error_is_an_error_of_s3(text, expected):
+    on_s3 = load_environment(REPOSITORY, "local", {"HEADGATE_LAKE": "s3://bucket/lake"})
+    assert (platform_error(RuntimeError(text), on_s3) is not None) == expected

@@ -29,7 +29,8 @@ _PASSING = {
     "java.net.SocketTimeoutException": "check the network between the driver, the executors and the lake",
     "Answer from Java side is empty": "look at the driver's log: the JVM ended; give it more memory if it was killed",
 }
-_S3A_FAILURE = re.compile(r"(?:SlowDown|ServiceUnavailable|InternalError|Status Code: 5\d\d)")
+# S3's own code InternalError, but not an exception class of that name in a traceback: `headgate.errors.InternalError`.
+_S3A_FAILURE = re.compile(r"(?:SlowDown|ServiceUnavailable|(?<![\w.])InternalError\b|Status Code: 5\d\d)")
 _PATH = re.compile(r"(?:file:)?(/[^\s:'\"(),]+)")
 _RERUN = "and run again: uncommitted work is repeated"
 
