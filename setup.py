@@ -36,9 +36,18 @@ setup(
         "orchestration",
         "orchestration.local_cloud",
     ],
-    package_data={"headgate": ["engine/runtime/*.properties", "engine/jvm/*", "suites/*.json", "templates/**/*"]},
+    package_data={
+        "headgate": [
+            "engine/runtime/*.properties",
+            "engine/jvm/*",
+            "suites/*.json",
+            "templates/**/*",
+            "site/templates/*",
+        ]
+    },
     install_requires=CORE,
     extras_require={
+        "docs": ["jinja2"],
         "spark": ["pyspark", "delta-spark", "orjson"],
         "receiver": ["flask", "gunicorn", "prometheus-client", "flask-openapi3-swagger"],
         "api": ["flask", "gunicorn", "prometheus-client", "flask-openapi3-swagger", "duckdb", "orjson"],

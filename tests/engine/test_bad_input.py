@@ -84,7 +84,7 @@ class Landed:
 
     def stores(self, upload: str) -> list[dict[str, Any]]:
         """The bronze rows of an upload of stores, by ordinal."""
-        results = [r for r in self.bronze if r["upload"] == self.uploads[upload] and r["_state"] == "live"]
+        results = [r for r in self.bronze if r["upload"] == self.uploads[upload] and r["_state"] != "receipt"]
         return sorted(results, key=lambda row: row["record"])
 
 
@@ -165,7 +165,7 @@ def test_an_unreadable_upload_is_a_single_rejected_record(landed, upload, encodi
     path = next(landed.world.lake.glob(f"landing/*/*/*/{landed.uploads[upload]}*"))
     raw = base64.b64decode(result["raw"]) if encoding else result["raw"].encode()
     assert (result["raw_encoding"], raw) == (encoding, path.read_bytes())
-    assert result["reasons"][0]["rule"] == "unparsable"
+    assert result["reasons"][0]["rule"] == "unreadable upload"
     assert result["reasons"][0]["value"].startswith(said)
 
 

@@ -203,3 +203,22 @@ def test_what_java_alone_reads_is_no_problem(lake: Lake, pattern: str) -> None:
         {"type": "expect_column_values_to_match_regex", "kwargs": {"column": "shop", "regex": pattern}},
     )
     invoke(lake)
+
+
+def test_a_key_that_neither_the_contract_nor_the_function_names_is_a_problem(lake: Lake) -> None:
+    module = (lake.project.root / "jobs/silver/sales.py").read_text()
+    lake.write("jobs/silver/sales.py", module.replace('Merge(keys=["id"], sequence_by="revised"', 'Merge(keys=["idd"]'))
+    [(where, path, _)] = problems(lake)
+    assert (where.partition(":")[0], path) == ("jobs/silver/sales.py", "silver.sales writes")
+    assert "nothing in the function is named 'idd'. Did you mean 'id'?" in invoke(lake, code=2)
+
+
+def test_a_column_of_by_that_the_source_lacks_is_a_problem_where_the_columns_are_known(lake: Lake) -> None:
+    module = (lake.project.root / "jobs/gold/daily.py").read_text()
+    lake.write("jobs/gold/daily.py", module.replace('"day"', '"dayy"'))
+    assert invoke(lake).startswith("no problems")  # silver.sales is not built: its columns are not known
+    lake.write("jobs/gold/daily.py", module)
+    lake.built()
+    lake.write("jobs/gold/daily.py", module.replace('"day"', '"dayy"'))
+    assert problems(lake)[0][1] == "gold.daily reads.sales.by"
+    assert "silver.sales has no column 'dayy'. Did you mean 'day'?" in invoke(lake, code=2)

@@ -338,8 +338,7 @@ def test_only_the_first_records_are_read_and_the_contract_says_so(project, capsy
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("x.csv", "First Name,b\n1,2\n", "'First Name' to first_name"),
-        ("x.csv", "a,A\n1,2\n", "differ only in upper and lower case"),
+        ("x.csv", "a,A\n1,2\n", "would both be named 'A'"),
         ("x.csv", "a,b\n1,2,3\n", "line 2 has 3 values, the header has 2"),
         ("x.csv", "a,b\n", "the file has no record"),
         ("x.csv", "", "the file has no record"),
@@ -347,7 +346,7 @@ def test_only_the_first_records_are_read_and_the_contract_says_so(project, capsy
         ("x.jsonl", '{"a": 1}\n[1]\n', "record 2 is not a JSON object"),
         ("x.jsonl", '{"a": 1\n', "cannot be read as jsonl"),
         ("x.json", "nothing", "cannot be read as json"),
-        ("x.jsonl", '{"a": {"b c": 1}}', "'a.b c'"),
+        ("x.jsonl", '{"a": {"b c": 1, "b-c": 2}}', "would both be named 'b_c'"),
         ("x.parquet", "no parquet", "cannot be read as parquet"),
         ("x.xlsx", "x", "the format of 'x.xlsx' is unknown"),
     ],
@@ -356,6 +355,14 @@ def test_a_file_that_cannot_be_used_is_one_message(project, capsys, name, conten
     code, out, err = run(capsys, write(project, name, content))
     assert (code, out) == (2, "") and message in err
     assert not list(project.datasets.iterdir())
+
+
+def test_a_name_that_no_column_can_have_becomes_the_physical_name(project, capsys):
+    content = '"First Name","Order ID",_id,2nd\nAda,1,9,x\nBob,2,8,y\n'
+    run(capsys, write(project, "people.csv", content))
+    fields = load_contracts(project)["people"].fields
+    names = {field.name: field.sent_name for field in fields}
+    assert names == {"first_name": "First Name", "order_id": "Order ID", "id": "_id", "column_2nd": "2nd"}
 
 
 def test_a_file_that_does_not_exist_is_one_message(project, capsys):

@@ -184,6 +184,7 @@ def test_list_counts_open_and_superseded_records_in_all_and_by_reason(lake: Lake
             {"column": "shop", "rule": "required", "open": 1, "superseded": 1},
             {"column": "items[].n", "rule": "type: int", "open": 0, "superseded": 1},
         ],
+        "whole": {"uploads": 0, "bytes": 0, "records": 0, "uncounted": 0},
     }
     assert "items[].n  type: int     0           1" in listed(lake)
 

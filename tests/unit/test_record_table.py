@@ -27,7 +27,7 @@ from headgate.ledger.record_table import (
 )
 
 ROOT = Path(__file__).parents[2]
-ROWS = pa.table({"n": [1, 2, 3, 4], STATE: [state.value for state in State]})
+ROWS = pa.table({"n": [1, 2, 3, 4, 5], STATE: [state.value for state in State]})
 BALANCED = RecordCounts(
     records=6, unparsable=1, rejected=1, no_row=1, accepted=3, inserted=1, updated=1, superseded=1, rows=3
 )

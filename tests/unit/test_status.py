@@ -111,6 +111,7 @@ def test_the_quarantined_share_is_shown_for_the_last_batch_and_for_all(lake: Lak
         "table": "silver.sales",
         "last": {"records": 8, "rejected": 2},
         "all": {"records": 9, "rejected": 2},
+        "whole": {"uploads": 0, "bytes": 0, "records": 0, "uncounted": 0},
     }
     assert "silver.sales: 2 of 8 records (25.0%) in the last batch, 2 of 9 records (22.2%) in all" in invoke(lake)
 

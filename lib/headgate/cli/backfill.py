@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
@@ -12,6 +13,7 @@ from headgate.cli.options import Target, print_json, target_options
 from headgate.cli.output import print_table, progress
 from headgate.cli.run import exit_if_failed, print_reports
 from headgate.cli.work import spark_at_work, wait_option
+from headgate.contracts.allowed import readable
 from headgate.errors import UsageError, suggestion
 from headgate.planning.graph import Node, load_graph
 from headgate.planning.plan import Planner, Work
@@ -56,7 +58,7 @@ def command(
     planner = Planner(target.environment, graph)
     node = graph.node(table)
     work = planner.backfilled(node.name)
-    requested = _condition(node, slices)
+    requested = _condition(node, slices, _types(planner, node, work))
     chosen = _chosen(planner, node, work, uploads, stores, first and first.date(), last and last.date())
     _require_a_choice(node, requested, chosen)
     if dry_run:
@@ -78,8 +80,31 @@ def command(
     exit_if_failed([report])
 
 
-def _condition(node: Node, slices: tuple[str, ...]) -> str:
-    """The slices as an SQL condition; several values of one column are alternatives."""
+def _types(planner: Planner, node: Node, work: Work) -> dict[str, str]:
+    """Column -> type as contracts name it, of the built table; columns of other types are left out."""
+    schema = planner.ledger.schema(node.name, work.head.version) if work.head.exists else {}
+    kinds = {name: str(kind).partition("(")[0] for name, kind in schema.items() if isinstance(kind, str)}
+    return {name: _CONTRACT_TYPES[kind] for name, kind in kinds.items() if kind in _CONTRACT_TYPES}
+
+
+_EXAMPLES = {"date": "2026-03-01", "timestamp": "2026-03-01T10:00:00Z", "boolean": "true"}
+#: Types of Delta's log whose values are checked -> their names in contracts.
+_CONTRACT_TYPES = {
+    "integer": "int",
+    "long": "bigint",
+    "decimal": "decimal",
+    "double": "double",
+    "boolean": "boolean",
+    "date": "date",
+    "timestamp": "timestamp",
+}
+
+
+def _condition(node: Node, slices: tuple[str, ...], types: Mapping[str, str]) -> str:
+    """The slices as an SQL condition; several values of one column are alternatives.
+
+    Raises UsageError for a column that is not one of the slices', or a value that its type cannot hold.
+    """
     by = slices_of(node.writes) if node.writes else ()
     parts: dict[str, list[str]] = {}
     for text in slices:
@@ -89,6 +114,11 @@ def _condition(node: Node, slices: tuple[str, ...]) -> str:
                 f"--by {text}: {node.name} has slices of {list(by) or 'no columns'}.{suggestion(column, by)}",
                 fix="write --by COLUMN=VALUE, with a column of the table's Replace(by=...) or History(keys=...)",
             )
+        for part in filter(None, value.split("..")):
+            if column in types and readable(part, types[column]) is None:
+                kind = types[column]
+                fix = f"write a {kind}, such as --by {column}={_EXAMPLES.get(kind, '1')}"
+                raise UsageError(f"'{part}' is no {kind}", where=f"--by {text}", fix=fix)
         parts.setdefault(column, []).append(_one(column, value))
     return " AND ".join(f"({' OR '.join(options)})" for options in parts.values())
 

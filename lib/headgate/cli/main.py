@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from headgate import __version__
-from headgate.errors import HeadgateError, InternalError, suggestion
+from headgate.errors import HeadgateError, InternalError, UsageError, suggestion
 from headgate.logs import set_up_logging
 
 # Verb -> (section of the help, help line). The help lines are here so that `--help` imports no verb.
@@ -29,6 +29,7 @@ VERBS = {
     "query": ("see", "Run SQL over gold: a query of conf/queries, or your own."),
     "history": ("see", "Print a table's commits: run, position, counts."),
     "lineage": ("see", "Show the sources and readers of a table, down to the uploads of a slice."),
+    "docs": ("see", "Write a site with one page per table, or serve it."),
     "receipt": ("see", "Follow one upload: landed, bronze, each silver table."),
     "check": ("quality", "Check contracts, suites and environments; or a current table with its suite."),
     "quarantine": ("quality", "Show the records that tables rejected, and take them through again."),
@@ -96,6 +97,8 @@ def run_command(arguments: list[str]) -> None:
     """Runs one command and exits. Every error ends as a message and an exit code; tracebacks go to a log file."""
     set_up_logging()
     try:
+        if "--json" in arguments:
+            sys.exit(_run_for_json(arguments))
         headgate.main(args=arguments, prog_name="headgate", standalone_mode=True)
     except Exception as failed:
         error = failed if isinstance(failed, HeadgateError) else _failure_of_s3(failed) or _internal(failed)
@@ -104,6 +107,20 @@ def run_command(arguments: list[str]) -> None:
         else:
             click.echo(f"error[{error.code}]: {error}", err=True)
         sys.exit(error.exit_code)
+
+
+def _run_for_json(arguments: list[str]) -> int:
+    """Runs one command; returns its exit code. A mistake in the command line is raised as a UsageError."""
+    try:
+        result = headgate.main(args=arguments, prog_name="headgate", standalone_mode=False)
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        path = context.command_path if context else "headgate"
+        raise UsageError(error.format_message(), where=path, fix=f"{path} --help") from error
+    except click.Abort:
+        click.echo("Aborted!", err=True)
+        return 1
+    return result if isinstance(result, int) else 0
 
 
 def _internal(error: Exception) -> InternalError:

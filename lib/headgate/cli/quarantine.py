@@ -16,7 +16,7 @@ from headgate.cli.work import spark_at_work, spark_that_looks, wait_option
 from headgate.ledger.ledger import Ledger
 from headgate.planning.graph import Graph, Node, load_graph
 from headgate.planning.plan import Kind, Planner
-from headgate.views import quarantine
+from headgate.views import quarantine, unreadable
 
 if TYPE_CHECKING:
     from headgate.engine.verbs.replay import Replayed
@@ -47,6 +47,10 @@ def list_(target: Target) -> None:
     print_table(columns, [[item[name] for name in columns] for item in results], _NUMBERS)
     for item in results:
         _print_reasons(f"{item['table']}: why", item["reasons"], _NUMBERS)
+        if item["whole"]["uploads"]:
+            click.echo(f"\n{item['table']}: {unreadable.in_words(item['whole'])}, each counted as one record")
+            click.echo(f'  which: headgate quarantine show {item["table"]} --where "{unreadable.WHERE}"')
+            click.echo("  to do: correct the contract or the reader, then replay: the uploads are split again")
 
 
 @command.command()

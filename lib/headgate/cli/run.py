@@ -13,6 +13,7 @@ import click
 from headgate.cli.catalog import register_after, show_after
 from headgate.cli.options import Target, print_json, target_options
 from headgate.cli.output import print_table, progress
+from headgate.cli.run_warnings import warn_of_unreadable
 from headgate.cli.selection import selected, selection_options
 from headgate.cli.work import lake_to_itself, spark_at_work, spark_that_looks, submit_if_remote, wait_option
 from headgate.errors import EXIT_RETRY, HeadgateError, UsageError, suggestion
@@ -243,6 +244,7 @@ def _print(target: Target, run: str, reports: Sequence[Report], catalog: dict[st
     if target.as_json:
         done = {"run": run, "tables": [asdict(report) for report in reports]}
         print_json({**done, "catalog": catalog} if catalog else done)
+        warn_of_unreadable(reports)
         return
     print_reports(run, reports)
     show_after(catalog)
@@ -261,6 +263,7 @@ def print_reports(run: str, reports: Sequence[Report]) -> None:
     if rest := len(reports) - len(details):
         click.echo(f"\n{rest} more table{'s' * (rest != 1)}: nothing to do")
     click.echo(f"\nrun {run}")
+    warn_of_unreadable(reports)
     for report in reports:
         for result in report.quality:
             if not result["success"] and not report.error:

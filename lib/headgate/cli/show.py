@@ -27,7 +27,9 @@ def rows_options(verb: Callable[..., Any]) -> Callable[..., Any]:
     """Adds `--limit` and `--format`."""
     shapes = click.Choice(["table", "json", "csv"])
     verb = click.option("--format", "shape", type=shapes, help="[default: table; json with --json]")(verb)
-    return click.option("--limit", default=20, show_default=True, help="How many rows; 0 for all.")(verb)
+    return click.option(
+        "--limit", default=20, type=click.IntRange(min=0), show_default=True, help="How many rows; 0 for all."
+    )(verb)
 
 
 @click.command("show")

@@ -12,6 +12,7 @@ from headgate.planning.graph import load_graph
 from headgate.planning.plan import Planner
 from headgate.planning.state import NOT_DECLARED
 from headgate.views.status import status
+from headgate.views.unreadable import in_words
 
 
 @click.command("status")
@@ -59,9 +60,10 @@ def _watch(state: Mapping[str, Any]) -> str:
     return f"{name}: {state['state']}{problem}, {state['runs']:,} runs since {state['started']}{retries}"
 
 
-def _quarantined(table: Mapping[str, Any]) -> str:
-    last = f"{_share(table['last'])} in the last batch, " if table["last"] else ""
-    return f"{table['table']}: {last}{_share(table['all'])} in all"
+def _quarantined(counts: Mapping[str, Any]) -> str:
+    last = f"{_share(counts['last'])} in the last batch, " if counts["last"] else ""
+    whole = f"; {in_words(counts['whole'])}" if counts["whole"]["uploads"] else ""
+    return f"{counts['table']}: {last}{_share(counts['all'])} in all{whole}"
 
 
 def _share(counts: Mapping[str, int]) -> str:

@@ -26,41 +26,48 @@ _MICROSECONDS = {"s": lambda n: n * 10**6, "ms": lambda n: n * 1000, "us": lambd
 
 
 class NotParquet(Exception):
-    """The file cannot be read, or has a column that JSON cannot hold."""
+    """The file cannot be read, or has a column that JSON cannot hold. `records` are its rows, None if not known."""
+
+    def __init__(self, problem: str, records: int | None = None) -> None:
+        super().__init__(problem)
+        self.records = records
 
 
 def json_rows(body: bytes) -> Iterator[bytes]:
     """Each row as a JSON object with every column, in order, read row group by row group. Raises NotParquet."""
+    records = None
     try:
         file = pq.ParquetFile(pa.BufferReader(body), page_checksum_verification=True)
-        _check_fields("", list(file.schema_arrow))
+        records = file.metadata.num_rows
+        if fault := _field_fault("", list(file.schema_arrow)):
+            raise NotParquet(fault, records)
         for group in range(file.num_row_groups):
             for batch in file.iter_batches(_BATCH_ROWS, row_groups=[group]):
                 rows = _objects(batch.schema.names, batch.columns, batch.num_rows)
                 # orjson leaves each result in a buffer of 4 KB: a copy needs less memory.
                 yield from (bytes(bytearray(orjson.dumps(row))) for row in rows)
     except UnicodeDecodeError as error:
-        raise NotParquet(f"parquet with text that is not UTF-8: {error.reason}") from error
+        raise NotParquet(f"parquet with text that is not UTF-8: {error.reason}", records) from error
     except (pa.ArrowException, OSError) as error:
-        raise NotParquet(f"not parquet, or cut: {str(error).splitlines()[0]}") from error
+        raise NotParquet(f"not parquet, or cut: {str(error).splitlines()[0]}", records) from error
 
 
-def _check_fields(path: str, fields: list[pa.Field]) -> None:
-    """Raises NotParquet if two fields have the same name, or a field has no JSON representation."""
+def _field_fault(path: str, fields: list[pa.Field]) -> str:
+    """Why fields cannot be read: two have one name, or a field has no form in JSON; empty where they can."""
     names = [field.name for field in fields]
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise NotParquet(f"two columns have the name '{path}{twice[0]}': rename one column")
-    for field in fields:
-        _check(f"{path}{field.name}", field.type)
+        return f"two columns have the name '{path}{twice[0]}': rename one column"
+    return next(filter(None, (_type_fault(f"{path}{field.name}", field.type) for field in fields)), "")
 
 
-def _check(name: str, kind: pa.DataType) -> None:
+def _type_fault(name: str, kind: pa.DataType) -> str:
     if kinds.is_struct(kind):
-        _check_fields(f"{name}.", list(kind))
-    elif _is_list(kind):
-        _check(f"{name}[]", kind.value_type)
-    elif not _is_scalar(_plain(kind)):
-        raise NotParquet(f"the column '{name}' is {kind}, which has no form in JSON: write it as text")
+        return _field_fault(f"{name}.", list(kind))
+    if _is_list(kind):
+        return _type_fault(f"{name}[]", kind.value_type)
+    if _is_scalar(_plain(kind)):
+        return ""
+    return f"the column '{name}' is {kind}, which has no form in JSON: write it as text"
 
 
 def _is_list(kind: pa.DataType) -> bool:

@@ -11,11 +11,15 @@ import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import orjson
 
 from headgate.formats.csv_rows import CsvRow, Dialect, NotCsv, csv_rows
 from headgate.formats.json_elements import NotAnArray, elements
+
+if TYPE_CHECKING:
+    from headgate.contracts.contract import Contract
 
 #: The largest permitted growth of a compressed upload. More is refused: it may be a zip bomb.
 MAX_UNCOMPRESSED_BYTES = 2**30
@@ -55,16 +59,40 @@ class Layout:
     max_records: int = MAX_RECORDS
 
 
+def layout_of(contract: Contract) -> Layout:
+    """Returns how the contract says that uploads are written."""
+    return Layout(
+        format=contract.format,
+        columns=tuple(column.sent_name for column in contract.fields),
+        max_record_bytes=contract.max_record_bytes,
+        delimiter=contract.csv.delimiter,
+        quote=contract.csv.quote,
+        escape=contract.csv.escape,
+        required=tuple(column.sent_name for column in contract.fields if column.required),
+        is_open=contract.evolution == "add_columns",
+    )
+
+
 @dataclass(frozen=True)
 class Record:
-    """One record: its raw bytes, and the problem if it cannot be read."""
+    """One record: its raw bytes, and the problem if it cannot be read.
+
+    whole: the record is an upload that cannot be split; `raw` is the upload as it landed. records: how many records
+    it has, None where they cannot be counted.
+    """
 
     raw: bytes = field(repr=False)
     problem: str | None = None
+    whole: bool = False
+    records: int | None = None
 
 
 class Unreadable(Exception):
-    """The upload as a whole cannot be read."""
+    """The upload as a whole cannot be read. `records` is how many it has, None where they cannot be counted."""
+
+    def __init__(self, problem: str, records: int | None = None) -> None:
+        super().__init__(problem)
+        self.records = records
 
 
 def split(body: bytes, layout: Layout, *, gzipped: bool) -> Iterator[Record]:
@@ -79,7 +107,7 @@ def split(body: bytes, layout: Layout, *, gzipped: bool) -> Iterator[Record]:
             _require_utf8_marks(text)
             yield from _spooled(_SPLITTERS[layout.format](text, layout), layout.max_records)
     except Unreadable as error:
-        yield Record(body, str(error))
+        yield Record(body, str(error), whole=True, records=error.records)
 
 
 def _spooled(records: Iterable[Record], most: int) -> Iterator[Record]:
@@ -193,7 +221,8 @@ def _csv(text: bytes, layout: Layout) -> Iterator[Record]:
         header = next((row for row in rows if row.values), None)
         if header is None:
             return
-        _check_header(header, layout)
+        if fault := _header_fault(header, layout):
+            raise Unreadable(fault, _count(rows, header))
         for row in rows:
             if row.values or len(header.values) == 1:
                 yield _csv_record(header.values, row, layout)
@@ -201,22 +230,31 @@ def _csv(text: bytes, layout: Layout) -> Iterator[Record]:
         raise Unreadable(str(error)) from error
 
 
-def _check_header(header: CsvRow, layout: Layout) -> None:
-    """Raises Unreadable where required columns are missing, or unknown or repeated ones are there."""
+def _count(rows: Iterable[CsvRow], header: CsvRow) -> int | None:
+    """How many records the rows below a header are; None where they cannot be divided into rows."""
+    try:
+        return sum(bool(row.values) or len(header.values) == 1 for row in rows)
+    except NotCsv:
+        return None
+
+
+def _header_fault(header: CsvRow, layout: Layout) -> str:
+    """Why a header is refused: it lacks required columns, or has unknown or repeated ones; empty if it fits."""
     names = header.values
     if any("\udc80" <= char <= "\udcff" for char in header.raw):
-        raise Unreadable(f"the header is not UTF-8: {_shown(header.raw)}")
+        return f"the header is not UTF-8: {_shown(header.raw)}"
     if header.problem:
-        raise Unreadable(f"the header has {header.problem}")
+        return f"the header has {header.problem}"
     required = layout.columns if layout.required is None else layout.required
     faults = {
         "missing": [name for name in required if name not in names],
         "unknown": [] if layout.is_open else [name for name in names if name not in layout.columns],
         "twice": sorted({name for name in names if names.count(name) > 1}),
     }
-    if any(faults.values()):
-        text = ", ".join(f"{kind} {columns}" for kind, columns in faults.items() if columns)
-        raise Unreadable(f"another CSV header than the contract's: {text}; the contract has {list(layout.columns)}")
+    if not any(faults.values()):
+        return ""
+    text = ", ".join(f"{kind} {columns}" for kind, columns in faults.items() if columns)
+    return f"another CSV header than the contract's: {text}; the contract has {list(layout.columns)}"
 
 
 def _shown(text: str) -> str:
@@ -263,7 +301,7 @@ def _parquet(body: bytes, layout: Layout) -> Iterator[Record]:
                 raise Unreadable(f"more than {MAX_UNCOMPRESSED_BYTES} bytes when uncompressed: send it in parts")
             yield Record(raw, _too_large(raw, layout) if len(raw) > layout.max_record_bytes else None)
     except parquet.NotParquet as error:
-        raise Unreadable(str(error)) from error
+        raise Unreadable(str(error), error.records) from error
 
 
 _SPLITTERS: dict[str, Callable[[bytes, Layout], Iterator[Record]]] = {

@@ -9,7 +9,8 @@ Its columns, in addition to the columns that its function returns:
 - `_rejected`: of a rejected record its raw text and reasons.
 - `_receipt`: of a receipt the counts of its upload.
 
-Bronze has only `_state`, with the states live and receipt. Any other table has no `_state`, and all of its rows are
+Bronze has only `_state`, with the states live, receipt and unreadable: an upload that could not be split into records,
+kept as it landed, to be split again whenever it is read. Any other table has no `_state`, and all of its rows are
 live. Conditions are SQL text that Spark and DataFusion (`headgate.lake.query`) accept, or pyarrow expressions.
 Imports no pyspark.
 """
@@ -37,12 +38,16 @@ ORDER = ("sequence", "received", "upload", "record")
 
 
 class State(StrEnum):
-    """What a row is: a current row, a tombstone, a rejected record (the quarantine), or an upload's receipt."""
+    """What a row is: a current row, a tombstone, a rejected record (the quarantine), or an upload's receipt.
+
+    In bronze also an upload that could not be split into records.
+    """
 
     LIVE = "live"
     DELETED = "deleted"
     REJECTED = "rejected"
     RECEIPT = "receipt"
+    UNREADABLE = "unreadable"
 
 
 #: The states of rows that a `Merge` table looks up by key.
@@ -65,6 +70,8 @@ NOT_WRITTEN = (Verdict.SUPERSEDED, Verdict.UNCHANGED)
 
 #: The name that a reason's rule and a receipt's count have for a record that cannot be read at all.
 UNPARSABLE = "unparsable"
+#: The rule of an upload that was rejected as a whole; its receipt counts it as one unparsable record.
+UNREADABLE = "unreadable upload"
 #: How a receipt counts the records that are in the quarantine.
 QUARANTINED = (UNPARSABLE, "rejected")
 #: The two equations that hold for each upload and each run: a count, and the counts that add up to it. In an
@@ -97,6 +104,7 @@ IS_LIVE = in_state(State.LIVE)
 IS_KEYED = in_state(*KEYED)
 IS_REJECTED = in_state(State.REJECTED)
 IS_RECEIPT = in_state(State.RECEIPT)
+IS_UNREADABLE = in_state(State.UNREADABLE)
 
 
 def live_condition(columns: Iterable[str]) -> str:
@@ -133,8 +141,9 @@ class RecordCounts:
 
     records to unchanged: the sums of the receipts' counts. uploads: receipts. rows: rows of accepted records.
     held: written rows whose key the table has already. refused: records that a rule of the table rejects.
-    unread: records of bronze that were not read, which must be 0. changed: of a backfill or a replay the rows that
-    it inserted, updated or deleted; None for any other run.
+    unread: records of bronze that were not read, which must be 0. unreadable: uploads that were rejected as a whole,
+    with their bytes and their records where these can be counted. changed: of a backfill or a replay the rows that it
+    inserted, updated or deleted; None for any other run.
     """
 
     records: int = 0
@@ -152,6 +161,9 @@ class RecordCounts:
     held: int = 0
     refused: int = 0
     unread: int = 0
+    unreadable: int = 0
+    unreadable_bytes: int = 0
+    unreadable_records: int = 0
     changed: int | None = None
 
     @property

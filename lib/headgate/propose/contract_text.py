@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from headgate.contracts.upload_format import CsvDialect
 from headgate.errors import UsageError
@@ -32,36 +32,32 @@ def check_names(dataset: str, inferred: Inferred, sample: Sample) -> None:
             where="--name",
             fix="use lower-case letters, digits and _, beginning with a letter",
         )
-    wrong = [path for path, name in _paths(inferred.columns, "") if not _NAME.fullmatch(name)]
-    if wrong:
-        renamed = ", ".join(f"{path!r} to {_column_name(path)}" for path in wrong)
-        raise UsageError(
-            "the file has columns that cannot be named in a contract: letters, digits and _, beginning with a letter",
-            where=str(sample.path),
-            fix=f"have them renamed where the file is made, such as {renamed}",
-        )
+    _check_level(inferred.columns, sample)
+
+
+def _check_level(columns: Sequence[Column], sample: Sample) -> None:
+    """Raises UsageError where two columns of a level would have one name in the contract."""
     seen: dict[str, str] = {}
-    for column in inferred.columns:
-        other = seen.setdefault(column.name.lower(), column.name)
+    for column in columns:
+        name = contract_name(column.name)
+        other = seen.setdefault(name.lower(), column.name)
         if other != column.name:
             raise UsageError(
-                f"the columns '{other}' and '{column.name}' differ only in upper and lower case",
+                f"the columns '{other}' and '{column.name}' would both be named '{name}'",
                 where=str(sample.path),
                 fix="rename one of them in the program that writes the file",
             )
-
-
-def _paths(columns: Iterable[Column], prefix: str) -> Iterator[tuple[str, str]]:
-    for column in columns:
-        yield f"{prefix}{column.name}", column.name
-        yield from _paths(column.properties, f"{prefix}{column.name}.")
+        _check_level(column.properties, sample)
         if column.items is not None:
-            yield from _paths(column.items.properties, f"{prefix}{column.name}[].")
+            _check_level(column.items.properties, sample)
 
 
-def _column_name(path: str) -> str:
-    name = re.sub(r"[^A-Za-z0-9]+", "_", path.rpartition(".")[2] if "." in path[1:-1] else path).strip("_").lower()
-    return name if name[:1].isalpha() else f"column_{name}".rstrip("_")
+def contract_name(name: str) -> str:
+    """Returns the name that a column of a file gets in a contract: its own, or one of letters, digits and `_`."""
+    if _NAME.fullmatch(name):
+        return name
+    plain = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_").lower()
+    return plain if plain[:1].isalpha() else f"column_{plain}".rstrip("_")
 
 
 def contract_text(dataset: str, sample: Sample, inferred: Inferred, owner: str) -> str:
@@ -103,9 +99,12 @@ def _head(dataset: str, sample: Sample, inferred: Inferred) -> Iterator[str]:
 def _column_lines(column: Column, indent: str, key: Sequence[str]) -> Iterator[str]:
     for note in column.notes:
         yield f"{indent}# {note}"
-    name = f'"{column.name}"' if _YAML_WORDS.fullmatch(column.name) else column.name
+    plain = contract_name(column.name)
+    name = f'"{plain}"' if _YAML_WORDS.fullmatch(plain) else plain
     yield f"{indent}- name: {name}"
     inner = indent + "  "
+    if plain != column.name:
+        yield f"{inner}physicalName: {json.dumps(column.name, ensure_ascii=False)} # the name in the file"
     yield from _type_lines(column, inner)
     if column.required:
         yield f"{inner}required: true"

@@ -21,6 +21,7 @@ from headgate.ledger.record_table import (
     IS_LIVE,
     IS_RECEIPT,
     IS_REJECTED,
+    IS_UNREADABLE,
     KEY,
     RECEIPT,
     RECORD_BALANCE,
@@ -49,6 +50,11 @@ OTHER_ROWS = Kind("other rows than the receipt's accepted records gave", fix=_RE
 NO_RECORD = Kind("rows of records that bronze has not", fix=_REBUILD)
 LOST_ROWS = Kind("fewer keys than the receipts say were inserted", fix=_REBUILD)
 TWO_KEYS = Kind("one key twice", fix=_REBUILD)
+WHOLE = Kind(
+    "uploads rejected as a whole: their records are in no table",
+    Level.NOTE,
+    "correct the contract or the reader, then headgate quarantine replay {table}: they are split again",
+)
 BOTH = Kind("one record accepted and rejected", fix=_REBUILD)
 
 # A backfill keeps a receipt if its records, rejected and accepted counts do not change, even if rows do.
@@ -61,7 +67,9 @@ _BRONZE = f"""
     SELECT upload,
            count(*) FILTER (WHERE {IS_RECEIPT}) AS receipts,
            coalesce(min(receipt['records']), 0) AS n,
-           count(*) FILTER (WHERE {IS_LIVE}) AS counted,
+           count(*) FILTER (WHERE {IS_LIVE} OR {IS_UNREADABLE}) AS counted,
+           count(*) FILTER (WHERE {IS_UNREADABLE}) > 0 AS whole,
+           coalesce(min(receipt['bytes']), 0) AS bytes,
            min(record) AS least, max(record) AS greatest,
            coalesce(sum(CAST(record AS {_BIG})), 0) AS total,
            coalesce(sum(CAST(record AS {_BIG}) * record), 0) AS squares
@@ -96,15 +104,18 @@ _RULES: _Rules = {
     NO_RECEIPT: ("b.upload IS NOT NULL AND coalesce(t.receipts, 0) = 0", "{n} records"),
     TWO_RECEIPTS: ("t.receipts > 1", "{receipts} receipts"),
     UNKNOWN: ("b.upload IS NULL", "{receipts} receipts, {keyed} rows, {quarantined} rejected records"),
-    OTHER_COUNT: ("t.records <> b.n", "{records} records, not {n}"),
+    OTHER_COUNT: ("t.records <> b.n AND NOT b.whole", "{records} records, not {n}"),
     QUARANTINE: (
         "t.receipts > 0 AND t.unparsable + t.rejected <> t.quarantined",
         "{quarantined} rejected records; the receipt has {unparsable} unparsable and {rejected} rejected",
     ),
     NO_RECORD: (
-        "b.upload IS NOT NULL AND (t.nameless > 0 OR t.least < 0 OR t.greatest >= b.n)",
+        "b.upload IS NOT NULL AND (t.nameless > 0 OR t.least < 0"
+        " OR t.greatest >= CASE WHEN b.whole THEN t.records ELSE b.n END)",
         "records up to {greatest}; bronze has {n}",
     ),
+    # A replay or a rebuild splits such an upload again: then the receipt counts the records it was split into.
+    WHOLE: ("b.whole AND t.records = 1 AND t.unparsable = 1", "{bytes} bytes"),
 }
 _MERGE_RULES: _Rules = {
     **_RULES,
@@ -171,7 +182,7 @@ def _by_upload(query: Query, rules: _Rules, tally: Tally, append: bool) -> None:
     broken = {kind: f"coalesce({rule}, FALSE)" for kind, (rule, _) in rules.items()}
     facts = [f"t.{name}" for name in ("receipts", *COUNTS, "quarantined", "keyed", "greatest")]
     sql = f"""
-        SELECT coalesce(b.upload, t.upload) AS upload, b.n, b.counted, b.receipts AS bronze_receipts,
+        SELECT coalesce(b.upload, t.upload) AS upload, b.n, b.counted, b.bytes, b.receipts AS bronze_receipts,
                b.least AS bronze_least, b.greatest AS bronze_greatest, {", ".join(facts)},
                {", ".join(f"{rule} AS broken_{number}" for number, rule in enumerate(broken.values()))},
                {" OR ".join(broken.values())} AS broken

@@ -64,18 +64,10 @@ def check_file(file: Path, contract: Contract, most_bytes: int) -> FileReport:
 
 def _problems(body: bytes, contract: Contract, compressed: bool, report: FileReport) -> Iterator[tuple[int, str]]:
     try:
-        from headgate.formats.records import Layout, split
+        from headgate.formats.records import layout_of, split
     except ImportError as error:
         raise SetupError(f"{error.name} is not installed", fix="pip install 'headgate[spark]'") from error
-    layout = Layout(
-        format=contract.format,
-        columns=tuple(column.sent_name for column in contract.fields),
-        max_record_bytes=contract.max_record_bytes,
-        delimiter=contract.csv.delimiter,
-        quote=contract.csv.quote,
-        escape=contract.csv.escape,
-    )
-    for number, record in enumerate(split(body, layout, gzipped=compressed)):
+    for number, record in enumerate(split(body, layout_of(contract), gzipped=compressed)):
         report.records += 1
         if record.problem is not None:
             yield number, record.problem

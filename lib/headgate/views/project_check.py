@@ -21,6 +21,7 @@ from headgate.queries.check import query_problems
 from headgate.queries.saved import query_files
 from headgate.suites.suite import load_suites, require_columns, require_types, suite_files
 from headgate.views.athena import unreadable_columns, unreadable_protocol
+from headgate.views.declared_columns import declaration_problems
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -51,6 +52,8 @@ def check_project(project: Project, environment: str) -> Checked:
     graph = None if result.problems else result.of(load_graph, project)  # it loads all of them again
     tables = _Tables(project, published, graph, _lake(environments.get(environment)))
     result.of(tables.lint, result)
+    if graph is not None:
+        result.problems += result.of(_declared, project, graph, tables.columns) or []
     result.problems += result.of(query_problems, project, tables.types) or []
     for suite in suites.values():
         if columns := result.of(tables.columns, suite.table):
@@ -65,6 +68,10 @@ def check_project(project: Project, environment: str) -> Checked:
         "environments": project.environments.glob("*.yaml"),
     }
     return Checked({kind: len(list(paths)) for kind, paths in files.items()}, result.in_order)
+
+
+def _declared(project: Project, graph: Graph, columns: Callable[[str], Collection[str]]) -> list[Problem]:
+    return list(declaration_problems(project, graph, columns))
 
 
 class _Problems:

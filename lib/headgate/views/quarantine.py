@@ -15,6 +15,7 @@ from headgate.lake.query import Query
 from headgate.ledger.ledger import Ledger
 from headgate.ledger.record_table import IS_KEYED, IS_RECEIPT, IS_REJECTED, ORDER, UPLOAD_KEY
 from headgate.planning.graph import Graph, Node
+from headgate.views import unreadable
 
 #: What names the view of a table's rejected records: `quarantine.silver.sales`.
 PREFIX = "quarantine."
@@ -71,7 +72,8 @@ def rejected(
 def totals(ledger: Ledger, node: Node) -> dict[str, Any]:
     """How many records are `open` and `superseded`, and the same by `reasons`; a record with two reasons is in both.
 
-    A reason's place in an array does not count: `items[3].price` is counted as `items[].price`.
+    A reason's place in an array does not count: `items[3].price` is counted as `items[].price`. `whole` sums the
+    uploads that were rejected as a whole; each is one of the records.
     """
     query = _opened(ledger, node, None)
     counts = "count(*) FILTER (WHERE status = 'open') AS open, count(*) FILTER (WHERE status <> 'open') AS superseded"
@@ -84,6 +86,7 @@ def totals(ledger: Ledger, node: Node) -> dict[str, Any]:
         "table": node.name,
         **query.row(f"{view} SELECT {counts} FROM view"),
         "reasons": list(query.rows(by_reason)),
+        "whole": unreadable.totals(unreadable.unreadable_uploads(ledger, node)),
     }
 
 

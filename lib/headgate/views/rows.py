@@ -22,7 +22,8 @@ def live_rows(ledger: Ledger, table: str, limit: int | None, version: int | None
     """
     data = _dataset(ledger, table, version)
     if table.startswith("bronze."):
-        return _read(data, [n for n in data.schema.names if n != "receipt"], state_filter(State.LIVE), limit)
+        records = state_filter(State.LIVE) | state_filter(State.UNREADABLE)
+        return _read(data, [n for n in data.schema.names if n != "receipt"], records, limit)
     business = [name for name in data.schema.names if not name.startswith("_")]
     return _read(data, business, live_filter(data.schema.names), limit)
 

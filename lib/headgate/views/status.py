@@ -18,7 +18,7 @@ from headgate.planning.freshness import overdue
 from headgate.planning.graph import Graph, Node
 from headgate.planning.plan import Kind, Planner, Work
 from headgate.planning.state import note, undeclared
-from headgate.views import reports
+from headgate.views import reports, unreadable
 from headgate.views.trend import trend
 
 #: So many of a table's commits are looked through for the last that took in records.
@@ -86,8 +86,13 @@ def _rejects(node: Node, works: Iterable[Work]) -> bool:
 
 
 def _quarantine(ledger: Ledger, node: Node) -> dict[str, Any]:
-    """The records that a table took in and those it rejected: in its last batch, and by all receipts."""
-    return {"table": node.name, "last": _last_batch(ledger, node.name), "all": ledger.received(node.name)}
+    """The records that a table took in and those it rejected: in its last batch, and by all receipts.
+
+    whole: the uploads that it rejected as a whole, each of which the receipts count as one record.
+    """
+    whole = unreadable.totals(unreadable.unreadable_uploads(ledger, node))
+    counts = {"last": _last_batch(ledger, node.name), "all": ledger.received(node.name)}
+    return {"table": node.name, **counts, "whole": whole}
 
 
 def _last_batch(ledger: Ledger, table: str) -> dict[str, int] | None:

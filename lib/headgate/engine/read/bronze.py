@@ -1,5 +1,8 @@
 """Bronze: each landed upload's records as they were sent, and one receipt per upload.
 
+An upload that cannot be split into records is one row in the state `unreadable`: its bytes as they landed, the problem,
+and in `receipt` how many records it has where they can be counted. Its receipt row counts it as one record.
+
 Python tasks take bin-packed lists of objects, fetch them, and write bronze's files themselves, so that
 20,000 small uploads need a few tasks, invalid UTF-8 is handled, and no record passes
 through the JVM. The tasks return only file names and statistics, for one commit. A task that is tried
@@ -11,7 +14,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any
 
@@ -22,7 +25,7 @@ from pyspark.sql import SparkSession
 from headgate.contracts.contract import Contract
 from headgate.contracts.environment import Environment, table_path
 from headgate.engine.delta.files import Files, NewFile
-from headgate.formats.records import Layout, Record, split
+from headgate.formats.records import Layout, Record, layout_of, split
 from headgate.lake.landing import Landed, received_at
 from headgate.ledger.record_table import STATE, State
 from headgate.planning.plan import UNKNOWN_SIZE
@@ -52,6 +55,7 @@ _FIELDS = [
 ]
 _FILE = pa.schema(_FIELDS)
 SCHEMA = pa.schema([*_FIELDS, ("dt", pa.date32()), (STATE, pa.string())])
+_UPLOAD = ("upload", "store", "object", "received")
 _REPEATING = [name for name, _ in _FIELDS if name not in ("record", "raw", "receipt")]
 
 _BIN_BYTES = 32 * 2**20
@@ -60,24 +64,10 @@ _MAX_BINS_BY_COUNT = 64
 _BATCH_BYTES = 8 * 2**20
 
 
-def layout_of(contract: Contract) -> Layout:
-    """How the contract says that uploads are written."""
-    return Layout(
-        format=contract.format,
-        columns=tuple(field.sent_name for field in contract.fields),
-        max_record_bytes=contract.max_record_bytes,
-        delimiter=contract.csv.delimiter,
-        quote=contract.csv.quote,
-        escape=contract.csv.escape,
-        required=tuple(field.sent_name for field in contract.fields if field.required),
-        is_open=contract.evolution == "add_columns",
-    )
-
-
 def write_landed(
     session: SparkSession, environment: Environment, contract: Contract, table: str, landed: Iterable[Landed]
 ) -> list[NewFile]:
-    """Writes files of `table` with one row per record and one receipt row per upload; does not commit them.
+    """Writes files of `table`: one row per record or unreadable upload, and one receipt per upload; does not commit.
 
     Raises where an object cannot be fetched.
     """
@@ -128,11 +118,27 @@ def _write_upload(store: ObjectStore, layout: Layout, item: Landed, files: Files
     received = received_at(result.attributes, result.meta["last_modified"])
     body = bytes(result.bytes())
     base = {"upload": item.upload, "store": item.store, "object": item.path, "received": received}
-    day, count = _day(item.path), 0
-    for records in _chunks(split(body, layout, gzipped=is_gzip(item.path, body))):
-        files.add({"dt": day, STATE: State.LIVE.value}, _records_batch(base, count, records))
+    day = _day(item.path)
+    for state, batch in record_batches(base, body, layout, gzipped=is_gzip(item.path, body)):
+        files.add({"dt": day, STATE: state.value}, batch)
+
+
+def record_batches(
+    upload: Mapping[str, Any], body: bytes, layout: Layout, *, gzipped: bool
+) -> Iterator[tuple[State, pa.RecordBatch]]:
+    """Yields the rows of one upload with their state: its records, or the unreadable upload, and its receipt.
+
+    upload: its `upload`, `store`, `object` and `received`, which every row repeats.
+    """
+    base = {name: upload[name] for name in _UPLOAD}
+    count = 0
+    for records in _chunks(split(body, layout, gzipped=gzipped)):
+        if records[0].whole:
+            yield State.UNREADABLE, _unreadable_batch(base, body, records[0])
+        else:
+            yield State.LIVE, _records_batch(base, count, records)
         count += len(records)
-    files.add({"dt": day, STATE: State.RECEIPT.value}, _receipt_batch(base, body, count))
+    yield State.RECEIPT, _batch(base, 1, receipt=_receipt(body, count))
 
 
 def is_gzip(path: str, body: bytes) -> bool:
@@ -166,9 +172,15 @@ def _records_batch(base: dict[str, Any], first: int, records: list[Record]) -> p
     )
 
 
-def _receipt_batch(base: dict[str, Any], body: bytes, records: int) -> pa.RecordBatch:
-    receipt = {"bytes": len(body), "sha256": hashlib.sha256(body).hexdigest(), "records": records}
-    return _batch(base, 1, receipt=pa.array([receipt], _RECEIPT))
+def _unreadable_batch(base: dict[str, Any], body: bytes, record: Record) -> pa.RecordBatch:
+    raw, encoding = _as_text([record])
+    values = {"record": pa.array([0], pa.int64()), "raw": raw, "raw_encoding": encoding}
+    problem = pa.array([record.problem], pa.string())
+    return _batch(base, 1, **values, problem=problem, receipt=_receipt(body, record.records))
+
+
+def _receipt(body: bytes, records: int | None) -> pa.Array:
+    return pa.array([{"bytes": len(body), "sha256": hashlib.sha256(body).hexdigest(), "records": records}], _RECEIPT)
 
 
 def _batch(base: dict[str, Any], rows: int, **columns: pa.Array) -> pa.RecordBatch:

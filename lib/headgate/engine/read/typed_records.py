@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from headgate.contracts.contract import Contract, Field
 from headgate.engine.read.limits import limit_reasons
 from headgate.engine.runtime.jvm_access import register_reader
-from headgate.ledger.record_table import REASON_TYPE, REJECTED, REJECTED_RECORD_TYPE
+from headgate.ledger.record_table import IS_UNREADABLE, REASON_TYPE, REJECTED, REJECTED_RECORD_TYPE, STATE, UNREADABLE
 
 SOURCE_FIELDS = ("upload", "received", "record")
 
@@ -22,10 +22,18 @@ _READER = "headgate_read_record"
 
 
 def typed(bronze: DataFrame, contract: Contract) -> DataFrame:
-    """One row per bronze record: the contract's columns, `_source`, and `_rejected` (null where accepted)."""
+    """One row per bronze record: the contract's columns, `_source`, and `_rejected` (null where accepted).
+
+    An upload that bronze could not split (state `unreadable`) is one record, rejected by the rule UNREADABLE.
+    """
     source = F.struct(*SOURCE_FIELDS).alias("_source")
-    read = bronze.select(source, "raw", "raw_encoding", _read(bronze.sparkSession, contract).alias("read"))
-    reasons = _reasons(contract)
+    whole = F.expr(IS_UNREADABLE) if STATE in bronze.columns else F.lit(False)
+    value = F.substring("problem", 1, SHOWN)
+    unreadable = F.array(F.struct(F.lit("").alias("column"), F.lit(UNREADABLE).alias("rule"), value.alias("value")))
+    unreadable = F.when(whole, unreadable.cast(f"array<{REASON_TYPE}>"))
+    record = _read(bronze.sparkSession, contract).alias("read")
+    read = bronze.select(source, "raw", "raw_encoding", record, unreadable.alias("unreadable"))
+    reasons = F.coalesce("unreadable", _reasons(contract))
     body = F.struct("raw", "raw_encoding", reasons.alias("reasons")).cast(REJECTED_RECORD_TYPE)
     return read.select(
         *(F.col("read.values")[field.name].alias(field.name) for field in contract.fields),

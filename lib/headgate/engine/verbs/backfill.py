@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from headgate.engine.read.output_schema import content_hash, with_columns_of
-from headgate.engine.read.records import Records, changes_of, records_of, source_rows
+from headgate.engine.read.records import Records, changes_of, records_of, source_rows, split_unreadable
 from headgate.engine.write.append import judge_append
 from headgate.engine.write.batch import apply_function, apply_rules, settle
 from headgate.engine.write.difference import write_difference
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 def backfill_uploads(job: RecordJob, uploads: list[str]) -> Outcome | None:
     """Computes the records of `uploads` again; returns None where nothing differs, and so nothing was committed."""
     log.info("%s: recomputing the records of %d uploads", job.node.name, len(uploads))
-    everything = source_rows(job)
+    everything = split_unreadable(job, source_rows(job))
     chosen = job.session.createDataFrame([(upload,) for upload in uploads], "_chosen string")
     _, read = changes_of(job)
     column = "upload" if read.table.startswith("bronze.") else "_source.upload"

@@ -14,18 +14,19 @@ from typing import Any
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from headgate.engine.read.records import Records, records_of, source_rows
+from headgate.engine.read.records import Records, records_of, source_rows, split_unreadable
+from headgate.engine.read.unreadable import IS_RECORD
 from headgate.engine.write.append import judge_append
 from headgate.engine.write.difference import write_difference
 from headgate.engine.write.merge import judge_merge
 from headgate.engine.write.outcome import Outcome, RecordJob
+from headgate.engine.write.receipts import is_unparsable
 from headgate.engine.write.record_commit import all_states
 from headgate.errors import UsageError
 from headgate.lake.landing import parse_upload_id
 from headgate.ledger import metadata
 from headgate.ledger.record_table import (
     COUNTS,
-    IS_LIVE,
     IS_RECEIPT,
     IS_REJECTED,
     KEY,
@@ -33,6 +34,7 @@ from headgate.ledger.record_table import (
     RECEIPT,
     RECEIPT_TYPE,
     UNPARSABLE,
+    UNREADABLE,
     RecordCounts,
 )
 from headgate.table import Append
@@ -124,7 +126,7 @@ def _choose(job: RecordJob, where: str) -> _Chosen:
         same = (F.col("_source.upload") == F.col("_upload")) & (F.col("_source.record") == F.col("_record"))
         rejected = rejected.join(wanted, same, "left_semi")
     rejected = job.stages.stage(rejected)
-    unparsable = F.col("_rejected.reasons")[0]["rule"] == UNPARSABLE
+    unparsable = is_unparsable()
     counts = {"records": F.count("*"), UNPARSABLE: F.count_if(unparsable), "rejected": F.count_if(~unparsable)}
     counted = rejected.groupBy("_source.upload").agg(*(count.alias(name) for name, count in counts.items()))
     counted = job.stages.stage(counted)
@@ -132,14 +134,24 @@ def _choose(job: RecordJob, where: str) -> _Chosen:
 
 
 def _records(job: RecordJob, chosen: _Chosen) -> Records:
-    """The chosen records as bronze has them, as if their uploads had no other record."""
-    bronze = source_rows(job)
+    """The chosen records as bronze has them, as if their uploads had no other record.
+
+    Of an upload that was rejected as a whole these are all records into which it is split by the contract as it is now.
+    """
     days = {upload.hour.date() for upload in map(parse_upload_id, chosen.uploads) if upload}
-    of_days = bronze.filter(F.col("dt").isin(*days))
-    records = chosen.rejected.select("_source.upload", "_source.record")
-    mine = of_days.filter(IS_LIVE).join(records, ["upload", "record"], "left_semi")
-    count = chosen.counted.select("upload", F.col("records").alias("_records"))
-    receipts = of_days.filter(IS_RECEIPT).join(count, "upload")
+    of_days = source_rows(job).filter(F.col("dt").isin(*days))
+    bronze = of_days.join(F.broadcast(chosen.counted.select("upload")), "upload", "left_semi").select(of_days.columns)
+    bronze = split_unreadable(job, bronze)
+    whole = F.col("_rejected.reasons")[0]["rule"] == UNREADABLE
+    records = chosen.rejected.filter(~whole).select("_source.upload", "_source.record")
+    wholly = chosen.rejected.filter(whole).select("_source.upload")
+    chosen_records = bronze.filter(IS_RECORD).join(records, ["upload", "record"], "left_semi").select(bronze.columns)
+    of_wholly = bronze.filter(IS_RECORD).join(wholly, "upload", "left_semi").select(bronze.columns)
+    mine = chosen_records.unionByName(of_wholly)
+    # A chosen record that bronze does not give any more is missing in `mine`, and then the counts do not balance.
+    count = records.select("upload").unionByName(of_wholly.select("upload")).groupBy("upload").count()
+    count = count.select("upload", F.col("count").alias("_records"))
+    receipts = bronze.filter(IS_RECEIPT).join(count, "upload")
     receipts = receipts.withColumn("receipt", F.col("receipt").withField("records", F.col("_records")))
     return records_of(job, mine.unionByName(receipts.select(bronze.columns)))
 

@@ -34,6 +34,7 @@ from headgate.engine.write.outcome import Job, Outcome
 from headgate.engine.write.prepare import prepared
 from headgate.engine.write.replace import build_replace
 from headgate.errors import BatchRefused, ContractChanged, HeadgateError, InternalError, LostRace, StorageError
+from headgate.ledger.record_table import STATE, State
 from headgate.logs import log_context, log_file
 from headgate.planning.graph import Graph, Node
 from headgate.planning.plan import Kind, Planner, Work, contract_of
@@ -372,7 +373,8 @@ class Runner:
         committer = Committer(session, self._planner.ledger, node, work, self.run_id)
         contract = self._graph.contract_of(node.name)
         files = bronze.write_landed(session, self._environment, contract, node.name, work.landed)
-        counts = {"uploads": len(work.landed)}
+        unreadable = sum(file.rows for file in files if file.partition[STATE] == State.UNREADABLE)
+        counts = {"uploads": len(work.landed), "unreadable": unreadable}
         commit = committer.add_files(
             files, bronze.SCHEMA, bronze.PARTITION_BY, bronze.PROPERTIES, changes_rows=True, counts=counts
         )

@@ -112,6 +112,9 @@ def settle(job: RecordJob, records: Records, judged: JudgedRows, verdicts: DataF
     verdicts = job.stages.stage(verdicts)
     by_upload = job.stages.stage(receipts.receipts_of(records, judged.refused, verdicts))
     counts = receipts.totals(by_upload)
+    uploads, size, unreadable_records = records.unreadable
+    unreadable = {"unreadable": uploads, "unreadable_bytes": size, "unreadable_records": unreadable_records}
+    counts = replace(counts, **unreadable)
     gate.require_balance(counts, job.node)
     refused = judged.refused if counts.refused else None
     if records.bronze is None:

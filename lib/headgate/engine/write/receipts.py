@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from headgate.engine.read.records import Records
@@ -20,6 +20,7 @@ from headgate.ledger.record_table import (
     REJECTED,
     REJECTED_RECORD_TYPE,
     UNPARSABLE,
+    UNREADABLE,
     VERDICTS,
     RecordCounts,
 )
@@ -61,7 +62,7 @@ def receipts_of(records: Records, refused: DataFrame, verdicts: DataFrame) -> Da
 
 def _counted(records: DataFrame, refused: DataFrame, verdicts: DataFrame) -> DataFrame:
     """One row per upload that has records: `n_<name>` for each of `_KINDS` and `_FLAGS`."""
-    unparsable = F.col(f"{REJECTED}.reasons")[0]["rule"] == UNPARSABLE
+    unparsable = is_unparsable()
     kind = F.when(F.col(REJECTED).isNull(), "read").when(unparsable, UNPARSABLE).otherwise("rejected")
     no = F.lit(False)
     replaces = F.col("held") & ~F.col("verdict").isin(*NOT_WRITTEN)
@@ -73,6 +74,11 @@ def _counted(records: DataFrame, refused: DataFrame, verdicts: DataFrame) -> Dat
         *(F.count_if(F.col("kind") == name).alias(f"n_{name}") for name in _KINDS),
         *(F.count_if(flag).alias(f"n_{name}") for name, flag in _FLAGS.items()),
     )
+
+
+def is_unparsable() -> Column:
+    """Whether a rejected record, or the upload that it stands for, could not be read at all."""
+    return F.col(f"{REJECTED}.reasons")[0]["rule"].isin(UNPARSABLE, UNREADABLE)
 
 
 def totals(receipts: DataFrame) -> RecordCounts:
