@@ -14,7 +14,7 @@ from headgate.engine.verbs.run import Report
 from headgate.reconcile import records
 from headgate.views import quarantine
 from headgate.views.status import status
-from tests.engine.test_reconcile import found as findings
+from tests.engine.test_reconcile import findings
 from tests.engine.world import World, edit_project, write_project
 
 SILVER = "silver.orders"
