@@ -140,7 +140,7 @@ def test_a_job_without_name_or_environment_is_refused(arguments):
 
 #: What only other processes than a job import: servers, the submitting side, the test kit, generated data.
 _NOT_IN_A_JOB = {"boto3", "botocore", "packaging", "flask", "gunicorn", "prometheus-client", "flask-openapi3-swagger"}
-_NOT_IN_A_JOB |= {"duckdb", "pytest", "chispa", "rstr", "werkzeug", "pyspark", "py4j"}
+_NOT_IN_A_JOB |= {"duckdb", "sqlglot", "pytest", "chispa", "rstr", "werkzeug", "pyspark", "py4j"}
 
 
 def test_the_environment_of_a_job_has_every_library_that_headgate_imports():
