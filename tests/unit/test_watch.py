@@ -56,6 +56,7 @@ def test_a_state_is_read_as_it_was_written_until_it_is_removed(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("host", "process", "later"),
     [(socket.gethostname(), 2**22 + 1, 0), ("another", 1, 121), (socket.gethostname(), os.getpid(), 121)],
+    ids=["its process ended", "another host, old", "this host, old"],
 )
 def test_an_application_is_gone_when_its_process_ended_or_its_state_is_old(
     tmp_path: Path, host: str, process: int, later: int
