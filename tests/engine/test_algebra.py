@@ -10,7 +10,7 @@ from textwrap import dedent
 import pytest
 from pyspark.sql import SparkSession
 
-from headgate.engine.verbs.run import Report
+from headgate.engine.verbs.table_report import Report
 from tests.engine import club_model
 from tests.engine.club import (
     CITIES,

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from headgate.engine.verbs.run import Report
+from headgate.engine.verbs.table_report import Report
 from headgate.project import Project
 from tests.contracts import json_lines
 from tests.engine.world import World, sale

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from headgate.engine.verbs.run import Report
+from headgate.engine.verbs.table_report import Report
 from tests.engine.world import World, sale
 
 TABLE = "silver.transactions"

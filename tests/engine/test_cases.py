@@ -19,7 +19,7 @@ from click.testing import CliRunner, Result
 from pyspark.sql import SparkSession
 
 from headgate.cli import lineage, show
-from headgate.engine.verbs.run import Report
+from headgate.engine.verbs.table_report import Report
 from ingest_api.landing.direct import land_bytes
 from tests.contracts import json_lines
 from tests.engine.world import World, write_project

@@ -20,7 +20,7 @@ from pyspark.sql import SparkSession
 
 from headgate.engine.verbs.maintain import maintain
 from headgate.engine.verbs.rollback import roll_back
-from headgate.engine.verbs.run import Report
+from headgate.engine.verbs.table_report import Report
 from headgate.errors import UsageError
 from headgate.planning import retention
 from headgate.testing.faults import Killed, killing_at

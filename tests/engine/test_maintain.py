@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from headgate.engine.verbs.maintain import Done, maintain
-from headgate.engine.verbs.run import Report
+from headgate.engine.verbs.table_report import Report
 from headgate.planning import retention
 from headgate.planning.retention import bound_of, upkeep_of
 from headgate.suites.quality import Result

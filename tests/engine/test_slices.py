@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from headgate.engine.verbs.run import Report
+from headgate.engine.verbs.table_report import Report
 from tests.engine.world import World, sale, write_project
 
 SILVER, ITEMS, GOLD = "silver.transactions", "silver.transaction_items", "gold.daily_store_sales"

@@ -10,7 +10,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from headgate.cli.run_warnings import warn_of_unreadable
-from headgate.engine.verbs.run import Report
+from headgate.engine.verbs.table_report import Report
 from headgate.reconcile import records
 from headgate.views import quarantine
 from headgate.views.status import status

@@ -15,7 +15,7 @@ import pyarrow.dataset as ds
 from delta.tables import DeltaTable
 
 from headgate.contracts.environment import table_path
-from headgate.engine.verbs.run import Report
+from headgate.engine.verbs.table_report import Report
 from headgate.planning.graph import load_graph
 from headgate.project import Project
 from headgate.testing.lake import NOON, Lake, Sent

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from headgate.views.athena import unreadable_columns, unreadable_protocol
+from headgate.checks.athena import unreadable_columns, unreadable_protocol
 
 STRUCT = {"type": "struct", "fields": [{"name": "Total", "type": "double"}, {"name": "total", "type": "variant"}]}
 

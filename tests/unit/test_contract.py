@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from headgate.contracts.contract import Contract, as_sent, load_contract, load_contracts
+from headgate.contracts.contract import Contract, load_contract, load_contracts
 from headgate.contracts.odcs import CONTRACT, CUSTOM, published_schema
 from headgate.contracts.upload_format import CsvDialect
 from headgate.errors import ContractError
+from headgate.formats.sent_names import as_sent
 from headgate.project import Project
 
 REPOSITORY = Project(Path(__file__).parents[2])

@@ -6,7 +6,7 @@ import pytest
 
 from headgate import errors
 from headgate.cli.run import exit_if_failed
-from headgate.engine.verbs.run import Report
+from headgate.engine.verbs.table_report import Report
 from headgate.errors import BatchRefused, HeadgateError, InternalError, LostRace, StorageError
 
 

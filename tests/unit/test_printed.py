@@ -7,7 +7,7 @@ import pytest
 from headgate.cli.history import counted
 from headgate.cli.run import print_reports
 from headgate.engine.gate.gate import _shown
-from headgate.engine.verbs.run import Report
+from headgate.engine.verbs.table_report import Report
 from headgate.suites.quality import Result
 
 

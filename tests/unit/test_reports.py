@@ -11,7 +11,8 @@ import pytest
 from obstore.store import LocalStore, MemoryStore
 
 from headgate.contracts.environment import Environment, load_environment
-from headgate.engine.verbs.run import Report, Runner
+from headgate.engine.verbs.run import Runner
+from headgate.engine.verbs.table_report import Report
 from headgate.errors import StorageError
 from headgate.planning.graph import load_graph
 from headgate.project import Project

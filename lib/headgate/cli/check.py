@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from headgate.checks.project import Checked, check_project
 from headgate.cli.options import Target, place_options, print_json
 from headgate.cli.output import print_table, progress
 from headgate.cli.selection import selected
@@ -20,7 +21,6 @@ from headgate.ledger.ledger import Ledger
 from headgate.planning.graph import Graph, load_graph
 from headgate.project import Project, find_project
 from headgate.suites.suite import Suite, load_suites
-from headgate.views.project_check import Checked, check_project
 
 if TYPE_CHECKING:
     from headgate.engine.verbs.table_check import TableCheck

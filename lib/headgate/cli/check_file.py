@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
+from headgate.checks.file import FileReport, check_file
 from headgate.cli.options import print_json
 from headgate.contracts.contract import load_contracts
 from headgate.contracts.environment import load_environment
 from headgate.errors import UsageError, suggestion
 from headgate.project import Project
-from headgate.views.file_check import FileReport, check_file
 
 
 def check_files(project: Project, env: str, files: tuple[Path, ...], dataset: str | None, as_json: bool) -> None:

@@ -20,7 +20,7 @@ from headgate.views import quarantine, unreadable
 
 if TYPE_CHECKING:
     from headgate.engine.verbs.replay import Replayed
-    from headgate.engine.verbs.run import Report
+    from headgate.engine.verbs.table_report import Report
 
 _NUMBERS = ("open", "superseded")
 _WHERE = f"Records that meet an SQL condition on {', '.join(quarantine.COLUMNS)}."

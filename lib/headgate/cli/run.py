@@ -27,7 +27,8 @@ from headgate.suites.suite import load_suites
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from headgate.engine.verbs.run import Report, Runner
+    from headgate.engine.verbs.run import Runner
+    from headgate.engine.verbs.table_report import Report
 
 _SMALL_BYTES = 64 * 2**20
 _COLUMNS = ["table", "status", "work", "rows in", "written", "quarantined", "version", "seconds"]

@@ -10,7 +10,7 @@ import click
 from headgate.views import unreadable
 
 if TYPE_CHECKING:
-    from headgate.engine.verbs.run import Report
+    from headgate.engine.verbs.table_report import Report
 
 
 def warn_of_unreadable(reports: Sequence[Report]) -> None:

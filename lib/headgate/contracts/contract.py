@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -111,25 +111,6 @@ class Contract:
         )
 
 
-def as_sent(fields: Iterable[Field], record: Mapping[str, Any]) -> dict[str, Any]:
-    """A record with the names that an upload has, from one with those of columns. Other names stay."""
-    known = {field.name: field for field in fields}
-    return {
-        (known[name].sent_name if name in known else name): (
-            _inner_as_sent(known[name], value) if name in known else value
-        )
-        for name, value in record.items()
-    }
-
-
-def _inner_as_sent(field: Field, value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return as_sent(field.fields, value)
-    if isinstance(value, list) and field.item is not None:
-        return [_inner_as_sent(field.item, item) for item in value]
-    return value
-
-
 def _field_from(value: dict[str, Any]) -> Field:
     fields = tuple(_field_from(field) for field in value["fields"])
     item = _field_from(value["item"]) if value["item"] else None
@@ -170,18 +151,8 @@ def read_document(path: Path, project: Project, schema: Mapping[str, Any]) -> Re
     problems = _check_suffix(path, shown) + check(document, schema, odcs.explain)
     reading = Reading(document, path, problems)
     _raise(reading.problems)
-    _raise(_odcs_problems(document))
+    _raise(odcs.published_problems(document))
     return reading
-
-
-def _odcs_problems(document: Document) -> list[Problem]:
-    """What ODCS's own schema says of a document.
-
-    jsonschema-rs, because jsonschema evaluates `unevaluatedProperties` again at each level: a contract of ten nested
-    objects took minutes.
-    """
-    errors = odcs.published_validator().iter_errors(document.value)
-    return [document.problem(tuple(error.instance_path), error.message[:200]) for error in errors]
 
 
 def _raise(problems: list[Problem]) -> None:

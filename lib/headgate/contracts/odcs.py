@@ -11,7 +11,10 @@ import json
 from difflib import get_close_matches
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from headgate.document import Document, Problem
 
 DEFAULT_MAX_RECORD_BYTES = 16 * 2**20
 
@@ -318,3 +321,13 @@ def _advice(level: str, key: str) -> str:
     if level == _ITEMS["title"] and key == "required":
         return "remove it; an item of an array is never null"
     return _INSTEAD.get(key, "remove it")
+
+
+def published_problems(document: Document) -> list[Problem]:
+    """Returns the problems that ODCS's own schema finds in a document.
+
+    jsonschema-rs, because jsonschema evaluates `unevaluatedProperties` again at each level: a contract of ten nested
+    objects took minutes.
+    """
+    errors = published_validator().iter_errors(document.value)
+    return [document.problem(tuple(error.instance_path), error.message[:200]) for error in errors]

@@ -13,8 +13,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from headgate.contracts.allowed import readable
-from headgate.contracts.contract import Contract, Field, as_sent
+from headgate.contracts.contract import Contract, Field
 from headgate.contracts.upload_format import CsvDialect
+from headgate.formats.sent_names import as_sent
 
 if TYPE_CHECKING:
     import pyarrow as pa

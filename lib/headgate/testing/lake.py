@@ -17,10 +17,12 @@ from typing import Any, ClassVar, Protocol, Self
 import obstore
 from pyspark.sql import SparkSession
 
-from headgate.contracts.contract import Contract, as_sent
+from headgate.contracts.contract import Contract
 from headgate.contracts.environment import Environment, load_environment
-from headgate.engine.verbs.run import Report, Runner
+from headgate.engine.verbs.run import Runner
+from headgate.engine.verbs.table_report import Report
 from headgate.errors import HeadgateError, UsageError
+from headgate.formats.sent_names import as_sent
 from headgate.generate.writers import from_text, parquet
 from headgate.lake.landing import Upload, hash_of_key, whole_hour
 from headgate.ledger.record_table import RECORD_BALANCE, STATE, State, is_live

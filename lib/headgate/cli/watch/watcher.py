@@ -36,7 +36,7 @@ from headgate.project import Project
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from headgate.engine.verbs.run import Report
+    from headgate.engine.verbs.table_report import Report
 
 _FIRST_RETRY = 5.0
 _GB = 2**30

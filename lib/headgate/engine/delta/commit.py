@@ -8,11 +8,9 @@ by an exception where they overlap, in silence where they do not, so the log is 
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
@@ -20,7 +18,6 @@ import pyarrow as pa
 from delta.tables import DeltaMergeBuilder, DeltaTable
 from deltalake import CommitProperties, Field, Schema, Transaction
 from deltalake.transaction import AddAction, create_table_with_add_actions
-from py4j.protocol import Py4JJavaError
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
@@ -35,11 +32,13 @@ from headgate.engine.delta.actions import (
     removal_of,
     why_not_by_actions,
 )
+from headgate.engine.delta.carried import METADATA_CONF, session_confs, taken_over
 from headgate.engine.delta.files import NewFile
 from headgate.engine.delta.partition_text import UnfitPartitionText, require_rows_fit
+from headgate.engine.delta.races import is_race
 from headgate.engine.delta.written_batch import WrittenBatch, delta_schema, discard, write_batch
 from headgate.errors import LostRace
-from headgate.ledger.ledger import Commit, Head, Ledger
+from headgate.ledger.ledger import Commit, Ledger
 from headgate.ledger.metadata import USER_METADATA, CommitMetadata
 from headgate.planning.graph import Node
 from headgate.planning.plan import Work, declaration
@@ -48,7 +47,6 @@ from headgate.planning.state import codes_after, suites_after
 _LOGGER = logging.getLogger(__name__)
 
 _MERGE_CONFS = "spark.databricks.delta"
-_METADATA = f"spark.databricks.delta.commitInfo.{USER_METADATA}"
 
 # Set when a table is created. Only Headgate's own maintenance cleans a log: it knows the needs of dependents.
 TABLE_PROPERTIES = {
@@ -159,7 +157,7 @@ class Committer:
         """
         made = {**TABLE_PROPERTIES, **properties}
         faults.point(f"before_commit:{self.node.name}")
-        with self._race_told():
+        with self._lost_races_named():
             self._add(files, Schema.from_arrow(schema), Removal(), partition_by, made, facts, None)
         faults.point(f"after_commit:{self.node.name}")
         return self.committed()
@@ -174,10 +172,10 @@ class Committer:
             f"{_MERGE_CONFS}.write.txnAppId": self.node.name,
             f"{_MERGE_CONFS}.write.txnVersion": str(self._txn),
             f"{_MERGE_CONFS}.write.txnVersion.autoReset.enabled": "false",
-            _METADATA: self.metadata(facts),
+            METADATA_CONF: self.metadata(facts),
         }
         faults.point(f"before_commit:{self.node.name}")
-        with self._race_told(), _set(self.session, confs):
+        with self._lost_races_named(), session_confs(self.session, confs):
             build(DeltaTable.forPath(self.session, self.uri)).execute()
         faults.point(f"after_commit:{self.node.name}")
         return self.committed()
@@ -195,7 +193,7 @@ class Committer:
             facts = {"counts": {"inserted": batch.count, "deleted": removal.rows}, **facts}
         reason = why_not_by_actions(self._table, batch.schema, partition_by, removal, whole=bool(properties))
         faults.point(f"before_commit:{self.node.name}")
-        with self._race_told():
+        with self._lost_races_named():
             if reason:
                 _LOGGER.info("%s is written by Delta's own writer: %s", self.node.name, reason)
                 self._copy(batch, removal, partition_by, properties, facts)
@@ -338,7 +336,7 @@ class Committer:
         return self.work.head.txn + 1
 
     @contextmanager
-    def _race_told(self) -> Iterator[None]:
+    def _lost_races_named(self) -> Iterator[None]:
         """Delta's exception for a lost race, as the error that names the winner.
 
         Where the winner is this run the race was with itself: its commit's answer was lost, and it tried again.
@@ -351,57 +349,6 @@ class Committer:
             self.committed()
 
 
-@contextmanager
-def carrying(session: SparkSession, metadata: CommitMetadata | None) -> Iterator[None]:
-    """A block whose commits carry `metadata`: for OPTIMIZE, VACUUM and RESTORE, which take it from the session."""
-    with _set(session, {_METADATA: metadata.to_json()} if metadata else {}):
-        yield
-
-
-def taken_over(metadata: CommitMetadata, head: Head, **differs: Any) -> CommitMetadata:
-    """Returns the metadata of a commit that copies a position at `head`; see `CommitMetadata.taken_over`."""
-    return metadata.taken_over(new_run_id(), head.version, **differs)
-
-
-@contextmanager
-def _set(session: SparkSession, confs: Mapping[str, str]) -> Iterator[None]:
-    for key, value in confs.items():
-        session.conf.set(key, value)
-    try:
-        yield
-    finally:
-        for key in confs:
-            session.conf.unset(key)
-
-
-def new_run_id() -> str:
-    """Returns a run id. Not the process id: two containers often share it, and races are detected by this id alone."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
-
-
-def began(run: str) -> datetime:
-    """When the run of a name that `new_run_id` gave began, to the second."""
-    return datetime.strptime(run.partition("-")[0], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
-
-
 def _is_txn(action: Mapping[str, Any], app: str, version: int) -> bool:
     txn = action.get("txn") or {}
     return txn.get("appId") == app and int(txn.get("version", -1)) == version
-
-
-def is_race(error: Exception) -> bool:
-    text = str(error.java_exception.toString()) if isinstance(error, Py4JJavaError) else str(error)
-    return any(
-        name in text or name in type(error).__name__
-        for name in (
-            "ConcurrentTransaction",
-            "ConcurrentWrite",
-            "ConcurrentAppend",
-            "ConcurrentDelete",
-            "MetadataChanged",
-            "ProtocolChanged",
-            "DELTA_CONCURRENT",
-            "CommitFailedError",
-            "table already exists at that location",
-        )
-    )

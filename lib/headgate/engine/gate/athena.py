@@ -1,13 +1,13 @@
-"""Gold must be readable by Athena: checked before anything is written (`headgate.views.athena` has the rules)."""
+"""Gold must be readable by Athena: checked before anything is written (`headgate.checks.athena` has the rules)."""
 
 from __future__ import annotations
 
 from pyspark.sql import DataFrame
 
+from headgate.checks.athena import unreadable_columns, unreadable_protocol
 from headgate.engine.write.outcome import Job
 from headgate.errors import BatchRefused
 from headgate.ledger.ledger import schema_of
-from headgate.views.athena import unreadable_columns, unreadable_protocol
 
 _GOLD = "gold"
 

@@ -14,7 +14,8 @@ from delta.tables import DeltaTable
 from pyspark.sql import SparkSession
 
 from headgate.contracts.environment import Environment
-from headgate.engine.delta.commit import carrying, is_race, taken_over
+from headgate.engine.delta.carried import carrying, taken_over
+from headgate.engine.delta.races import is_race
 from headgate.ledger.ledger import Head, Ledger
 from headgate.ledger.metadata import CommitMetadata
 from headgate.ledger.record_table import KEY

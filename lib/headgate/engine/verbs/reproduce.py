@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from pyspark.sql import SparkSession
 
 from headgate.contracts.environment import Environment
-from headgate.engine.delta.commit import Committer, new_run_id
+from headgate.engine.delta.commit import Committer
 from headgate.engine.read import bronze
 from headgate.engine.read.table_reader import read_at
 from headgate.errors import UsageError
 from headgate.ledger.ledger import Ledger
+from headgate.ledger.run_id import new_run_id
 from headgate.ledger.travel import version_at
 from headgate.planning.graph import Graph
 from headgate.planning.plan import Kind, Work

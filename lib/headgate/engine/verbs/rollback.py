@@ -12,7 +12,7 @@ from delta.tables import DeltaTable
 from pyspark.sql import SparkSession
 
 from headgate import faults
-from headgate.engine.delta.commit import carrying, taken_over
+from headgate.engine.delta.carried import carrying, taken_over
 from headgate.engine.read.author_errors import cause_of
 from headgate.errors import StorageError, UsageError
 from headgate.ledger.ledger import Head, Ledger

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,7 +16,7 @@ from pyspark.sql import SparkSession
 from headgate import faults
 from headgate.contracts.environment import Environment
 from headgate.contracts.table_contract import load_table_contracts
-from headgate.engine.delta.commit import Committer, new_run_id
+from headgate.engine.delta.commit import Committer
 from headgate.engine.delta.partition_text import UnfitPartitionText
 from headgate.engine.gate.rules import import_ahead
 from headgate.engine.read import bronze
@@ -28,6 +28,7 @@ from headgate.engine.runtime.materialize import stages
 from headgate.engine.runtime.platform_errors import platform_error
 from headgate.engine.verbs.backfill import backfill_uploads
 from headgate.engine.verbs.replay import Replayed, replay
+from headgate.engine.verbs.table_report import Report, done, report_of, since, version_of
 from headgate.engine.write.append import build_append
 from headgate.engine.write.merge import build_merge
 from headgate.engine.write.outcome import Job, Outcome
@@ -35,6 +36,7 @@ from headgate.engine.write.prepare import prepared
 from headgate.engine.write.replace import build_replace
 from headgate.errors import BatchRefused, ContractChanged, HeadgateError, InternalError, LostRace, StorageError
 from headgate.ledger.record_table import STATE, State
+from headgate.ledger.run_id import new_run_id
 from headgate.logs import log_context, log_file
 from headgate.planning.graph import Graph, Node
 from headgate.planning.plan import Kind, Planner, Work, contract_of
@@ -66,27 +68,6 @@ SMALL = {
     # To broadcast is a Spark job of its own.
     "spark.sql.autoBroadcastJoinThreshold": "-1",
 }
-
-
-@dataclass(frozen=True)
-class Report:
-    """The report of a run on a table. `status` is done, current, failed or skipped; `seconds` are wall time."""
-
-    table: str
-    status: str
-    work: str = ""
-    reason: str = ""
-    rows_in: int = 0
-    written: int = 0
-    quarantined: int = 0
-    version: int | None = None
-    seconds: float = 0.0
-    counts: dict[str, int] = field(default_factory=dict)
-    error: dict[str, Any] | None = None
-    quality: Sequence[
-        Mapping[str, Any]
-    ] = ()  # the results of the table's suite: `headgate.suites.quality.Result.as_dict`
-    lost: str = ""  # the run and the commit that won the race for this work
 
 
 class Runner:
@@ -224,7 +205,7 @@ class Runner:
             work = self._plan(name)
             if not work.is_work:
                 reason = lost or work.reason or work.kind.value
-                return Report(name, "current", reason=reason, version=_version(work), lost=lost)
+                return Report(name, "current", reason=reason, version=version_of(work), lost=lost)
             if work.kind is Kind.REFUSED:
                 raise ContractChanged(
                     f"its contract changed: {work.reason}",
@@ -241,7 +222,7 @@ class Runner:
                 lost = error.message
                 log.info("lost a race, planning again: %s", lost)
                 continue
-            return _done(work, outcome, started)
+            return done(work, outcome, started)
         raise LostRace(f"lost {_TRIES} races: {lost}", where=name, fix="run again when the other run has ended")
 
     def _plan(self, name: str) -> Work:
@@ -278,7 +259,7 @@ class Runner:
                     outcome = build_replace(job) if condition else backfill_uploads(job, list(uploads))
             except Exception as error:
                 return self._failed(name, error, started)
-        return _report_of(work, outcome, started)
+        return report_of(work, outcome, started)
 
     def replay(self, name: str, *, where: str = "", dry_run: bool = False) -> tuple[Report, Replayed | None]:
         """Replays the rejected records that meet `where`; returns no Replayed where that failed."""
@@ -290,7 +271,7 @@ class Runner:
                     replayed = replay(job, where, dry_run=dry_run)
             except Exception as error:
                 return self._failed(name, error, started), None
-        return _report_of(work, replayed.outcome, started), replayed
+        return report_of(work, replayed.outcome, started), replayed
 
     def _new_session(self, work: Work) -> SparkSession:
         """A session of the table's own: MERGE takes its transaction from its session's settings."""
@@ -352,7 +333,7 @@ class Runner:
         log.error("failed: [%s] %s", known.code, known, exc_info=trace)
         quality = known.results if isinstance(known, BatchRefused) else ()
         return Report(
-            name, "failed", reason=known.message, error=known.as_dict(), quality=quality, seconds=_since(started)
+            name, "failed", reason=known.message, error=known.as_dict(), quality=quality, seconds=since(started)
         )
 
     def _with_moved_snapshot(self, reader: TableReader, work: Work) -> Work:
@@ -380,34 +361,3 @@ class Runner:
         )
         records = sum(file.rows for file in files) - len(work.landed)
         return Outcome(commit.version, len(work.landed), records, counts={**counts, "records": records})
-
-
-def _report_of(work: Work, outcome: Outcome | None, started: float) -> Report:
-    """The report of a backfill or a replay, which commits nothing where no row differs."""
-    if outcome is None or outcome.version == work.head.version:
-        return Report(work.table, "current", work.kind.value, "nothing differs", version=work.head.version)
-    return _done(work, outcome, started)
-
-
-def _done(work: Work, outcome: Outcome, started: float) -> Report:
-    return Report(
-        work.table,
-        "done",
-        work.kind.value,
-        work.reason,
-        outcome.rows_in,
-        outcome.written,
-        outcome.quarantined,
-        outcome.version,
-        _since(started),
-        dict(outcome.counts),
-        quality=[result.as_dict() for result in outcome.quality],
-    )
-
-
-def _version(work: Work) -> int | None:
-    return work.head.version if work.head.exists else None
-
-
-def _since(started: float) -> float:
-    return round(time.monotonic() - started, 2)

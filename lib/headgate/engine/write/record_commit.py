@@ -8,7 +8,6 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from headgate.engine.delta.commit import began
 from headgate.engine.read.output_schema import indexed_columns
 from headgate.engine.write.batch import Batch
 from headgate.engine.write.keys import text_key
@@ -28,6 +27,7 @@ from headgate.ledger.record_table import (
     RecordCounts,
     State,
 )
+from headgate.ledger.run_id import began
 from headgate.suites.quality import NOT_JUDGED, Judgement
 from headgate.table import SOURCE
 

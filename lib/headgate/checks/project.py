@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
+from headgate.checks.athena import unreadable_columns, unreadable_protocol
+from headgate.checks.declared_columns import declaration_problems
 from headgate.contracts.contract import load_contracts
 from headgate.contracts.environment import Environment, load_environment
 from headgate.contracts.table_contract import TableContract, load_table_contracts, logged_type
@@ -20,8 +22,6 @@ from headgate.project import Project
 from headgate.queries.check import query_problems
 from headgate.queries.saved import query_files
 from headgate.suites.suite import load_suites, require_columns, require_types, suite_files
-from headgate.views.athena import unreadable_columns, unreadable_protocol
-from headgate.views.declared_columns import declaration_problems
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from headgate.cli.admin_store import store
+from headgate.cli.admin.store import store
 from headgate.cli.options import Target, print_json, target_options
 from headgate.cli.output import print_table
 from headgate.errors import EnvironmentConfigError, SetupError
