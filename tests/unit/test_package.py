@@ -55,7 +55,7 @@ def test_archives_of_equal_content_are_equal_bytes(tmp_path):
 def test_the_lock_is_complete_exact_and_without_what_the_release_brings():
     lock = dict(line.split("==") for line in locked())
     assert {"deltalake", "great-expectations", "pydantic-core", "numpy"} <= set(lock)
-    assert not set(lock) & {*PROVIDED, "flask", "boto3", "pytest"}
+    assert not set(lock) & {*PROVIDED, "flask", "pytest"}
 
 
 def test_the_pins_fit_the_default_release():
