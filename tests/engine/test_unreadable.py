@@ -84,7 +84,7 @@ def test_the_upload_is_counted_apart_with_its_bytes_and_records(built: World) ->
     [result] = view(built)
     assert result["record"] == 0
     assert result["why"].startswith("unreadable upload (another CSV header than the contract's: missing ['order_id'")
-    counts = built.told(SILVER)["counts"]
+    counts = built.metadata(SILVER)["counts"]
     assert (counts["unreadable"], counts["unreadable_bytes"]) == (1, len(gzip.compress(SEMICOLONS, mtime=0)))
     assert counts["unreadable_records"] == 3
     assert (counts["records"], counts["unparsable"], counts["accepted"]) == (2, 1, 1)

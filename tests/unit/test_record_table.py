@@ -94,7 +94,7 @@ def test_a_receipt_has_each_count_once() -> None:
 # --- layout and metadata keys are declared once
 
 #: The modules that may name states and metadata keys.
-DECLARE = ("ledger/record_table.py", "ledger/metadata.py")
+DECLARE = ("ledger/record_table.py", "ledger/metadata.py", "ledger/position.py")
 #: The metadata keys that are not ordinary words.
 KEYS = {"userMetadata", "copied_from", "copied_version", "rolled_back", "changes_rows", "listed_at"}
 STATES_IN_SQL = re.compile(rf"\b{STATE}\b|(=|<>|\()\s*'({'|'.join(State)})'")
