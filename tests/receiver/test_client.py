@@ -101,7 +101,7 @@ def test_a_refusal_is_not_tried_again(status):
 
 def test_a_201_that_is_no_receipt_is_no_success():
     for answer in (httpx.Response(201, text="<html>"), httpx.Response(201, json=[1]), httpx.Response(201, json={})):
-        with pytest.raises(UploadRefused, match="no receipt"):
+        with pytest.raises(UploadRefused, match="not a receipt"):
             Network(answer).send()
 
 

@@ -32,7 +32,7 @@ def digest(body):
 
 def sign(sender, body=BODY, key="k-1", **headers):
     wanted = {
-        "Authorization": "Bearer key-one",
+        "Authorization": "Bearer key-1",
         "Idempotency-Key": key,
         "Content-Type": "application/x-ndjson",
         "Upload-Length": str(len(body)),

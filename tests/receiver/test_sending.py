@@ -58,7 +58,7 @@ def test_a_large_file_goes_on_where_the_line_broke(environment, clock, large, la
     seen = []
     with httpx.Client(transport=line) as http:
         receipt = send_file(
-            "http://r", "key-one", "transactions", large, http=http, sleep=lambda _: None, progress=seen.append
+            "http://r", "key-1", "transactions", large, http=http, sleep=lambda _: None, progress=seen.append
         )
     assert receipt.sha256 == hashlib.sha256(large.read_bytes()).hexdigest()
     assert list(landed().values()) == [large.read_bytes()]
@@ -70,7 +70,7 @@ def test_a_line_that_never_gets_further_is_given_up(environment, clock, large):
     sender = receiver(environment, None, clock)
     line = Line(sender.client.application, *[0] * 50)
     with httpx.Client(transport=line) as http, pytest.raises(UploadRefused, match="after 3 tries"):
-        send_file("http://r", "key-one", "transactions", large, http=http, tries=3, sleep=lambda _: None)
+        send_file("http://r", "key-1", "transactions", large, http=http, tries=3, sleep=lambda _: None)
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def run(environment, clock, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
     def invoke(*arguments):
-        where = ["--dataset", "transactions", "--url", "http://r", "--key", "key-one"]
+        where = ["--dataset", "transactions", "--url", "http://r", "--key", "key-1"]
         return CliRunner().invoke(upload.command, [*map(str, arguments), *where])
 
     return invoke
@@ -146,5 +146,5 @@ def test_what_became_of_an_upload_is_shown_to_the_client(run, tmp_path):
     file = tmp_path / "a.jsonl"
     file.write_bytes(b"{}\n")
     upload_id = run(file).output.split()[1]
-    assert follow("http://r", "key-one", upload_id)["state"] == "landed"
-    assert headgate.client.describe("http://r", "key-one", "transactions")["media_types"][0] == "application/x-ndjson"
+    assert follow("http://r", "key-1", upload_id)["state"] == "landed"
+    assert headgate.client.describe("http://r", "key-1", "transactions")["media_types"][0] == "application/x-ndjson"
