@@ -80,6 +80,7 @@ def numbered(values: Sequence[Any], first: int, revision: int) -> Upload:
     return [(f"id-{first + n}", revision, value) for n, value in enumerate(values)]
 
 
+@pytest.mark.long
 def test_odd_values_come_back_the_same_from_every_write_increment_and_rebuild(
     spark: SparkSession, tmp_path: Path
 ) -> None:
