@@ -26,8 +26,8 @@ def headgate(two_runs: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     def run(*arguments: str) -> tuple[int, str]:
         with pytest.raises(SystemExit) as ended:
             run_command([*arguments, "--project", str(two_runs.project.root)])
-        readouterr = capsys.readouterr()
-        return int(ended.value.code or 0), readouterr.out + readouterr.err
+        printed = capsys.readouterr()
+        return int(ended.value.code or 0), printed.out + printed.err
 
     return run
 

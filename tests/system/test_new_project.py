@@ -33,9 +33,9 @@ def headgate(*arguments: str, folder: Path, **variables: str) -> subprocess.Comp
 
 def block(readme: Path, language: str) -> list[str]:
     """The lines of a README's first block in a language."""
-    search = re.search(rf"^```{language}\n(.*?)^```", readme.read_text(), re.MULTILINE | re.DOTALL)
-    assert search, f"{readme.name} has no block in {language}"
-    return search.group(1).splitlines()
+    block = re.search(rf"^```{language}\n(.*?)^```", readme.read_text(), re.MULTILINE | re.DOTALL)
+    assert block, f"{readme.name} has no block in {language}"
+    return block.group(1).splitlines()
 
 
 @pytest.fixture(scope="module")

@@ -144,11 +144,11 @@ def list_landed(store: ObjectStore, dataset: str, since: datetime | None) -> Ite
     There is no upper limit: a store's clock, or the time in a key, may be ahead. An upload may be returned twice
     (once by its own hour, once by a marker).
     """
-    for list_hour in _list_hours(store, f"landing/{dataset}", since):
-        parsed = parse_path(list_hour["path"])
-        if parsed and parsed[0].path(parsed[1]) == list_hour["path"]:
-            received = list_hour["last_modified"].replace(microsecond=0)
-            yield Landed(parsed[0].id, parsed[0].store, list_hour["path"], list_hour["size"], received)
+    for item in _list_hours(store, f"landing/{dataset}", since):
+        parsed = parse_path(item["path"])
+        if parsed and parsed[0].path(parsed[1]) == item["path"]:
+            received = item["last_modified"].replace(microsecond=0)
+            yield Landed(parsed[0].id, parsed[0].store, item["path"], item["size"], received)
     faults.point(f"listing:bronze.{dataset}")
     if since is not None:
         yield from _list_markers(store, dataset, since)
@@ -183,8 +183,8 @@ def newest_received(store: ObjectStore, dataset: str) -> datetime | None:
 
 
 def _list_markers(store: ObjectStore, dataset: str, since: datetime) -> Iterator[Landed]:
-    for list_hour in _list_hours(store, f"late/{dataset}", since):
-        if parsed := parse_path(list_hour["path"]):
+    for item in _list_hours(store, f"late/{dataset}", since):
+        if parsed := parse_path(item["path"]):
             upload, suffix = parsed
             yield Landed(upload.id, upload.store, upload.path(suffix), None, None)
 

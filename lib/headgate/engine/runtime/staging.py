@@ -63,12 +63,12 @@ def new_name(now: datetime) -> str:
 
 def is_dead(name: str, now: datetime) -> bool:
     """Whether the application with this folder name (`new_name`) has ended, as far as this machine can know."""
-    fullmatch = _NAME.fullmatch(name)
-    if fullmatch is None:
+    match = _NAME.fullmatch(name)
+    if match is None:
         return False  # nobody's that we know
-    if now - datetime.strptime(fullmatch["began"], _BEGAN).replace(tzinfo=UTC) > LONGEST:
+    if now - datetime.strptime(match["began"], _BEGAN).replace(tzinfo=UTC) > LONGEST:
         return True
-    return fullmatch["host"] == socket.gethostname() and not _runs(int(fullmatch["process"]))
+    return match["host"] == socket.gethostname() and not _runs(int(match["process"]))
 
 
 def _runs(process: int) -> bool:

@@ -59,14 +59,14 @@ def watch_master(session: SparkSession, master: str) -> None:
 
 
 def _watch(session: SparkSession, master: str) -> None:
-    misses, details = 0, False
+    misses, announced = 0, False
     while misses < _MISSES:
         time.sleep(_SECONDS)
         if has_ended(session):
             return
         misses = 0 if _is_there(master) else misses + 1
-        if not details and not misses and not has_executors(session):
-            details = True
+        if not announced and not misses and not has_executors(session):
+            announced = True
             print(f"{master}: no worker has free cores yet: waiting", file=sys.stderr)
     stop_now(session)
 
