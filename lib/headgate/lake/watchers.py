@@ -20,6 +20,8 @@ import obstore
 from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import ObjectStore
 
+from headgate.processes import is_running
+
 #: How often an application renews its description, at least.
 RENEWED_EVERY = timedelta(seconds=30)
 #: After so long without a renewal an application is gone.
@@ -86,17 +88,7 @@ def _read(store: ObjectStore, path: str) -> WatchState | None:
 def _is_gone(state: WatchState, now: datetime) -> bool:
     if now - datetime.fromisoformat(state.at) > GONE_AFTER:
         return True
-    return state.host == socket.gethostname() and not _runs(state.process)
-
-
-def _runs(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    return state.host == socket.gethostname() and not is_running(state.process)
 
 
 def moment(time: datetime | None = None) -> str:

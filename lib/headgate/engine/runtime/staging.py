@@ -17,6 +17,7 @@ from pyspark.sql import SparkSession
 
 from headgate.contracts.environment import Environment
 from headgate.engine.runtime.jvm_access import hadoop_path
+from headgate.processes import is_running
 
 log = logging.getLogger(__name__)
 
@@ -68,17 +69,7 @@ def is_dead(name: str, now: datetime) -> bool:
         return False  # nobody's that we know
     if now - datetime.strptime(match["began"], _BEGAN).replace(tzinfo=UTC) > LONGEST:
         return True
-    return match["host"] == socket.gethostname() and not _runs(int(match["process"]))
-
-
-def _runs(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    return match["host"] == socket.gethostname() and not is_running(int(match["process"]))
 
 
 def _names(session: SparkSession, root: str) -> list[str]:
