@@ -12,8 +12,9 @@ from flask import Blueprint, Response, jsonify, request, url_for
 from headgate.http.access import note
 from headgate.http.problems import Problem
 from ingest_api import headers
-from ingest_api.landing.land import find_receipt, identify
-from ingest_api.routes import authenticate, contract_of
+from ingest_api.landing.land import find_same, identify, mark_late
+from ingest_api.landing.receipts import receipt_of
+from ingest_api.routes import announced_upload
 from ingest_api.services import services
 from ingest_api.storage import S3Storage
 from ingest_api.storage.presigned import EXPIRES, LONGEST, presign
@@ -25,11 +26,7 @@ presigned = Blueprint("presigned", __name__)
 def sign(dataset: str) -> Response:
     """The PUT to send; the receipt instead where these bytes have landed already."""
     parts = services()
-    sender = authenticate()
-    contract = contract_of(dataset, sender)
-    key = headers.idempotency_key(request.headers.get("Idempotency-Key"))
-    headers.check_media_type(request.headers.get("Content-Type"), contract)
-    headers.check_compression(request.headers.get("Content-Encoding"), contract)
+    sender, contract, key = announced_upload(dataset)
     size, sha256 = _declared()
     storage = parts.storage_of(sender)
     if not isinstance(storage, S3Storage):
@@ -37,10 +34,10 @@ def sign(dataset: str) -> Response:
     parts.stores.take(sender)
     upload, path = identify(storage, contract, sender.store, key, parts.clock)
     note(upload=upload.id, bytes=size)
-    receipt = find_receipt(storage, contract, upload.id, parts.clock)
-    if receipt is not None:
-        if (receipt.bytes, receipt.sha256) != (size, sha256):
-            raise Problem(422, "key-reused", "other bytes have landed under this key; use a new key", upload=upload.id)
+    stored = find_same(storage, upload, path, size, sha256)
+    if stored is not None:
+        mark_late(storage, upload, path, parts.clock)
+        receipt = receipt_of(upload, size, sha256, stored.received)
         return jsonify({"upload": upload.id, "state": "landed", "receipt": receipt.as_dict()})
     put = presign(storage.multipart, path, size, sha256)
     expires = (parts.clock() + timedelta(seconds=EXPIRES)).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -25,11 +25,7 @@ routes = Blueprint("receiver", __name__)
 def create_upload(dataset: str) -> Response:
     """Lands the body; 201 with its receipt once it is durable."""
     parts = services()
-    sender = authenticate()
-    contract = contract_of(dataset, sender)
-    key = headers.idempotency_key(request.headers.get("Idempotency-Key"))
-    headers.check_media_type(request.headers.get("Content-Type"), contract)
-    headers.check_compression(request.headers.get("Content-Encoding"), contract)
+    sender, contract, key = announced_upload(dataset)
     parts.stores.take(sender)
     parts.limits.check_queue()
     if "Upload-Complete" in request.headers:
@@ -90,6 +86,16 @@ def authenticate() -> Sender:
     sender = services().stores.authenticate(request.headers.get("Authorization"))
     note(store=sender.store, key=sender.key)
     return sender
+
+
+def announced_upload(dataset: str) -> tuple[Sender, Contract, str]:
+    """The store, the contract and the idempotency key of an upload. Raises Problem where its headers do not fit."""
+    sender = authenticate()
+    contract = contract_of(dataset, sender)
+    key = headers.idempotency_key(request.headers.get("Idempotency-Key"))
+    headers.check_media_type(request.headers.get("Content-Type"), contract)
+    headers.check_compression(request.headers.get("Content-Encoding"), contract)
+    return sender, contract, key
 
 
 def contract_of(dataset: str, sender: Sender) -> Contract:

@@ -56,7 +56,9 @@ def land(storage: Storage, contract: Contract, store: str, key: str, body: Body,
     point("receiver.claimed")
     created = _write_small(storage, path, read, body, clock) if body.ended else _write(storage, path, read, body, clock)
     point("receiver.landed")
-    stored = created or _existing(storage, upload, path, body)
+    stored = created or find_same(storage, upload, path, body.size, body.sha256)
+    if stored is None:
+        raise StorageError("the object is gone right after it was written", where=path)
     mark_late(storage, upload, path, clock)
     return Landing(receipt_of(upload, body.size, body.sha256, stored.received), path, replayed=created is None)
 
@@ -79,13 +81,10 @@ def _write(storage: Storage, path: str, read: list[bytes], body: Body, clock: Cl
         writing.abort()
 
 
-def _existing(storage: Storage, upload: Upload, path: str, body: Body) -> Stored:
-    """The object that an earlier try landed. Raises KeyReused where it has other bytes."""
+def find_same(storage: Storage, upload: Upload, path: str, size: int, sha256: str) -> Stored | None:
+    """The object that an earlier try landed, None where there is none. Raises KeyReused where it has other bytes."""
     stored = storage.find(path)
-    if stored is None:
-        raise StorageError("the object is gone right after it was written", where=path)
-    same = stored.size == body.size and (stored.sha256 or storage.sha256(path)) == body.sha256
-    if not same:
+    if stored is not None and (stored.size != size or (stored.sha256 or storage.sha256(path)) != sha256):
         raise KeyReused(
             "this idempotency key was used for an upload with other bytes",
             where=upload.id,
