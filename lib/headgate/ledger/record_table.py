@@ -107,6 +107,12 @@ IS_RECEIPT = in_state(State.RECEIPT)
 IS_UNREADABLE = in_state(State.UNREADABLE)
 
 
+def has_unreadable(bronze: Any) -> bool:
+    """Whether a bronze table, as `Ledger.open` returns it, has uploads that could not be split. Reads the log alone."""
+    # Not get_add_actions: as an Arrow table it imports pandas, which takes longer than all of the rest.
+    return any(values.get(STATE) == State.UNREADABLE for values in bronze.partitions())
+
+
 def live_condition(columns: Iterable[str]) -> str:
     """Returns the SQL condition for the live rows of a table with these columns."""
     return IS_LIVE if STATE in columns else "TRUE"

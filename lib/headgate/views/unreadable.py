@@ -7,7 +7,7 @@ from typing import Any
 
 from headgate.lake.query import Query
 from headgate.ledger.ledger import Ledger
-from headgate.ledger.record_table import IS_REJECTED, IS_UNREADABLE, REJECTED, STATE, UNREADABLE, State
+from headgate.ledger.record_table import IS_REJECTED, IS_UNREADABLE, REJECTED, UNREADABLE, has_unreadable
 from headgate.planning.graph import Node
 from headgate.table import SOURCE
 
@@ -21,8 +21,7 @@ def unreadable_uploads(ledger: Ledger, node: Node) -> list[dict[str, Any]]:
     records: how many it has, None where they cannot be counted. Costs a look at the log where bronze has none.
     """
     bronze, table = ledger.open(node.bronze or ""), ledger.open(node.name)
-    # Not get_add_actions: as an Arrow table it imports pandas, which takes longer than all of the rest.
-    if bronze is None or table is None or not _has_unreadable(bronze):
+    if bronze is None or table is None or not has_unreadable(bronze):
         return []
     rule, value = (f"{REJECTED}['reasons'][1]['{part}']" for part in ("rule", "value"))
     sql = f"""
@@ -54,7 +53,3 @@ def in_words(counts: Mapping[str, int]) -> str:
     else:
         least = f"{counts['records']:,} record{'s' * (counts['records'] != 1)}"
     return f"{uploads:,} upload{'s' * (uploads != 1)} rejected as a whole ({counts['bytes']:,} bytes, {least})"
-
-
-def _has_unreadable(bronze: Any) -> bool:
-    return any(values.get(STATE) == State.UNREADABLE for values in bronze.partitions())

@@ -9,9 +9,9 @@ from pyspark.sql import functions as F
 
 from headgate.engine.read.changes import live
 from headgate.engine.read.typed_records import SOURCE_FIELDS, typed, typed_schema
-from headgate.engine.read.unreadable import IS_RECORD, has_unreadable, split_again
+from headgate.engine.read.unreadable import IS_RECORD, split_again
 from headgate.engine.write.outcome import Job
-from headgate.ledger.record_table import IS_LIVE, IS_UNREADABLE, REJECTED, REJECTED_RECORD_TYPE
+from headgate.ledger.record_table import IS_LIVE, IS_UNREADABLE, REJECTED, REJECTED_RECORD_TYPE, has_unreadable
 from headgate.table import SOURCE, Changes
 
 
@@ -63,7 +63,7 @@ def split_unreadable(job: Job, rows: DataFrame) -> DataFrame:
 
 
 def _has_unreadable(job: Job, bronze: str) -> bool:
-    return has_unreadable(job.committer.ledger, bronze, job.work.sources[bronze].version)
+    return has_unreadable(job.committer.ledger.open(bronze, job.work.sources[bronze].version))
 
 
 def _unreadable(bronze: DataFrame) -> tuple[int, int, int]:

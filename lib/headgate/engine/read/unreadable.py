@@ -17,17 +17,10 @@ from headgate.contracts.contract import Contract
 from headgate.engine.read.bronze import SCHEMA, is_gzip, record_batches
 from headgate.engine.runtime.materialize import Stages
 from headgate.formats.records import layout_of
-from headgate.ledger.ledger import Ledger
-from headgate.ledger.record_table import IS_RECEIPT, IS_UNREADABLE, STATE, State
+from headgate.ledger.record_table import IS_RECEIPT, IS_UNREADABLE, STATE, State, in_state
 
 #: A row that is a record to judge: one that bronze split off, or an upload that cannot be split.
-IS_RECORD = f"{STATE} IN ('{State.LIVE}', '{State.UNREADABLE}')"
-
-
-def has_unreadable(ledger: Ledger, table: str, version: int) -> bool:
-    """Whether a version of a bronze table has uploads that could not be split. Reads the log alone."""
-    states = ledger.files(table, version)[f"partition.{STATE}"].to_pylist()
-    return State.UNREADABLE.value in states
+IS_RECORD = in_state(State.LIVE, State.UNREADABLE)
 
 
 def split_again(bronze: DataFrame, contract: Contract, stages: Stages) -> DataFrame:
