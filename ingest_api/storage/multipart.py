@@ -43,13 +43,13 @@ class Multipart:
 
     def begin(self, path: str, facts: Facts) -> str:
         """Begins a multipart upload of `path`; its id. Raises StorageError."""
-        with self._errors(path):
+        with self.errors(path):
             answer = self.client.create_multipart_upload(**self.place(path), Metadata=metadata_of(facts))
             return str(answer["UploadId"])
 
     def put(self, path: str, upload: str, number: int, content: bytes) -> UploadedPart:
         """Sends part `number`, from 1. A part that was sent before is replaced. Raises StorageError."""
-        with self._errors(path):
+        with self.errors(path):
             answer = self.client.upload_part(
                 **self.place(path), UploadId=upload, PartNumber=number, Body=content, ContentLength=len(content)
             )
@@ -58,7 +58,7 @@ class Multipart:
     def parts(self, path: str, upload: str) -> list[UploadedPart] | None:
         """The parts sent so far, by number; None where the multipart upload is finished or removed."""
         try:
-            with self._errors(path):
+            with self.errors(path):
                 return list(self._list(path, upload))
         except StorageError as error:
             if _code_of(error.__cause__) == "NoSuchUpload":
@@ -75,7 +75,7 @@ class Multipart:
         """Makes the object of its parts; False if the path exists. Raises StorageError."""
         listed = [{"PartNumber": part.number, "ETag": part.etag} for part in parts]
         try:
-            with self._errors(path):
+            with self.errors(path):
                 self.client.complete_multipart_upload(
                     **self.place(path), UploadId=upload, MultipartUpload={"Parts": listed}, IfNoneMatch="*"
                 )
@@ -88,7 +88,7 @@ class Multipart:
     def copy(self, source: str, size: int, path: str, upload: str, piece: int) -> list[UploadedPart]:
         """Makes the parts of `upload` from the object `source`, within the service. Raises StorageError."""
         copied = []
-        with self._errors(path):
+        with self.errors(path):
             for number, start in enumerate(range(0, max(size, 1), piece), 1):
                 end = min(start + piece, size)
                 span = {"CopySourceRange": f"bytes={start}-{end - 1}"} if size else {}
@@ -100,7 +100,7 @@ class Multipart:
 
     def abort(self, path: str, upload: str) -> None:
         """Removes the parts. Raises StorageError."""
-        with self._errors(path):
+        with self.errors(path):
             self.client.abort_multipart_upload(**self.place(path), UploadId=upload)
 
     def place(self, path: str) -> dict[str, str]:
@@ -108,7 +108,8 @@ class Multipart:
         key = f"{self._prefix}/{path}" if self._prefix else path
         return {"Bucket": str(self._config["bucket"]), "Key": key}
 
-    def _errors(self, path: str) -> Any:
+    def errors(self, path: str) -> Any:
+        """A block in which errors of boto3 become StorageError."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         return as_storage_error("write", path, BotoCoreError, ClientError)

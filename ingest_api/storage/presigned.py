@@ -6,7 +6,7 @@ Length, SHA-256 and `If-None-Match: *` are signed, so that S3 refuses other byte
 import base64
 from dataclasses import dataclass
 
-from ingest_api.storage.base import SHA256, as_storage_error
+from ingest_api.storage.base import SHA256
 from ingest_api.storage.multipart import Multipart
 
 #: Seconds in which S3 accepts the request. An upload that began in time may end later.
@@ -32,9 +32,7 @@ def presign(multipart: Multipart, path: str, size: int, sha256: str) -> Presigne
         "x-amz-checksum-sha256": checksum,
         f"x-amz-meta-{SHA256}": sha256,
     }
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    with as_storage_error("sign", path, BotoCoreError, ClientError):
+    with multipart.errors(path):
         url = multipart.client.generate_presigned_url(
             "put_object",
             Params={
