@@ -128,6 +128,12 @@ class BatchRefused(TableError):
         self.results = results
 
 
+class WrongCommit(HeadgateError):
+    """A commit has other numbers of rows than the batch that the gate passed: the table has changed."""
+
+    code = "wrong-commit"
+
+
 class LostRace(HeadgateError):
     """Another run committed to the table between this run's plan and its commit."""
 

@@ -40,6 +40,6 @@ def test_a_row_that_fails_is_shown_with_its_record_and_null_as_sql_says_it() -> 
 
 
 def test_history_leaves_out_the_counts_that_only_balance_others() -> None:
-    assert counted({"records": 3, "rejected": 1, "refused": 1, "accepted": 2, "rows": 2, "held": 0}) == (
+    assert counted({"records": 3, "rejected": 1, "refused": 1, "accepted": 2, "rows": 2, "replacing": 0}) == (
         "records=3 rejected=1 accepted=2"
     )

@@ -16,7 +16,7 @@ from headgate.planning.graph import load_graph
 from headgate.views import results
 
 #: Counts by which a run checks itself; the others say the same to a person.
-_BALANCE = ("unread", "refused", "rows", "held")
+_BALANCE = ("unread", "refused", "rows", "replacing")
 
 
 @click.command("history")

@@ -146,7 +146,7 @@ class RecordCounts:
     """What a run counted over the uploads that it took into a `Merge` or `Append` table.
 
     records to unchanged: the sums of the receipts' counts. uploads: receipts. rows: rows of accepted records.
-    held: written rows whose key the table has already. refused: records that a rule of the table rejects.
+    replacing: written rows whose key the table has already. refused: records that a rule of the table rejects.
     unread: records of bronze that were not read, which must be 0. unreadable: uploads that were rejected as a whole,
     with their bytes and their records where these can be counted. changed: of a backfill or a replay the rows that it
     inserted, updated or deleted; None for any other run.
@@ -164,7 +164,7 @@ class RecordCounts:
     unchanged: int = 0
     uploads: int = 0
     rows: int = 0
-    held: int = 0
+    replacing: int = 0
     refused: int = 0
     unread: int = 0
     unreadable: int = 0

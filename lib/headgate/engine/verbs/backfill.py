@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from headgate.engine.read.output_schema import content_hash, with_columns_of
 from headgate.engine.read.records import Records, changes_of, records_of, source_rows, split_unreadable
-from headgate.engine.write.append import judge_append
+from headgate.engine.write.append import settle_append
 from headgate.engine.write.batch import apply_function, apply_rules, settle
 from headgate.engine.write.difference import write_difference
 from headgate.engine.write.merge import order, place
@@ -37,7 +37,7 @@ def backfill_uploads(job: RecordJob, uploads: list[str]) -> Outcome | None:
     target = job.reader.at(job.node.name, job.work.head.version)
     existing = _of_uploads(target, "_source.upload", chosen)
     if isinstance(job.node.writes, Append):
-        batch, _ = judge_append(job, records)
+        batch, _ = settle_append(job, records)
         return write_difference(job, batch, all_states(job, batch.rows, batch), existing)
     return _backfill_merge(job, records, everything, target, existing)
 
@@ -47,12 +47,12 @@ def _backfill_merge(
 ) -> Outcome | None:
     """Decides every key of the records again, against all records of bronze."""
     placed = place(apply_function(job, records), job.writes_as(Merge))
-    judged = apply_rules(job, placed, from_bronze=records.bronze is not None, one_row_per_record=True)
-    keys = judged.rows.select(KEY).union(existing.filter(IS_KEYED).select(KEY))
+    checked = apply_rules(job, placed, from_bronze=records.bronze is not None, one_row_per_record=True)
+    keys = checked.rows.select(KEY).union(existing.filter(IS_KEYED).select(KEY))
     keys = job.stages.stage(keys.distinct())
     winners = job.stages.stage(_winners(job, records_of(job, everything), keys))
     of_keys = job.stages.stage(target.filter(IS_KEYED).join(keys, KEY, "left_semi"))
-    batch = settle(job, records, judged, _decide(judged.rows, winners, of_keys))
+    batch = settle(job, records, checked, _decide(checked.rows, winners, of_keys))
     others = existing.filter(f"NOT ({IS_KEYED})")  # rejected records and receipts
     return write_difference(job, batch, all_states(job, winners, batch), of_keys.unionByName(others))
 
@@ -88,5 +88,5 @@ def _decide(rows: DataFrame, winners: DataFrame, existing: DataFrame) -> DataFra
         "_order.record",
         F.lit(True).alias("first"),
         verdict.alias("verdict"),
-        F.col("_was").isNotNull().alias("held"),
+        F.col("_was").isNotNull().alias("in_target"),
     )

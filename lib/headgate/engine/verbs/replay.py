@@ -16,9 +16,9 @@ from pyspark.sql import functions as F
 
 from headgate.engine.read.records import Records, records_of, source_rows, split_unreadable
 from headgate.engine.read.unreadable import IS_RECORD
-from headgate.engine.write.append import judge_append
+from headgate.engine.write.append import settle_append
 from headgate.engine.write.difference import write_difference
-from headgate.engine.write.merge import judge_merge
+from headgate.engine.write.merge import settle_merge
 from headgate.engine.write.outcome import Outcome, RecordJob
 from headgate.engine.write.receipts import is_unparsable
 from headgate.engine.write.record_commit import all_states
@@ -93,12 +93,12 @@ def replay(job: RecordJob, where: str = "", *, dry_run: bool = False) -> Replaye
         return Replayed(RecordCounts(), [])
     records = _records(job, chosen)
     if isinstance(job.node.writes, Append):
-        batch, _ = judge_append(job, records)
+        batch, _ = settle_append(job, records)
         rows, existing = batch.rows, chosen.target.limit(0)
     else:
-        judged = judge_merge(job, records)
-        batch, rows = judged.batch, judged.batch.winners
-        existing = chosen.target.filter(judged.keys.condition()).join(rows.select(KEY), KEY, "left_semi")
+        merge = settle_merge(job, records)
+        batch, rows = merge.batch, merge.batch.winners
+        existing = chosen.target.filter(merge.keys.condition()).join(rows.select(KEY), KEY, "left_semi")
     replayed = Replayed(batch.counts, _reasons(batch.rejected))
     log.info("%s: %d of %d records pass", job.node.name, replayed.released, replayed.records)
     if dry_run:

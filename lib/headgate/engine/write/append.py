@@ -21,20 +21,23 @@ from headgate.table import SOURCE, Append
 
 
 def build_append(job: RecordJob) -> Outcome:
-    """Appends the rows of new records. Raises BatchRefused, with the target untouched, where the gate refuses them."""
-    batch, quality = judge_append(job, read_records(job))
+    """Appends the rows of new records. Raises BatchRefused, with the target untouched, where the gate refuses them.
+
+    Raises WrongCommit, after the commit, where Delta wrote another number of rows than the verdicts say.
+    """
+    batch, quality = settle_append(job, read_records(job))
     rows = all_states(job, batch.rows, batch)
     commit = commit_rows(job, rows, batch, quality, job.writes_as(Append).partition_by)
     check_metrics(job, batch.counts, commit)
     return outcome_of(batch.counts, commit, quality)
 
 
-def judge_append(job: RecordJob, records: Records) -> tuple[Batch, Judgement]:
+def settle_append(job: RecordJob, records: Records) -> tuple[Batch, Judgement]:
     """Returns the settled batch of `records`, and the suite's results."""
     placed = place(apply_function(job, records))
-    judged = apply_rules(job, placed, from_bronze=records.bronze is not None, one_row_per_record=False)
-    batch = settle(job, records, judged, all_inserted(judged.rows))
-    return batch, judge_quality(job, judged, batch)
+    checked = apply_rules(job, placed, from_bronze=records.bronze is not None, one_row_per_record=False)
+    batch = settle(job, records, checked, all_inserted(checked.rows))
+    return batch, judge_quality(job, checked, batch)
 
 
 def place(rows: DataFrame) -> DataFrame:
@@ -61,5 +64,5 @@ def all_inserted(rows: DataFrame) -> DataFrame:
         "_source.record",
         first.alias("first"),
         F.lit(Verdict.INSERTED.value).alias("verdict"),
-        F.lit(False).alias("held"),
+        F.lit(False).alias("in_target"),
     )

@@ -3,7 +3,7 @@
 `merge.py` and `append.py` put the steps in their order; each takes values and returns values. Everything that a run
 says about a record is in one commit: its rows, the record itself where it is rejected (the quarantine), and one
 receipt per upload. A table that reads an `Append` table has no rejected records and no receipts: its records were
-judged there.
+checked there.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _BROADCAST_ROWS = 100_000
 
 
 @dataclass(frozen=True)
-class JudgedRows:
+class CheckedRows:
     """The rows of a function after the row rules, each with `_key`, `_source` and `_state`.
 
     marked: every row, with the bits of the job's marks. rows: the rows of records that no rule rejects.
@@ -43,7 +43,7 @@ class Batch:
     """A settled batch: every record is accounted for. All frames are staged.
 
     rows: rows of accepted records: business columns, `_key`, `_source`, `_state`.
-    verdicts: a row per row of `rows`: upload, record, first (of its record), verdict, held (key exists in the table).
+    verdicts: a row per row of `rows`: upload, record, first (of its record), verdict, in_target (it has the key).
     rejected: one row per rejected record: `_source`, `_rejected`, and `key` and `sequence` where they are known.
     receipts: one row per upload: upload, received, `_receipt`.
     """
@@ -74,7 +74,7 @@ def apply_function(job: RecordJob, records: Records) -> DataFrame:
     return rows
 
 
-def apply_rules(job: RecordJob, placed: DataFrame, *, from_bronze: bool, one_row_per_record: bool) -> JudgedRows:
+def apply_rules(job: RecordJob, placed: DataFrame, *, from_bronze: bool, one_row_per_record: bool) -> CheckedRows:
     """Judges rows, which have `_key`, `_source` and `_state`, by the row rules of the table and its suite.
 
     They are staged, unless each row only selects columns of a record and no suite counts them. Raises BatchRefused if
@@ -89,49 +89,49 @@ def apply_rules(job: RecordJob, placed: DataFrame, *, from_bronze: bool, one_row
     return _divided(job, marked, one_row_per_record=one_row_per_record)
 
 
-def _divided(job: RecordJob, marked: DataFrame, *, one_row_per_record: bool) -> JudgedRows:
+def _divided(job: RecordJob, marked: DataFrame, *, one_row_per_record: bool) -> CheckedRows:
     """Divides marked rows by whether their record is rejected: a record is rejected as a unit, with all its reasons."""
     marks = job.marks
     sound, failing = marks.off(marked.filter(~marks.rejects)), marked.filter(marks.rejects)
     refused = failing.select(SOURCE, KEY, marks.reasons.alias("_reasons"))
     if one_row_per_record or not marks.rejecting:
-        return JudgedRows(marked, sound, refused)
+        return CheckedRows(marked, sound, refused)
     record = F.struct(f"{SOURCE}.upload", f"{SOURCE}.received", f"{SOURCE}.record")
     reasons = F.array_sort(F.array_distinct(F.flatten(F.collect_list("_reasons"))))
     key = F.lit(None).cast("string")  # a row has a key, a record with several rows has none
     refused = refused.groupBy(record.alias(SOURCE)).agg(key.alias(KEY), reasons.alias("_reasons"))
     whole = F.broadcast(refused.select(F.col(SOURCE).alias("_refused")))
-    return JudgedRows(marked, sound.join(whole, record == F.col("_refused"), "left_anti"), refused)
+    return CheckedRows(marked, sound.join(whole, record == F.col("_refused"), "left_anti"), refused)
 
 
-def settle(job: RecordJob, records: Records, judged: JudgedRows, verdicts: DataFrame) -> Batch:
+def settle(job: RecordJob, records: Records, checked: CheckedRows, verdicts: DataFrame) -> Batch:
     """Accounts for every record: verdicts, rejected records and receipts, and counts that balance.
 
     Raises BatchRefused where they do not balance, or where a record must be rejected and the table has no quarantine.
     """
     verdicts = job.stages.stage(verdicts)
-    by_upload = job.stages.stage(receipts.receipts_of(records, judged.refused, verdicts))
+    by_upload = job.stages.stage(receipts.receipts_of(records, checked.refused, verdicts))
     counts = receipts.totals(by_upload)
     uploads, size, unreadable_records = records.unreadable
     unreadable = {"unreadable": uploads, "unreadable_bytes": size, "unreadable_records": unreadable_records}
     counts = replace(counts, **unreadable)
     gate.require_balance(counts, job.node)
-    refused = judged.refused if counts.refused else None
+    refused = checked.refused if counts.refused else None
     if records.bronze is None:
         gate.require_all_placed(refused, job.node)
         rejected = receipts.none_rejected(records)
-        return Batch(judged.rows, verdicts, rejected, by_upload.limit(0), replace(counts, uploads=0))
+        return Batch(checked.rows, verdicts, rejected, by_upload.limit(0), replace(counts, uploads=0))
     rejected = receipts.rejected_by_contract(job.node, records, job.shape)
     if refused is not None:
         rejected = receipts.with_refused(job.node, rejected, refused, records.bronze)
-    return Batch(judged.rows, verdicts, rejected, by_upload, counts)
+    return Batch(checked.rows, verdicts, rejected, by_upload, counts)
 
 
-def judge_quality(job: RecordJob, judged: JudgedRows, batch: Batch) -> Judgement:
+def judge_quality(job: RecordJob, checked: CheckedRows, batch: Batch) -> Judgement:
     """Judges the batch by the table's suite. Raises BatchRefused where a critical expectation fails.
 
     A batch without rows is not checked by batch expectations: it cannot have too few rows.
     """
     brings_rows = batch.counts.inserted + batch.counts.updated > 0
     published = batch.winners.filter(IS_LIVE) if brings_rows else None
-    return gate.require_quality(job, job.marks, judged.marked, published)
+    return gate.require_quality(job, job.marks, checked.marked, published)

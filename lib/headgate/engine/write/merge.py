@@ -30,7 +30,7 @@ from headgate.table import SOURCE, Merge
 
 @dataclass(frozen=True)
 class MergeBatch:
-    """A judged batch of a `Merge` table, its keys, and the suite's results."""
+    """A settled batch of a `Merge` table, its range of keys, and the suite's results."""
 
     batch: Batch
     keys: KeyRange
@@ -38,22 +38,24 @@ class MergeBatch:
 
 
 def build_merge(job: RecordJob) -> Outcome:
-    """Merges new records. Raises BatchRefused, with the target untouched, where the gate refuses them."""
-    records = read_records(job)
-    judged = judge_merge(job, records)
-    commit = _commit(job, judged)
-    check_metrics(job, judged.batch.counts, commit)
-    return outcome_of(judged.batch.counts, commit, judged.quality)
+    """Merges new records. Raises BatchRefused, with the target untouched, where the gate refuses them.
+
+    Raises WrongCommit, after the commit, where Delta wrote other numbers of rows than the verdicts say.
+    """
+    merge = settle_merge(job, read_records(job))
+    commit = _commit(job, merge)
+    check_metrics(job, merge.batch.counts, commit)
+    return outcome_of(merge.batch.counts, commit, merge.quality)
 
 
-def judge_merge(job: RecordJob, records: Records) -> MergeBatch:
+def settle_merge(job: RecordJob, records: Records) -> MergeBatch:
     """Returns the settled batch of `records`: the steps between reading and the commit."""
     placed = place(apply_function(job, records), job.writes_as(Merge))
-    judged = apply_rules(job, placed, from_bronze=records.bronze is not None, one_row_per_record=True)
-    keys = key_range(judged.rows)
-    verdicts = decide(judged.rows, None if job.work.whole else _orders_in_target(job, keys))
-    batch = settle(job, records, judged, verdicts)
-    return MergeBatch(batch, keys, judge_quality(job, judged, batch))
+    checked = apply_rules(job, placed, from_bronze=records.bronze is not None, one_row_per_record=True)
+    keys = key_range(checked.rows)
+    verdicts = decide(checked.rows, None if job.work.whole else _orders_in_target(job, keys))
+    batch = settle(job, records, checked, verdicts)
+    return MergeBatch(batch, keys, judge_quality(job, checked, batch))
 
 
 def place(rows: DataFrame, writes: Merge) -> DataFrame:
@@ -73,24 +75,30 @@ def place(rows: DataFrame, writes: Merge) -> DataFrame:
 def decide(rows: DataFrame, target: DataFrame | None) -> DataFrame:
     """Returns the verdict of each row: the newest of its key in the batch, compared with the target's row.
 
-    target: `_key` and its order in the target as `_held`; None where the table is built whole.
+    target: `_key` and its order in the target as `_target_order`; None where the table is built whole.
+    A row with the order of the target's row is the same record again, so it is written again, as UPDATED.
     """
     newest_first = Window.partitionBy(KEY).orderBy(F.col("_order").desc())
     narrow = rows.select(KEY, order().alias("_order"), STATE)
     ranked = narrow.withColumn("_rank", F.row_number().over(newest_first))
     if target is None:
-        against = ranked.withColumn("_held", F.lit(None).cast(narrow.schema["_order"].dataType))
+        against = ranked.withColumn("_target_order", F.lit(None).cast(narrow.schema["_order"].dataType))
     else:
         against = ranked.join(target, KEY, "left")
+    # A key that the target lacks has no order there: the comparison is null, which does not supersede a row.
     verdict = (
-        F.when((F.col("_rank") > 1) | (F.col("_held") > F.col("_order")), Verdict.SUPERSEDED.value)
+        F.when((F.col("_rank") > 1) | (F.col("_target_order") > F.col("_order")), Verdict.SUPERSEDED.value)
         .when(F.col(STATE) == State.DELETED.value, Verdict.DELETED.value)
-        .when(F.col("_held").isNull(), Verdict.INSERTED.value)
+        .when(F.col("_target_order").isNull(), Verdict.INSERTED.value)
         .otherwise(Verdict.UPDATED.value)
     )
-    existing = F.col("_held").isNotNull()
+    in_target = F.col("_target_order").isNotNull()
     return against.select(
-        "_order.upload", "_order.record", F.lit(True).alias("first"), verdict.alias("verdict"), existing.alias("held")
+        "_order.upload",
+        "_order.record",
+        F.lit(True).alias("first"),
+        verdict.alias("verdict"),
+        in_target.alias("in_target"),
     )
 
 
@@ -102,19 +110,24 @@ def order() -> Column:
 def _orders_in_target(job: RecordJob, keys: KeyRange) -> DataFrame:
     """The target's keys and orders, from the files that can have a key of the batch."""
     target = job.reader.at(job.node.name, job.work.head.version)
-    return target.filter(keys.condition()).select(KEY, order().alias("_held"))
+    return target.filter(keys.condition()).select(KEY, order().alias("_target_order"))
 
 
-def _commit(job: RecordJob, judged: MergeBatch) -> Commit:
-    """One commit: rows, tombstones, rejected records, receipts, position."""
-    batch = judged.batch
+def _commit(job: RecordJob, merge: MergeBatch) -> Commit:
+    """One commit: rows, tombstones, rejected records, receipts, position.
+
+    It appends where no row replaces one: the target has none of the keys. It cannot gain one meanwhile, because the
+    commit fails (LostRace) if another commit came after the version that the verdicts are for. The keys of rejected
+    records and receipts name their uploads, which are new.
+    """
+    batch = merge.batch
     rows = all_states(job, batch.winners, batch)
-    if job.work.whole or batch.counts.held == 0:
-        return commit_rows(job, rows, batch, judged.quality, job.writes_as(Merge).partition_by)
-    same = judged.keys.condition("target.") & (F.col(f"target.{KEY}") == F.col(f"batch.{KEY}"))
+    if job.work.whole or batch.counts.replacing == 0:
+        return commit_rows(job, rows, batch, merge.quality, job.writes_as(Merge).partition_by)
+    same = merge.keys.condition("target.") & (F.col(f"target.{KEY}") == F.col(f"batch.{KEY}"))
 
     def build(target: DeltaTable) -> DeltaMergeBuilder:
-        merge = target.alias("target").merge(rows.alias("batch"), same)
-        return merge.withSchemaEvolution().whenMatchedUpdateAll().whenNotMatchedInsertAll()
+        builder = target.alias("target").merge(rows.alias("batch"), same)
+        return builder.withSchemaEvolution().whenMatchedUpdateAll().whenNotMatchedInsertAll()
 
-    return job.committer.merge(build, rows, **batch_facts(batch.counts, judged.quality))
+    return job.committer.merge(build, rows, **batch_facts(batch.counts, merge.quality))

@@ -30,11 +30,11 @@ from headgate.table import SOURCE, Merge
 #: What happened to records and rows, as `_counted` counts it.
 _KINDS = ("read", UNPARSABLE, "rejected", "refused", *VERDICTS)
 #: Further counts over the same rows: accepted records, rows of them, and written rows whose key the table has.
-_FLAGS = {"accepted": "first", "rows": "row", "held": "held"}
+_FLAGS = {"accepted": "first", "rows": "row", "replacing": "replacing"}
 
 
 def receipts_of(records: Records, refused: DataFrame, verdicts: DataFrame) -> DataFrame:
-    """Returns one row per upload, also for an empty one: upload, received, `_receipt`, unread, held, refused, rows.
+    """Returns one row per upload, also for an empty one: upload, received, `_receipt`, unread and other counts.
 
     refused: one row per record that a rule of the table rejects. verdicts: as `Batch.verdicts`.
     """
@@ -56,7 +56,7 @@ def receipts_of(records: Records, refused: DataFrame, verdicts: DataFrame) -> Da
     }
     receipt = F.struct("store", "object", *(values[name].alias(name) for name in COUNTS)).cast(RECEIPT_TYPE)
     unread = sent - n["read"] - n[UNPARSABLE] - n["rejected"]
-    others = [n[name].alias(name) for name in ("held", "refused", "rows")]
+    others = [n[name].alias(name) for name in ("replacing", "refused", "rows")]
     return joined.select("upload", "received", unread.alias("unread"), *others, receipt.alias(RECEIPT))
 
 
@@ -65,11 +65,11 @@ def _counted(records: DataFrame, refused: DataFrame, verdicts: DataFrame) -> Dat
     unparsable = is_unparsable()
     kind = F.when(F.col(REJECTED).isNull(), "read").when(unparsable, UNPARSABLE).otherwise("rejected")
     no = F.lit(False)
-    replaces = F.col("held") & ~F.col("verdict").isin(*NOT_WRITTEN)
+    replacing = F.col("in_target") & ~F.col("verdict").isin(*NOT_WRITTEN)
     upload = f"{SOURCE}.upload"
-    events = records.select(upload, kind.alias("kind"), no.alias("first"), no.alias("held"), no.alias("row"))
+    events = records.select(upload, kind.alias("kind"), no.alias("first"), no.alias("replacing"), no.alias("row"))
     events = events.union(refused.select(upload, F.lit("refused"), no, no, no))
-    events = events.union(verdicts.select("upload", "verdict", "first", replaces, F.lit(True)))
+    events = events.union(verdicts.select("upload", "verdict", "first", replacing, F.lit(True)))
     return events.groupBy("upload").agg(
         *(F.count_if(F.col("kind") == name).alias(f"n_{name}") for name in _KINDS),
         *(F.count_if(flag).alias(f"n_{name}") for name, flag in _FLAGS.items()),
@@ -84,7 +84,7 @@ def is_unparsable() -> Column:
 def totals(receipts: DataFrame) -> RecordCounts:
     """Returns the sums over the rows of `receipts_of`; one Spark job, and none where they are in the plan."""
     numbers = [F.col(f"{RECEIPT}.{name}").alias(name) for name in COUNTS]
-    numbers += [F.col("held"), F.col("refused"), F.col("rows")]
+    numbers += [F.col("replacing"), F.col("refused"), F.col("rows")]
     numbers += [F.abs("unread").alias("unread"), F.lit(1).cast("bigint").alias("uploads")]
     counted = receipts.select(*numbers)
     rows = local_rows(counted)

@@ -12,7 +12,7 @@ from headgate.engine.read.output_schema import indexed_columns
 from headgate.engine.write.batch import Batch
 from headgate.engine.write.keys import text_key
 from headgate.engine.write.outcome import Job, Outcome
-from headgate.errors import BatchRefused
+from headgate.errors import WrongCommit
 from headgate.ledger.ledger import Commit
 from headgate.ledger.metadata import facts_of
 from headgate.ledger.record_table import (
@@ -54,7 +54,7 @@ def all_states(job: Job, winners: DataFrame, batch: Batch) -> DataFrame:
 
 
 def commit_rows(job: Job, rows: DataFrame, batch: Batch, quality: Judgement, partition_by: Sequence[str]) -> Commit:
-    """Appends `rows`, or replaces the whole table by them where it is built whole. They were judged before.
+    """Appends `rows`, or replaces the whole table by them where it is built whole. The gate has passed them.
 
     A commit without rows moves the position, without a Spark job.
     """
@@ -91,23 +91,26 @@ def outcome_of(
 
 
 def check_metrics(job: Job, counts: RecordCounts, commit: Commit) -> None:
-    """Raises BatchRefused where Delta wrote another number of rows than the verdicts say."""
+    """Raises WrongCommit where Delta wrote another number of rows than the verdicts say."""
     if commit.operation == "MERGE":
-        new = _to_write(counts) - counts.held
-        expected = {"numTargetRowsInserted": new, "numTargetRowsUpdated": counts.held}
+        new = _to_write(counts) - counts.replacing
+        expected = {"numTargetRowsInserted": new, "numTargetRowsUpdated": counts.replacing}
     else:
         expected = {"numOutputRows": _to_write(counts)}
     require_metrics(job, commit, expected)
 
 
 def require_metrics(job: Job, commit: Commit, expected: Mapping[str, int]) -> None:
-    """Raises BatchRefused where Delta counted other rows in the commit."""
+    """Raises WrongCommit where the commit's own counts of rows, by the names of Delta's metrics, are not `expected`."""
     counted = {name: int(commit.metrics.get(name, -1)) for name in expected}
     if counted != expected:
-        raise BatchRefused(
-            f"version {commit.version} holds other rows than were judged: {counted}, not {expected}",
+        head, name = job.work.head, job.node.name
+        undo = f"headgate rollback {name} --to {head.version}" if head.exists else f"headgate run --rebuild -s {name}"
+        raise WrongCommit(
+            f"version {commit.version} is committed, but has other numbers of rows than the batch that the gate "
+            f"passed: {counted}, not {expected}",
             where=job.node.name,
-            fix="report this with the counts; headgate history shows the commit",
+            fix=f"report this with the counts, a fault of Headgate; take the version back: {undo}",
         )
 
 

@@ -198,7 +198,7 @@ def _replace_by_difference(job: Job, rows: DataFrame, slices: Slices, quality: J
         return _outcome(job, _merge_difference(job, gone, inserts, slices, facts), quality, rows_in)
     spread = inserts.hint("rebalance", *job.writes_as(Replace, History).partition_by)
     with job.committer.writing(spread) as batch:
-        pass  # the rows were judged as they were staged
+        pass  # the gate has passed the staged rows
     return _outcome(job, job.committer.append(batch, **facts), quality, rows_in)
 
 
@@ -256,7 +256,7 @@ def _advance(job: Job, shape: DataFrame, quality: Judgement = NOT_JUDGED) -> Out
 
 
 def _outcome(job: Job, commit: Commit, quality: Judgement, rows_in: int) -> Outcome:
-    """The outcome by the commit's own counts. Raises BatchRefused where Delta counted other rows."""
+    """The outcome by the commit's own counts. Raises WrongCommit where Delta counted other rows."""
     recorded = commit.metadata.counts if commit.metadata else {}
     counts = {name: recorded[name] for name in ("inserted", "deleted")}
     merged = commit.operation == "MERGE"
