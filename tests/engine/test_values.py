@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ THEN: dict[str, list[Any]] = {
     "text": ["", "SUMMER", "${spark.app.name}", LONG, ":" * 90, None, "a\0b", "${env:HOME}"],
     "number": ["-0.0", "0.0", "2.5", "NaN", "Infinity", None],
 }
+DAYS = st.dates(date(1, 1, 1), date(9999, 12, 31)).map(date.isoformat)
 MOMENTS = st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31)).map(datetime.isoformat)
 ANY = {
     "text": st.one_of(
@@ -36,6 +37,7 @@ ANY = {
     "number": st.floats().map(lambda value: repr(value).replace("inf", "Infinity").replace("nan", "NaN")),
     "amount": st.decimals(-(10**15), 10**15, places=4).map(str),
     "count": st.integers(-(2**63), 2**63 - 1),
+    "day": DAYS,
     "moment": MOMENTS,
 }
 EXAMPLES = int(os.environ.get("HEADGATE_EXAMPLES", "3"))

@@ -1,11 +1,11 @@
-"""Eight tables over one column of any type: by partition, by slice, by key and by sequence; and what they must hold."""
+"""Nine tables over a column of any type, as partition, slice, key and sequence; and the rows that they must have."""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -17,6 +17,7 @@ TYPES = {
     "number": 'logicalType: number, physicalType: "double"',
     "amount": 'logicalType: number, physicalType: "decimal(20,4)"',
     "count": 'logicalType: integer, physicalType: "bigint"',
+    "day": "logicalType: date",
     "moment": "logicalType: timestamp",
 }
 PARSED: Mapping[str, Callable[[Any], Any]] = {
@@ -24,6 +25,7 @@ PARSED: Mapping[str, Callable[[Any], Any]] = {
     "number": float,
     "amount": Decimal,
     "count": int,
+    "day": date.fromisoformat,
     "moment": lambda text: datetime.fromisoformat(text).replace(tzinfo=UTC),
 }
 _IMPORTS = """
@@ -40,7 +42,7 @@ def {name}(uploads):
 '''
 _SLICES = '''
 
-@table("gold.{name}_{type}", reads={{"rows": Affected("silver.flat_{type}", by=["v"])}}, writes={writes})
+@table("gold.{name}_{type}", reads={{"rows": Affected("silver.{source}_{type}", by=["{by}"])}}, writes={writes})
 def {name}(rows):
     """One row per value, or per version of it."""
     return {rows}
@@ -53,19 +55,28 @@ SILVER = {
     "sequenced": 'Merge(["id"], sequence_by="v")',
 }
 _COUNT = 'rows.groupBy("v").agg(F.count("*").alias("n"))'
+#: Table -> source, columns of its slices, write, rows.
 _GOLD = {
-    "by_part": ('Replace(by=["v"], partition_by=["v"])', _COUNT),
-    "by_slice": ('Replace(by=["v"])', _COUNT),
+    "by_part": ("flat", "v", 'Replace(by=["v"], partition_by=["v"])', _COUNT),
+    "by_slice": ("flat", "v", 'Replace(by=["v"])', _COUNT),
     "versions": (
+        "flat",
+        "v",
         'History(["v"], sequence_by="rev", partition_by=["v"])',
         'rows.groupBy("v", "rev").agg(F.min("id").alias("first"))',
+    ),
+    "timeline": (
+        "log",
+        "id",
+        'History(["id"], sequence_by="v")',
+        'rows.where("v IS NOT NULL").groupBy("id", "v").agg(F.max("rev").alias("last"))',
     ),
 }
 Upload = Sequence[tuple[str, int, Any]]  # records: id, revision, value as its JSON
 
 
 def project_files(types: Iterable[str]) -> dict[str, str]:
-    """The files of a project with eight tables for each type."""
+    """The files of a project with nine tables for each type."""
     files = {"conf/environments/local.yaml": "lake: lake\nengine: local\n"}
     for kind in types:
         number = 'name: rev, logicalType: integer, required: true, physicalType: "int"'
@@ -73,8 +84,8 @@ def project_files(types: Iterable[str]) -> dict[str, str]:
         for name, writes in SILVER.items():
             files[f"conf/datasets/{name}_{kind}.yaml"] = json_lines(f"{name}_{kind}", *columns)
             files[f"jobs/silver/{name}_{kind}.py"] = _IMPORTS + _RECORDS.format(name=name, type=kind, writes=writes)
-        for name, (writes, rows) in _GOLD.items():
-            text = _SLICES.format(name=name, type=kind, writes=writes, rows=rows)
+        for name, (source, by, writes, rows) in _GOLD.items():
+            text = _SLICES.format(name=name, type=kind, source=source, by=by, writes=writes, rows=rows)
             files[f"jobs/gold/{name}_{kind}.py"] = _IMPORTS + text
     return files
 
@@ -101,7 +112,10 @@ def expected_tables(kind: str, uploads: Sequence[Upload]) -> dict[str, list[tupl
         ],
         "gold.by_part": counts,
         "gold.by_slice": counts,
-        "gold.versions": [stretch for key, versions in firsts.items() for stretch in _stretches(key, versions)],
+        "gold.versions": [
+            stretch for key, versions in firsts.items() for stretch in _stretches(key, sorted(versions.items()))
+        ],
+        "gold.timeline": _timeline(keyed),
     }
     return {f"{name}_{kind}": sorted(rows, key=repr) for name, rows in tables.items()}
 
@@ -137,11 +151,24 @@ def _newest(rows: Iterable[tuple], key: Callable[[tuple], Any], order: Callable[
     return list(newest.values())
 
 
-def _stretches(key: Any, versions: Mapping[int, str]) -> list[tuple[Any, ...]]:
-    """The rows of a History: a stretch of revisions with the same first id."""
-    opened: list[list[Any]] = []
-    for revision, first in sorted(versions.items()):
-        if not opened or opened[-1][1] != first:
-            opened.append([revision, first])
+def _timeline(rows: Iterable[tuple]) -> list[tuple[Any, ...]]:
+    """The rows of a History by id, whose versions are in the order of their values."""
+    instants: dict[str, dict[Any, tuple[Any, int]]] = defaultdict(dict)
+    for name, revision, value in rows:
+        _, before = instants[name].get(in_order(value), (None, 0))
+        instants[name][in_order(value)] = (same_slice(value), max(revision, before))
+    return [
+        stretch
+        for name, versions in instants.items()
+        for stretch in _stretches(name, [versions[instant] for instant in sorted(versions)])
+    ]
+
+
+def _stretches(key: Any, versions: Iterable[tuple[Any, Any]]) -> list[tuple[Any, ...]]:
+    """The rows of a History: a stretch of versions, in order as (instant, tracked value), with the same value."""
+    opened: list[tuple[Any, Any]] = []
+    for instant, value in versions:
+        if not opened or opened[-1][1] != value:
+            opened.append((instant, value))
     ends = [start for start, _ in opened[1:]] + [None]
-    return [(key, first, start, end, end is None) for (start, first), end in zip(opened, ends, strict=True)]
+    return [(key, value, start, end, end is None) for (start, value), end in zip(opened, ends, strict=True)]

@@ -19,7 +19,7 @@ from headgate.queries.local import run_locally
 from headgate.queries.saved import load_queries
 from headgate.queries.sql import for_athena, parsed
 from read_api.app import create_app
-from tests.trino.conftest import ODD_PARTS, Gold
+from tests.trino.conftest import HARD, ODD_PARTS, UNFIT_PARTS, Gold
 
 pytestmark = pytest.mark.trino
 
@@ -130,10 +130,15 @@ def test_every_engine_reads_the_same_rows_of_the_retailers_gold(retail, trino, s
     assert_agreement(retail, trino, spark, table, load_table_contracts(repository))
 
 
-@pytest.mark.parametrize("table", ["gold.hard", "gold.empty"])
+@pytest.mark.parametrize("table", HARD)
 def test_every_engine_reads_the_same_hard_values(hard, trino, spark, table):
     count = assert_agreement(hard, trino, spark, table, {table: contract(hard, table)})
-    assert count == (len(ODD_PARTS) if table == "gold.hard" else 0)
+    assert count == len(HARD[table])
+
+
+def test_a_column_with_an_empty_text_is_no_partition(hard):
+    partitions = {table: list(hard.ledger.open(table).metadata().partition_columns) for table in HARD}
+    assert partitions == {"gold.hard": ["part", "day"], "gold.unfit": ["day"], "gold.empty": ["part", "day"]}
 
 
 def assert_agreement(gold: Gold, trino, spark, table: str, contracts: dict[str, TableContract]) -> int:
@@ -152,7 +157,7 @@ def assert_agreement(gold: Gold, trino, spark, table: str, contracts: dict[str, 
     return len(rows)
 
 
-@pytest.mark.parametrize("table", [*RETAIL, "gold.hard", "gold.empty"])
+@pytest.mark.parametrize("table", [*RETAIL, *HARD])
 def test_counts_sums_and_nulls_agree(retail, hard, trino, spark, table):
     types = retail.ledger.schema(table, retail.ledger.head(table).version)
     parts = ["count(*)"]
@@ -170,12 +175,17 @@ def test_counts_sums_and_nulls_agree(retail, hard, trino, spark, table):
     assert ordered(spark.sql(f"SELECT {aggregates} FROM compared").collect()) == [expected]
 
 
-@pytest.mark.parametrize("part", ODD_PARTS, ids=repr)
-def test_a_partition_is_found_by_its_value(hard, trino, part):
+CASES = [*(("hard", part) for part in ODD_PARTS), *(("unfit", part) for part in UNFIT_PARTS)]
+
+
+@pytest.mark.parametrize(("table", "part"), CASES, ids=repr)
+def test_a_condition_on_a_text_selects_its_row(hard, trino, table, part):
     quoted = "'" + part.replace("'", "''") + "'" if part is not None else ""
     condition = f"part = {quoted}" if part is not None else "part IS NULL"
-    expected = by_duckdb(hard, f"SELECT number FROM hard WHERE {condition}")
-    assert ordered(trino.rows(f"SELECT number FROM hard WHERE {condition}")) == ordered(expected)
+    parts = UNFIT_PARTS if table == "unfit" else ODD_PARTS
+    expected = [[2**53 + 1, -(2**63), 2**63 - 1, *range(len(parts) - 3)][parts.index(part)]]
+    query = f"SELECT number FROM {table} WHERE {condition}"
+    assert by_duckdb(hard, query) == trino.rows(query) == [expected]
 
 
 def test_a_condition_on_the_partition_reads_that_partition_only(retail, trino):

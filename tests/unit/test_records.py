@@ -335,8 +335,13 @@ def test_a_quote_that_is_wrong_rejects_the_upload_because_lines_are_not_sure_aft
     assert problem(body, "csv").startswith("not CSV at line 3")
 
 
+def not_joined(row: tuple[str, ...]) -> bool:
+    """Whether a row cannot be the start of a second file: the header again, or a byte order mark."""
+    return row != ("id", "n") and not row[0].startswith("\ufeff")
+
+
 @given(
-    st.lists(st.tuples(texts, texts)),
+    st.lists(st.tuples(texts, texts).filter(not_joined)),
     st.sampled_from([",", ";", "\t", "|"]),
     st.sampled_from([('"', '"'), ("'", "'"), ('"', "\\")]),
     st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
@@ -349,6 +354,42 @@ def test_any_csv_that_python_writes_comes_back_the_same(rows, delimiter, quoting
     csv.writer(file, **dialect).writerows([("id", "n"), *rows])
     expected = [{name: value for name, value in zip(("id", "n"), row, strict=True) if value} for row in rows]
     assert rows_of(file.getvalue(), layout("csv", delimiter=delimiter, quote=quote, escape=escape)) == expected
+
+
+def tokens_of(rows: list[tuple[str, ...]], delimiter: str, escape: str, end: str) -> list[tuple[str, str]]:
+    """A CSV by a strict writer, as (kind, text): kind is `quote`, `delimiter`, `end`, or `text` between them."""
+    tokens = []
+    for row in rows:
+        for number, value in enumerate(row):
+            tokens += [("delimiter", delimiter)] if number else []
+            if value and not set(value) & {delimiter, '"', escape, "\r", "\n"}:
+                tokens.append(("text", value))
+            else:
+                inside = value.replace(escape, 2 * escape).replace('"', escape + '"') if escape != '"' else None
+                inside = value.replace('"', '""') if inside is None else inside
+                tokens += [("quote", '"'), ("text", inside), ("quote", '"')]
+        tokens.append(("end", end))
+    return tokens
+
+
+@given(
+    rows=st.lists(st.tuples(texts.filter(bool), texts).filter(not_joined), min_size=1, max_size=4),
+    delimiter=st.sampled_from([",", ";"]),
+    escape=st.sampled_from(['"', "\\"]),
+    end=st.sampled_from(["\n", "\r\n", "\r"]),
+    data=st.data(),
+)
+def test_a_lost_or_added_quote_delimiter_or_line_end_alters_no_row_in_silence(rows, delimiter, escape, end, data):
+    tokens = tokens_of([("id", "n"), *rows], delimiter, escape, end)
+    wanted = layout("csv", delimiter=delimiter, escape=escape)
+    expected = [{name: value for name, value in zip(("id", "n"), row, strict=True) if value} for row in rows]
+    assert rows_of("".join(text for _, text in tokens), wanted) == expected
+    place = data.draw(st.sampled_from([n for n, (kind, _) in enumerate(tokens) if kind != "text"]))
+    kept = data.draw(st.sampled_from(["", 2 * tokens[place][1]]), label="instead of it")
+    damaged = "".join(kept if number == place else text for number, (_, text) in enumerate(tokens))
+    result = read(damaged, wanted)
+    problems = [record.problem for record in result if record.problem]
+    assert problems or [json.loads(record.raw) for record in result] == expected
 
 
 @pytest.mark.parametrize(
