@@ -9,6 +9,7 @@ from headgate.contracts.contract import Contract, load_contract, load_contracts
 from headgate.contracts.odcs import CONTRACT, CUSTOM, published_schema
 from headgate.contracts.upload_format import CsvDialect
 from headgate.errors import ContractError
+from headgate.formats.records import layout_of
 from headgate.formats.sent_names import as_sent
 from headgate.project import Project
 
@@ -178,6 +179,15 @@ def test_custom_properties_extend_odcs(load):
     text = with_custom("headgate.compression=[gzip]", "headgate.evolution=add_columns", "headgate.maxRecordBytes=1000")
     contract = load(text)
     assert (contract.compressions, contract.evolution, contract.max_record_bytes) == (("gzip",), "add_columns", 1000)
+
+
+def test_a_contract_limits_an_upload(load):
+    contract = load(with_custom("headgate.maxRecords=5", "headgate.maxUncompressedBytes=2000"))
+    assert (contract.max_records, contract.max_uncompressed_bytes) == (5, 2000)
+    layout = layout_of(contract)
+    assert (layout.max_records, layout.max_uncompressed_bytes) == (5, 2000)
+    default = load(SALES)
+    assert (default.max_records, default.max_uncompressed_bytes) == (20_000_000, 2**30)
 
 
 def test_a_csv_has_its_dialect(load):

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 
@@ -11,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.formats import records
 from headgate.formats.records import Layout, Record, split
 
 LAYOUT = Layout("parquet", ("id",), max_record_bytes=2**20)
@@ -141,9 +141,11 @@ def test_text_that_is_not_utf8_refuses_the_file():
     assert problem(parquet({"x": garbled})).startswith("parquet with text that is not UTF-8")
 
 
-def test_a_bomb_is_refused_and_kept_as_it_was_sent(monkeypatch):
-    monkeypatch.setattr(records, "MAX_UNCOMPRESSED_BYTES", 10_000)
-    assert problem(parquet({"x": ["x" * 100] * 100})) == "more than 10000 bytes when uncompressed: send it in parts"
+def test_a_bomb_is_refused_and_kept_as_it_was_sent():
+    bomb = parquet({"x": ["x" * 100] * 100})
+    [result] = read(bomb, replace(LAYOUT, columns=("x",), max_uncompressed_bytes=10_000))
+    assert result.raw == bomb
+    assert str(result.problem).startswith("more than 10000 bytes (headgate.maxUncompressedBytes) when uncompressed")
 
 
 def test_a_record_beyond_the_contracts_size_is_rejected_alone():

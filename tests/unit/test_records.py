@@ -119,15 +119,16 @@ def test_a_gzip_whose_checksum_is_wrong_is_refused():
 
 
 @pytest.mark.parametrize("parts", [1, 3])
-def test_a_bomb_is_refused_and_kept_as_it_was_sent(monkeypatch, parts):
-    monkeypatch.setattr(records, "MAX_UNCOMPRESSED_BYTES", 1000)
-    assert "more than 1000 bytes" in problem(gzip.compress(b" " * (1001 // parts + 1)) * parts, gzipped=True)
+def test_a_bomb_is_refused_and_kept_as_it_was_sent(parts):
+    bomb = gzip.compress(b" " * (1001 // parts + 1)) * parts
+    said = problem(bomb, layout("jsonl", max_uncompressed_bytes=1000), gzipped=True)
+    assert "more than 1000 bytes (headgate.maxUncompressedBytes)" in said
 
 
-def test_an_upload_as_large_as_is_allowed_passes(monkeypatch):
+def test_an_upload_as_large_as_is_allowed_passes():
     line = b'{"id":"%s"}' % (b"x" * 991)
-    monkeypatch.setattr(records, "MAX_UNCOMPRESSED_BYTES", len(line))
-    assert len(raws(read(gzip.compress(line[:500]) + gzip.compress(line[500:]), gzipped=True))) == 1
+    wanted = layout("jsonl", max_uncompressed_bytes=len(line))
+    assert len(raws(read(gzip.compress(line[:500]) + gzip.compress(line[500:]), wanted, gzipped=True))) == 1
 
 
 def test_many_tiny_members_take_time_by_their_number():
@@ -449,7 +450,10 @@ def test_a_header_may_lack_optional_columns_and_with_an_open_contract_have_more(
 
 
 def test_an_upload_with_too_many_records_is_refused_whole():
-    assert problem("{}\n" * 11, layout("jsonl", max_records=10)) == "more than 10 records: send them in parts"
+    assert (
+        problem("{}\n" * 11, layout("jsonl", max_records=10))
+        == "more than 10 records (headgate.maxRecords): send them in parts"
+    )
     assert len(read("{}\n" * 10, layout("jsonl", max_records=10))) == 10
 
 

@@ -76,6 +76,8 @@ class Contract:
     max_record_bytes: int
     hash: str
     path: Path
+    max_records: int = odcs.DEFAULT_MAX_RECORDS
+    max_uncompressed_bytes: int = odcs.DEFAULT_MAX_UNCOMPRESSED_BYTES
 
     @property
     def suffixes(self) -> tuple[str, ...]:
@@ -217,6 +219,10 @@ class Reading:
             csv=read_dialect(custom),
             evolution=custom.get("headgate.evolution", "strict"),
             max_record_bytes=int(custom.get("headgate.maxRecordBytes", odcs.DEFAULT_MAX_RECORD_BYTES)),
+            max_records=int(custom.get("headgate.maxRecords", odcs.DEFAULT_MAX_RECORDS)),
+            max_uncompressed_bytes=int(
+                custom.get("headgate.maxUncompressedBytes", odcs.DEFAULT_MAX_UNCOMPRESSED_BYTES)
+            ),
         )
 
     def published(self) -> dict[str, Any]:

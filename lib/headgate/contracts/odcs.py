@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from headgate.document import Document, Problem
 
 DEFAULT_MAX_RECORD_BYTES = 16 * 2**20
+DEFAULT_MAX_RECORDS = 20_000_000
+#: Of a compressed upload: one that grows beyond it may be a zip bomb.
+DEFAULT_MAX_UNCOMPRESSED_BYTES = 2**30
 
 _TEXT = {"type": "string", "minLength": 1, "x-wanted": "some text"}
 _NAME = {
@@ -215,6 +218,18 @@ CUSTOM: dict[str, Any] = {
             "minimum": 1,
             "maximum": 2**30,
             "x-wanted": f"a number of bytes from 1 to {2**30}",
+        },
+        "headgate.maxRecords": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": 10**9,
+            "x-wanted": f"a number of records from 1 to {10**9}",
+        },
+        "headgate.maxUncompressedBytes": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": 2**34,
+            "x-wanted": f"a number of bytes from 1 to {2**34}",
         },
     },
 }

@@ -15,16 +15,13 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from headgate.contracts.odcs import DEFAULT_MAX_RECORDS, DEFAULT_MAX_UNCOMPRESSED_BYTES
 from headgate.formats.csv_rows import CsvRow, Dialect, NotCsv, csv_rows
 from headgate.formats.json_elements import NotAnArray, elements
 
 if TYPE_CHECKING:
     from headgate.contracts.contract import Contract
 
-#: The largest permitted growth of a compressed upload. More is refused: it may be a zip bomb.
-MAX_UNCOMPRESSED_BYTES = 2**30
-#: How many records an upload may hold.
-MAX_RECORDS = 20_000_000
 _BOM = b"\xef\xbb\xbf"
 #: Byte order marks of other encodings. That of UTF-32 begins with that of UTF-16.
 _OTHER_ENCODINGS = {
@@ -45,7 +42,8 @@ class Layout:
     """How a dataset's uploads are written, as its contract says it.
 
     columns: of a CSV, the names of the contract. required: those that a header must have. is_open: whether a header may
-    have more. max_record_bytes, max_records: the limits of one record and of one upload.
+    have more. max_record_bytes: the limit of one record. max_records, max_uncompressed_bytes: the
+    limits of one upload; the second is that of gzip and Parquet, which may be bombs.
     """
 
     format: str  # json, json_array, jsonl, csv or parquet
@@ -56,7 +54,8 @@ class Layout:
     escape: str = '"'
     required: tuple[str, ...] | None = None  # None: every column
     is_open: bool = False
-    max_records: int = MAX_RECORDS
+    max_records: int = DEFAULT_MAX_RECORDS
+    max_uncompressed_bytes: int = DEFAULT_MAX_UNCOMPRESSED_BYTES
 
 
 def layout_of(contract: Contract) -> Layout:
@@ -70,6 +69,8 @@ def layout_of(contract: Contract) -> Layout:
         escape=contract.csv.escape,
         required=tuple(column.sent_name for column in contract.fields if column.required),
         is_open=contract.evolution == "add_columns",
+        max_records=contract.max_records,
+        max_uncompressed_bytes=contract.max_uncompressed_bytes,
     )
 
 
@@ -102,7 +103,7 @@ def split(body: bytes, layout: Layout, *, gzipped: bool) -> Iterator[Record]:
     Memory follows a fixed batch: the records wait in a temporary file.
     """
     try:
-        text = (_gunzip(body) if gzipped else body).removeprefix(_BOM)
+        text = (_gunzip(body, layout.max_uncompressed_bytes) if gzipped else body).removeprefix(_BOM)
         if text and not text.isspace():
             _require_utf8_marks(text)
             yield from _spooled(_SPLITTERS[layout.format](text, layout), layout.max_records)
@@ -118,7 +119,7 @@ def _spooled(records: Iterable[Record], most: int) -> Iterator[Record]:
         for count, record in enumerate(records, 1):
             batch.append((record.raw, record.problem))
             if count > most:
-                raise Unreadable(f"more than {most} records: send them in parts")
+                raise Unreadable(f"more than {most} records (headgate.maxRecords): send them in parts")
             if len(batch) == _SPOOL_ROWS:
                 pickle.dump(batch, spool, pickle.HIGHEST_PROTOCOL)
                 batch, batches = [], batches + 1
@@ -137,7 +138,11 @@ def _require_utf8_marks(text: bytes) -> None:
         raise Unreadable("UTF-16 without a byte order mark (every other byte is zero): send UTF-8")
 
 
-def _gunzip(body: bytes) -> bytes:
+def _too_much(most: int) -> Unreadable:
+    return Unreadable(f"more than {most} bytes (headgate.maxUncompressedBytes) when uncompressed: send it in parts")
+
+
+def _gunzip(body: bytes, most: int) -> bytes:
     """The content of every gzip member, in small pieces, because each member copies the remaining input."""
     parts, total, at = [], 0, 0
     while at < len(body):
@@ -146,12 +151,12 @@ def _gunzip(body: bytes) -> bytes:
             piece = body[at : at + _GZIP_PIECE]
             at += len(piece)
             try:
-                parts.append(reader.decompress(piece, MAX_UNCOMPRESSED_BYTES - total + 1))
+                parts.append(reader.decompress(piece, most - total + 1))
             except zlib.error as error:
                 raise Unreadable(f"not gzip, or not to its end, though its name says so: {error}") from error
             total += len(parts[-1])
-            if total > MAX_UNCOMPRESSED_BYTES:
-                raise Unreadable(f"more than {MAX_UNCOMPRESSED_BYTES} bytes when uncompressed: send it in parts")
+            if total > most:
+                raise _too_much(most)
         if not reader.eof:
             raise Unreadable(f"gzip, but cut after {total} bytes of content")
         at -= len(reader.unused_data)
@@ -297,8 +302,8 @@ def _parquet(body: bytes, layout: Layout) -> Iterator[Record]:
     try:
         for raw in parquet.json_rows(body):
             size += len(raw)
-            if size > MAX_UNCOMPRESSED_BYTES:
-                raise Unreadable(f"more than {MAX_UNCOMPRESSED_BYTES} bytes when uncompressed: send it in parts")
+            if size > layout.max_uncompressed_bytes:
+                raise _too_much(layout.max_uncompressed_bytes)
             yield Record(raw, _too_large(raw, layout) if len(raw) > layout.max_record_bytes else None)
     except parquet.NotParquet as error:
         raise Unreadable(str(error), error.records) from error
