@@ -13,7 +13,7 @@ from headgate.lake.landing import parse_upload_id
 from ingest_api import headers
 from ingest_api.exchange import BODY_SECONDS, body_is_broken, body_is_read, time_limit
 from ingest_api.landing.body import SMALL_BYTES, Body, BodyCut, BodyTooLarge, DigestMismatch
-from ingest_api.landing.land import Landing, find_receipt, land
+from ingest_api.landing.land import Landing, find_landing, land
 from ingest_api.landing.listing import list_uploads
 from ingest_api.services import services
 from ingest_api.stores import Sender
@@ -43,10 +43,11 @@ def show_upload(upload_id: str) -> Response:
     parts = services()
     sender = authenticate()
     contract = own_contract(upload_id, sender)
-    receipt = find_receipt(parts.storage_of(sender), contract, upload_id, parts.clock)
+    landing = find_landing(parts.storage_of(sender), contract, upload_id, parts.clock)
     upload = parse_upload_id(upload_id)
-    if receipt is None or upload is None:
+    if landing is None or upload is None:
         raise unknown_upload()
+    receipt = landing.receipt
     note(upload=receipt.upload, bytes=receipt.bytes)
     progress = {"state": "landed", "sandbox": True} if sender.sandbox else parts.progress.of(upload)
     return jsonify({**receipt.as_dict(), **progress})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import secrets
@@ -31,6 +32,7 @@ from read_api.cursor import CursorSigner
 from read_api.engine import Engine
 from read_api.files import CopiedFiles, DataFiles, FolderFiles
 from read_api.metrics import METRICS
+from read_api.native import NativeCopies
 from read_api.reader import Reader
 from read_api.routes import routes
 from read_api.services import EXTENSION, Services
@@ -51,9 +53,11 @@ def create_app(environment: Environment, contracts: Mapping[str, TableContract],
     app = Flask("read_api", static_folder=None)
     metrics = Metrics(METRICS)
     ledger = Ledger(environment)
-    files = _data_files(environment)
-    engine = Engine(files.folder, settings.memory_mb, settings.max_seconds, settings.threads)
-    reader = Reader(engine, files, settings.max_scan_mb * 2**20)
+    copies = _copies_folder(environment)
+    files = _data_files(environment, copies)
+    engine = Engine([files.folder, copies], settings.memory_mb, settings.max_seconds, settings.threads)
+    native = NativeCopies(engine.connection, copies / "native", settings.native_mb * 2**20)
+    reader = Reader(engine, files, native, settings.max_scan_mb * 2**20)
     app.extensions[EXTENSION] = Services(
         settings=settings,
         keys=_keys(environment),
@@ -95,15 +99,19 @@ def _keys(environment: Environment) -> Callable[[], KeyRing]:
     return lambda: ring
 
 
-def _data_files(environment: Environment) -> DataFiles:
-    if environment.is_folder:
-        return FolderFiles(Path(environment.lake))
-    # Below the temporary folder of this user only: copies hold the data of the lake.
+def _copies_folder(environment: Environment) -> Path:
+    """A folder for copies of the lake's data, below the temporary folder of this user only."""
     folder = Path(tempfile.gettempdir()) / f"{_COPIES}-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.stat().st_uid != os.getuid() or folder.stat().st_mode & 0o077:
         raise StorageError("the folder for copies is open to others", where=str(folder), fix="remove it, or set TMPDIR")
-    return CopiedFiles(environment.object_store(), folder, environment.read_api.cache_mb * 2**20)
+    return folder / hashlib.sha256(str(environment.lake).encode()).hexdigest()[:16]
+
+
+def _data_files(environment: Environment, copies: Path) -> DataFiles:
+    if environment.is_folder:
+        return FolderFiles(Path(environment.lake))
+    return CopiedFiles(environment.object_store(), copies, environment.read_api.cache_mb * 2**20)
 
 
 def _secret() -> bytes:

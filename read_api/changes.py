@@ -141,7 +141,7 @@ def _statement(
     """The SQL for the changes of one file after a row: the columns, the kind of change, the row's number."""
     types = {**snapshot.types, TYPE: "string"}
     names = sql.needed(query, access)
-    inner = sql.source([local], names if change.kind else [*names, TYPE], types)
+    inner = sql.source([local], {}, names if change.kind else [*names, TYPE], types)
     condition = sql.where(query.filters, access)
     kind = f"'{change.kind}'" if change.kind else TYPE
     selected = ", ".join([*(sql.selected(column) for column in query.columns), f"{kind} AS {TYPE}", sql.ROW])

@@ -26,10 +26,10 @@ class FileGone(Exception):
 class Engine:
     """Runs SQL with bound values. Safe for threads: each thread has a cursor of its own."""
 
-    def __init__(self, folder: Path, memory_mb: int, seconds: float, slots: int, threads: int = 2) -> None:
-        """`folder` is the only folder that SQL can read; at most `slots` queries run at the same time."""
+    def __init__(self, folders: Sequence[Path], memory_mb: int, seconds: float, slots: int, threads: int = 2) -> None:
+        """`folders` are the only folders that SQL can read; at most `slots` queries run at the same time."""
         self._seconds, self._slots = seconds, threading.BoundedSemaphore(slots)
-        self._connection = duckdb.connect(
+        self.connection = duckdb.connect(
             config={
                 "threads": threads,
                 "memory_limit": f"{memory_mb}MB",
@@ -44,11 +44,11 @@ class Engine:
             "SET TimeZone = 'UTC'",
             "SET parquet_metadata_cache = true",
             "SET preserve_insertion_order = true",
-            f"SET allowed_directories = ['{_literal(folder)}/']",
+            f"SET allowed_directories = [{', '.join(_literal(folder) for folder in folders)}]",
             "SET enable_external_access = false",
             "SET lock_configuration = true",
         ):
-            self._connection.execute(setting)
+            self.connection.execute(setting)
 
     def rows(self, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
         """Returns the result's rows as tuples of Python values. Raises Problem if a limit is reached, and FileGone."""
@@ -88,7 +88,7 @@ class Engine:
 
     def _cursor(self) -> Any:
         if not hasattr(self._local, "cursor"):
-            self._local.cursor = self._connection.cursor()
+            self._local.cursor = self.connection.cursor()
         return self._local.cursor
 
 
@@ -123,4 +123,4 @@ class _Watchdog:
 
 
 def _literal(folder: Path) -> str:
-    return str(folder).replace("'", "''")
+    return "'" + str(folder).replace("'", "''") + "/'"

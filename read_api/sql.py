@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from read_api.catalog import Access
@@ -33,31 +34,37 @@ class LocalFile:
     columns: frozenset[str]
 
 
-def source(files: Sequence[LocalFile], columns: Iterable[str], types: Mapping[str, Any]) -> str:
-    """Returns a subquery with these columns, FILE and ROW, over all files.
+def source(
+    files: Sequence[LocalFile], copies: Mapping[str, str], columns: Iterable[str], types: Mapping[str, Any]
+) -> str:
+    """Returns a subquery with these columns, FILE and ROW, over all files, in the order of the files and their rows.
 
-    Files with the same partition values and columns are read together. A column that a file does not have is its
-    partition's value, or null: the column was added to the table later.
+    `copies` names the table that holds the rows of a file, by its local path. Neighbours with the same partition values
+    and columns are read together. A column that a file does not have is its partition's value, or null: the column was
+    added to the table later.
     """
-    groups: dict[tuple[Any, frozenset[str]], list[LocalFile]] = {}
-    for local in files:
-        partition = tuple(sorted(local.file.partition.items(), key=lambda item: item[0]))
-        groups.setdefault((partition, local.columns), []).append(local)
     names = sorted(set(columns))
-    parts = [
-        _group(dict(partition), present, members, names, types) for (partition, present), members in groups.items()
-    ]
-    return " UNION ALL ".join(parts)
+    return " UNION ALL ".join(_group(list(group), copies, names, types) for _, group in groupby(files, _key(copies)))
+
+
+def _key(copies: Mapping[str, str]) -> Callable[[LocalFile], Any]:
+    """What files that are read together have in common; a copy is read alone."""
+
+    def key(local: LocalFile) -> Any:
+        partition = tuple(sorted(local.file.partition.items(), key=lambda item: item[0]))
+        return copies.get(local.path), partition, local.columns
+
+    return key
 
 
 def _group(
-    partition: Mapping[str, Any],
-    present: frozenset[str],
-    members: Sequence[LocalFile],
-    names: Sequence[str],
-    types: Mapping[str, Any],
+    members: Sequence[LocalFile], copies: Mapping[str, str], names: Sequence[str], types: Mapping[str, Any]
 ) -> str:
-    selected = [_expression(name, partition, present, types) for name in names]
+    first = members[0]
+    selected = [_expression(name, first.file.partition, first.columns, types) for name in names]
+    copy = copies.get(first.path)
+    if copy is not None:
+        return f"SELECT {', '.join([*selected, f'{first.file.number}::BIGINT AS {FILE}', ROW])} FROM {copy}"
     numbers = ", ".join(str(member.file.number) for member in members)
     paths = ", ".join(_text(member.path) for member in members)
     number = f"[{numbers}][file_index::BIGINT + 1]" if len(members) > 1 else numbers
@@ -123,7 +130,11 @@ def after(order: Sequence[Order], values: Sequence[Any]) -> Statement:
 
 
 def page(query: RowQuery, access: Access, inner: str, position: Statement | None, limit: int) -> Statement:
-    """Returns the SQL of one page: the columns, then the order's values, FILE and ROW."""
+    """Returns the SQL of one page: the columns, then the order's values, FILE and ROW.
+
+    Without an order nothing is sorted: DuckDB keeps the order of the source (preserve_insertion_order), and stops
+    reading when it has the rows.
+    """
     condition = where(query.filters, access)
     text, values = condition.text, list(condition.values)
     if position is not None:
@@ -131,9 +142,9 @@ def page(query: RowQuery, access: Access, inner: str, position: Statement | None
     columns = [selected(column) for column in query.columns]
     keys = [quoted(term.column.name) for term in query.order]
     directions = [f"{quoted(t.column.name)} {'DESC' if t.descending else 'ASC'} NULLS LAST" for t in query.order]
+    sorting = f"ORDER BY {', '.join([*directions, FILE, ROW])} " if directions else ""
     return Statement(
-        f"SELECT {', '.join([*columns, *keys, FILE, ROW])} FROM ({inner}) WHERE {text} "
-        f"ORDER BY {', '.join([*directions, FILE, ROW])} LIMIT {int(limit)}",
+        f"SELECT {', '.join([*columns, *keys, FILE, ROW])} FROM ({inner}) WHERE {text} {sorting}LIMIT {int(limit)}",
         values,
     )
 

@@ -84,39 +84,45 @@ def _write(storage: Storage, path: str, read: list[bytes], body: Body, clock: Cl
 def find_same(storage: Storage, upload: Upload, path: str, size: int, sha256: str) -> Stored | None:
     """The object that an earlier try landed, None where there is none. Raises KeyReused where it has other bytes."""
     stored = storage.find(path)
-    if stored is not None and (stored.size != size or (stored.sha256 or storage.sha256(path)) != sha256):
-        raise KeyReused(
-            "this idempotency key was used for an upload with other bytes",
-            where=upload.id,
-            fix="use a new key for new content, and send a retry with the very bytes of the first try",
-        )
+    if stored is not None and (stored.size != size or _digest(storage, path, stored) != sha256):
+        raise _key_reused(upload)
     return stored
 
 
-def find_landed(storage: Storage, contract: Contract, upload: Upload, clock: Clock = now) -> tuple[str, Stored] | None:
-    """Path and facts of a landed upload of `contract`, or None where it has not landed. Raises StorageError.
+def find_landing(
+    storage: Storage, contract: Contract, upload_id: str, clock: Clock = now, sha256: str | None = None
+) -> Landing | None:
+    """A landed upload of `contract`, or None where it has not landed.
 
-    Whoever asks gets an acknowledgement: the first try may have died before its late marker, and a store that reads
-    this answer will not send again. So the marker is written here as well.
+    The answer is an acknowledgement: the first try may have died before its late marker, and a store that reads this
+    answer will not send again. So the marker is written here as well. Raises KeyReused where `sha256` is not that of
+    the object, and StorageError.
     """
-    for suffix in dict.fromkeys((contract.landed_suffix, *contract.suffixes)):
-        path = upload.path(suffix)
-        if stored := storage.find(path):
-            mark_late(storage, upload, path, clock)
-            return path, stored
-    return None
-
-
-def find_receipt(storage: Storage, contract: Contract, upload_id: str, clock: Clock = now) -> Receipt | None:
-    """The receipt of a landed upload of `contract`, or None where there is none."""
     upload = parse_upload_id(upload_id)
     if upload is None or upload.dataset != contract.dataset:
         return None
-    landed = find_landed(storage, contract, upload, clock)
-    if landed is None:
-        return None
-    path, stored = landed
-    return receipt_of(upload, stored.size, stored.sha256 or storage.sha256(path), stored.received)
+    for suffix in dict.fromkeys((contract.landed_suffix, *contract.suffixes)):
+        path = upload.path(suffix)
+        if stored := storage.find(path):
+            actual = _digest(storage, path, stored)
+            if sha256 not in (None, actual):
+                raise _key_reused(upload)
+            mark_late(storage, upload, path, clock)
+            return Landing(receipt_of(upload, stored.size, actual, stored.received), path, replayed=True)
+    return None
+
+
+def _digest(storage: Storage, path: str, stored: Stored) -> str:
+    """The SHA-256 that is kept with the object; computed for an object without it."""
+    return stored.sha256 or storage.sha256(path)
+
+
+def _key_reused(upload: Upload) -> KeyReused:
+    return KeyReused(
+        "this idempotency key was used for an upload with other bytes",
+        where=upload.id,
+        fix="use a new key for new content, and send a retry with the very bytes of the first try",
+    )
 
 
 def identify(storage: Storage, contract: Contract, store: str, key: str, clock: Clock) -> tuple[Upload, str]:

@@ -4,15 +4,13 @@ The HTTP side follows draft-ietf-httpbis-resumable-upload-09. The upload resourc
 that lost the first answer gets the same resource by sending its first request again.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from headgate.contracts.contract import Contract
 from headgate.errors import UploadRefused
-from headgate.lake.landing import parse_upload_id
 from ingest_api.landing.body import Body, BodyCut
-from ingest_api.landing.land import Clock, KeyReused, Landing, find_landed, identify, mark_late
-from ingest_api.landing.receipts import receipt_of
+from ingest_api.landing.land import Clock, Landing, find_landing, identify
 from ingest_api.storage import Storage
 from ingest_api.storage.base import Facts
 from ingest_api.storage.resumable import OffsetMoved, Resumables, State, send_last
@@ -42,7 +40,7 @@ class Resuming:
     def begin(self, contract: Contract, store: str, key: str, length: int | None, sha256: str | None) -> Progress:
         """Registers an upload, or says how far an earlier request came. Raises KeyReused, StorageError."""
         upload, path = identify(self._storage, contract, store, key, self._clock)
-        if landing := self._landed(contract, upload.id, sha256):
+        if landing := find_landing(self._storage, contract, upload.id, self._clock, sha256):
             return Progress(upload.id, landing.receipt.bytes, landing.receipt.bytes, landing)
         fresh = State(upload.id, path, self._clock().isoformat(), length, sha256)
         state = self._resumables.begin(fresh)
@@ -53,7 +51,7 @@ class Resuming:
 
     def progress(self, contract: Contract, upload_id: str) -> Progress | None:
         """The progress of an upload; None if it is unknown or expired. Raises StorageError."""
-        if landing := self._landed(contract, upload_id, None):
+        if landing := find_landing(self._storage, contract, upload_id, self._clock):
             return Progress(upload_id, landing.receipt.bytes, landing.receipt.bytes, landing)
         state = self._state(upload_id)
         return Progress(upload_id, self._resumables.offset(state), state.length) if state else None
@@ -99,26 +97,11 @@ class Resuming:
                 raise WholeDiffers("the whole upload does not match its Upload-Length or Repr-Digest")
 
         created = self._resumables.finish(state, check, lambda sha256: Facts(self._clock(), sha256))
-        landing = self._landed(contract, state.upload, digests[0], replayed=created is None)
+        landing = find_landing(self._storage, contract, state.upload, self._clock, digests[0])
         if landing is None:
             raise UploadRefused("the object is gone right after it was written", where=state.path)
+        landing = replace(landing, replayed=created is None)
         return Progress(state.upload, landing.receipt.bytes, landing.receipt.bytes, landing)
-
-    def _landed(self, contract: Contract, upload_id: str, sha256: str | None, replayed: bool = True) -> Landing | None:
-        upload = parse_upload_id(upload_id)
-        result = find_landed(self._storage, contract, upload, self._clock) if upload else None
-        if upload is None or result is None:
-            return None
-        path, stored = result
-        actual = stored.sha256 or self._storage.sha256(path)
-        if sha256 is not None and sha256 != actual:
-            raise KeyReused(
-                "this idempotency key was used for an upload with other bytes",
-                where=upload_id,
-                fix="use a new key for new content",
-            )
-        mark_late(self._storage, upload, path, self._clock)
-        return Landing(receipt_of(upload, stored.size, actual, stored.received), path, replayed)
 
     def _state(self, upload_id: str) -> State | None:
         state = self._resumables.load(upload_id)

@@ -129,7 +129,7 @@ def test_changes_come_in_every_format(analyst, media_type):
 
 
 def test_a_query_that_takes_too_long_is_ended(tmp_path):
-    engine = Engine(tmp_path, memory_mb=200, seconds=0.2, slots=1)
+    engine = Engine([tmp_path], memory_mb=200, seconds=0.2, slots=1)
     with pytest.raises(Problem) as refused:
         engine.rows("SELECT count(*) FROM range(100000000) a, range(1000000) b WHERE a.range % 7 = b.range % 5", [])
     assert (refused.value.status, refused.value.code) == (422, "too-slow")
@@ -137,14 +137,14 @@ def test_a_query_that_takes_too_long_is_ended(tmp_path):
 
 
 def test_a_query_that_needs_too_much_memory_is_ended(tmp_path):
-    engine = Engine(tmp_path, memory_mb=50, seconds=60, slots=1)
+    engine = Engine([tmp_path], memory_mb=50, seconds=60, slots=1)
     with pytest.raises(Problem) as refused:
         engine.rows("SELECT range, repeat('x', 100) || range FROM range(5000000) ORDER BY 2 DESC", [])
     assert (refused.value.status, refused.value.code) == (422, "too-large")
 
 
 def test_more_queries_than_slots_wait_and_are_then_refused(tmp_path):
-    engine = Engine(tmp_path, memory_mb=200, seconds=0.2, slots=1)
+    engine = Engine([tmp_path], memory_mb=200, seconds=0.2, slots=1)
     with engine._running(), pytest.raises(Problem) as refused:
         engine.rows("SELECT 1", [])
     assert (refused.value.status, refused.value.headers) == (503, {"Retry-After": "1"})
@@ -154,7 +154,7 @@ def test_the_engine_reads_no_file_outside_the_lake(tmp_path):
     lake, outside = tmp_path / "lake", tmp_path / "secret.csv"
     lake.mkdir()
     outside.write_text("a\n1\n")
-    engine = Engine(lake, memory_mb=200, seconds=5, slots=1)
+    engine = Engine([lake], memory_mb=200, seconds=5, slots=1)
     for statement in (
         f"SELECT * FROM read_csv('{outside}')",
         f"SELECT * FROM read_csv('{lake}/../secret.csv')",

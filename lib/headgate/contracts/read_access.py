@@ -37,6 +37,7 @@ SCHEMA: dict[str, Any] = {
         "memory_mb": _COUNT,
         "max_scan_mb": _COUNT,
         "cache_mb": _COUNT,
+        "native_mb": {"type": "integer", "minimum": 0, "x-wanted": "a whole number from 0"},
         "refresh_seconds": {"type": "number", "minimum": 0, "x-wanted": "a number of seconds from 0"},
         "store_column": _TEXT,
         "keys_file": _TEXT,
@@ -69,8 +70,9 @@ class ReadApi:
     """Settings of the read API.
 
     `max_rows` bounds a page, `max_seconds` a query, `memory_mb` the query memory of a worker process, `max_scan_mb`
-    the data files per query, and `cache_mb` the local copies of data files of a lake on S3. A new version of a table is
-    visible after at most `refresh_seconds`. `store_column` is the column by which rows belong to a store.
+    the data files per query, and `cache_mb` the local copies of data files of a lake on S3. `native_mb` bounds the copies of
+    data files that are read often, in the format of the query engine (0: none). A new version of a table is visible
+    after at most `refresh_seconds`. `store_column` is the column by which rows belong to a store.
     """
 
     host: str = "127.0.0.1"
@@ -82,6 +84,7 @@ class ReadApi:
     memory_mb: int = 1024
     max_scan_mb: int = 4096
     cache_mb: int = 4096
+    native_mb: int = 2048
     refresh_seconds: float = 1.0
     store_column: str = "store_id"
     keys_file: str = ""
