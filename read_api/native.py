@@ -1,13 +1,14 @@
 """Native copies: large data files that are read often, converted once to database files of DuckDB.
 
 A Parquet file is decompressed by row groups of 100,000 rows and more, for each query again. A native copy has groups of
-16,384 rows with a minimum and maximum each, and its blocks stay in memory, so that a point costs a tenth. A data file
+8,192 rows with a minimum and maximum each, and its blocks stay in memory, so that a point costs a tenth. A data file
 never changes, so neither does its copy; all worker processes read the same copies. A query never waits for a copy: it
 reads the Parquet file until the copy is there.
 """
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import hashlib
 import logging
@@ -23,7 +24,8 @@ from typing import Any
 
 import duckdb
 
-from read_api.sql import ROW, LocalFile
+from read_api.columns import quoted
+from read_api.sql import ROW, LocalFile, literal
 
 _log = logging.getLogger(__name__)
 #: A file with fewer rows is read as Parquet: it costs as little.
@@ -32,8 +34,9 @@ LEAST_ROWS = 20_000
 _READS = 3
 #: A copy that was used within this time is never removed for another one.
 _IN_USE_SECONDS = 600.0
+_CLOSE_SECONDS = 10.0
 _MOST_COUNTED = 100_000
-_GROUP_ROWS = 16_384
+_GROUP_ROWS = 8_192
 _SUFFIX = ".duckdb"
 
 
@@ -56,9 +59,22 @@ class NativeCopies:
         self._attached: dict[str, _Attached] = {}
         self._reads: dict[str, int] = {}
         self._lock = threading.Lock()
-        self._waiting: queue.SimpleQueue[LocalFile] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[LocalFile | None] = queue.SimpleQueue()
+        self._converting: Any = None
+        self._closed = False
+        self._thread = threading.Thread(target=self._convert_all, name="native-copies", daemon=True)
         if limit:
-            threading.Thread(target=self._convert_all, name="native-copies", daemon=True).start()
+            self._thread.start()
+            atexit.register(self.close)  # a thread inside DuckDB must not outlive Python
+
+    def close(self) -> None:
+        """Ends the conversion of files; what is half done is dropped."""
+        self._closed = True
+        self._waiting.put(None)
+        with self._lock:
+            if self._converting is not None:
+                self._converting.interrupt()
+        self._thread.join(_CLOSE_SECONDS)
 
     @contextmanager
     def using(self, files: Sequence[LocalFile]) -> Iterator[dict[str, str]]:
@@ -119,16 +135,16 @@ class NativeCopies:
     # --- the thread that converts
 
     def _convert_all(self) -> None:
-        while True:
-            file = self._waiting.get()
+        while (file := self._waiting.get()) is not None and not self._closed:
             try:
                 with self._only_process():
                     self._detach_removed()
                     target = self._path_of(file.path)
-                    if not target.exists() and self._make_room(2 * file.file.size + 2**20):
+                    if not self._closed and not target.exists() and self._make_room(3 * file.file.size + 2**20):
                         self._convert(file, target)
             except (duckdb.Error, OSError) as error:
-                _log.warning("a data file was not converted: %s", error)
+                if not self._closed:
+                    _log.warning("a data file was not converted: %s", error)
 
     @contextmanager
     def _only_process(self) -> Iterator[None]:
@@ -143,16 +159,28 @@ class NativeCopies:
     def _convert(self, file: LocalFile, target: Path) -> None:
         started = time.monotonic()
         partial = target.with_suffix(".partial")
-        with duckdb.connect(config={"threads": 1, "memory_limit": "512MB"}) as connection:
-            connection.execute("SET TimeZone = 'UTC'")
+        with self._connected() as connection:
             connection.execute(f"ATTACH '{partial}' AS copy (ROW_GROUP_SIZE {_GROUP_ROWS})")
-            connection.execute(
-                f"CREATE TABLE copy.data AS SELECT *, file_row_number AS {ROW} FROM read_parquet(?)", [file.path]
-            )
+            rows = f"SELECT *, file_row_number AS {ROW} FROM read_parquet({literal(file.path)})"
+            connection.execute(f"CREATE TABLE copy.data ({_columns(connection, rows)})")
+            connection.execute(f"INSERT INTO copy.data {rows}")
             connection.execute("CHECKPOINT copy")
             connection.execute("DETACH copy")
         partial.rename(target)
         _log.info("converted %s: %s rows in %.1f s", file.file.path, file.file.rows, time.monotonic() - started)
+
+    @contextmanager
+    def _connected(self) -> Iterator[Any]:
+        """A connection with bounds of its own, which `close` interrupts."""
+        with duckdb.connect(config={"threads": 1, "memory_limit": "512MB"}) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            with self._lock:
+                self._converting = connection
+            try:
+                yield connection
+            finally:
+                with self._lock:
+                    self._converting = None
 
     def _make_room(self, size: int) -> bool:
         """Removes copies that nobody has used for a while until `size` more bytes fit. Returns whether they fit."""
@@ -172,6 +200,22 @@ class NativeCopies:
             for source in removed:
                 self._connection.cursor().execute(f"DETACH {self._attached.pop(source).name}")
                 self._reads.pop(source, None)
+
+
+def _columns(connection: Any, rows: str) -> str:
+    """The columns of a copy, by the first group of rows: texts that hardly repeat are kept as they are.
+
+    DuckDB would compress them, and decompress the texts of thousands of rows for each row that a query returns.
+    """
+    columns = connection.execute(f"DESCRIBE {rows}").fetchall()
+    texts = [quoted(name) for name, kind, *_ in columns if kind == "VARCHAR"] or ["0"]
+    counts = ", ".join(f"count(DISTINCT {text})" for text in texts)
+    distinct = connection.execute(f"SELECT {counts} FROM ({rows} LIMIT {_GROUP_ROWS})").fetchone()
+    many = {text for text, count in zip(texts, distinct, strict=True) if count > _GROUP_ROWS // 4}
+    return ", ".join(
+        f"{quoted(name)} {kind}{' USING COMPRESSION uncompressed' if quoted(name) in many else ''}"
+        for name, kind, *_ in columns
+    )
 
 
 def _touch(path: Path) -> None:

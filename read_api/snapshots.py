@@ -12,7 +12,6 @@ from typing import Any
 from urllib.parse import unquote
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from headgate.errors import UsageError
 from headgate.http.problems import Problem
@@ -49,6 +48,8 @@ class Snapshot:
     partition_columns: tuple[str, ...]
     files: tuple[DataFile, ...] = field(repr=False)
     actions: pa.Table = field(repr=False)
+    #: The statistics of the columns that were used, as Python values: comparing few of them costs less than in Arrow.
+    _read: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def rows(self) -> int | None:
@@ -58,83 +59,56 @@ class Snapshot:
 
     def matching(self, filters: Iterable[Filter]) -> list[DataFile]:
         """Returns the files that may hold rows for which all filters hold, by number."""
-        mask = None
+        files: Sequence[DataFile] = self.files
         for condition in filters:
-            part = _may_match(self.actions, condition)
-            if part is not None:
-                mask = part if mask is None else pc.and_(mask, part)
-        if mask is None:
-            return list(self.files)
-        return [self.files[index] for index in pc.indices_nonzero(mask).to_pylist()]
+            try:
+                files = [file for file in files if self._may_match(file.number, condition)]
+            except TypeError:  # statistics that cannot be compared with the value: read the files
+                continue
+        return list(files)
+
+    def _may_match(self, number: int, condition: Filter) -> bool:
+        name, operator, values = condition.column.name, condition.operator, condition.values
+        low, high, nulls, rows = (column[number] for column in self._statistics(name))
+        if operator == "is_null":
+            return nulls != 0 if values[0] else nulls is None or rows is None or nulls < rows
+        if operator == "ne":
+            return True
+        if low is None or high is None:
+            # A partition without a value holds nulls only, which no comparison matches.
+            return name not in self.partition_columns
+        if operator == "eq":
+            return bool(low <= values[0] <= high)
+        if operator == "in":
+            return any(low <= value <= high for value in values)
+        return bool(high >= values[0]) if operator in ("gt", "ge") else bool(low <= values[0])
 
     def bounds(self, column: str, files: Sequence[DataFile]) -> list[tuple[Any, Any, bool]]:
         """Returns minimum, maximum and "may hold nulls" of a column for each file; None where it is not known."""
-        if f"partition.{column}" in self.actions.column_names:
-            values = self.actions[f"partition.{column}"].to_pylist()
-            return [(values[f.number], values[f.number], values[f.number] is None) for f in files]
-        if self.types[column] in FLOATING:
-            return [(None, None, True)] * len(files)
-        lows, highs, nulls = (self._statistic(kind, column) for kind in ("min", "max", "null_count"))
-        return [
-            (lows[f.number], _slack(highs[f.number]), nulls[f.number] is None or nulls[f.number] > 0) for f in files
-        ]
+        lows, highs, nulls, _ = self._statistics(column)
+        return [(lows[f.number], highs[f.number], nulls[f.number] != 0) for f in files]
 
-    def _statistic(self, kind: str, column: str) -> list[Any]:
-        name = f"{kind}.{column}"
+    def _statistics(
+        self, column: str
+    ) -> tuple[Sequence[Any], Sequence[Any], Sequence[int | None], Sequence[int | None]]:
+        """Minimum, maximum, nulls and rows of a column in each file; None where it is not known."""
+        if column not in self._read:
+            lows, highs, nulls = (self._values(f"{kind}.{column}") for kind in ("min", "max", "null_count"))
+            rows = [file.rows for file in self.files]
+            if column in self.partition_columns:
+                lows = highs = self._values(f"partition.{column}")
+                nulls = [count if value is None else 0 for value, count in zip(lows, rows, strict=True)]
+            elif self.types[column] in FLOATING:
+                lows = highs = [None] * len(rows)
+            self._read[column] = lows, [_slack(value) for value in highs], nulls, rows
+        return self._read[column]
+
+    def _values(self, name: str) -> list[Any]:
         return self.actions[name].to_pylist() if name in self.actions.column_names else [None] * len(self.files)
 
 
 def _slack(value: Any) -> Any:
     return value + _TIMESTAMP_SLACK if isinstance(value, datetime) else value
-
-
-def _may_match(actions: pa.Table, condition: Filter) -> Any:
-    """A mask of the files that may match a filter; None without statistics."""
-    name, operator = condition.column.name, condition.operator
-    partition = f"partition.{name}"
-    if condition.column.type in FLOATING or operator == "ne":
-        return None
-    if operator == "is_null":
-        return _may_be_null(actions, name, condition.values[0])
-    if partition in actions.column_names:
-        low = high = actions[partition]
-        unknown = False  # a partition without a value holds nulls only, which no comparison matches
-    elif f"min.{name}" in actions.column_names and f"max.{name}" in actions.column_names:
-        low, high = actions[f"min.{name}"], actions[f"max.{name}"]
-        unknown = True
-    else:
-        return None
-    try:
-        return pc.fill_null(_overlaps(low, high, operator, condition.values), unknown)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
-        return None  # statistics of a type that cannot be compared: read the file
-
-
-def _overlaps(low: Any, high: Any, operator: str, values: Sequence[Any]) -> Any:
-    scalars = [pa.scalar(value, type=low.type) for value in values]
-    if pa.types.is_timestamp(high.type):
-        high = pc.add(high, pa.scalar(_TIMESTAMP_SLACK, pa.duration("us")))
-    if operator in ("eq", "in"):
-        masks = [pc.and_kleene(pc.less_equal(low, v), pc.greater_equal(high, v)) for v in scalars]
-        mask = masks[0]
-        for other in masks[1:]:
-            mask = pc.or_kleene(mask, other)
-        return mask
-    if operator in ("gt", "ge"):
-        return pc.greater_equal(high, scalars[0])
-    return pc.less_equal(low, scalars[0])
-
-
-def _may_be_null(actions: pa.Table, name: str, wanted: bool) -> Any:
-    if f"partition.{name}" in actions.column_names:
-        is_null = pc.is_null(actions[f"partition.{name}"])
-        return is_null if wanted else pc.invert(is_null)
-    if f"null_count.{name}" not in actions.column_names:
-        return None
-    nulls = actions[f"null_count.{name}"]
-    if wanted:
-        return pc.fill_null(pc.greater(nulls, 0), True)
-    return pc.fill_null(pc.less(nulls, actions["num_records"]), True)
 
 
 def read_snapshot(table: str, delta: Any) -> Snapshot:

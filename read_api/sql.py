@@ -66,7 +66,7 @@ def _group(
     if copy is not None:
         return f"SELECT {', '.join([*selected, f'{first.file.number}::BIGINT AS {FILE}', ROW])} FROM {copy}"
     numbers = ", ".join(str(member.file.number) for member in members)
-    paths = ", ".join(_text(member.path) for member in members)
+    paths = ", ".join(literal(member.path) for member in members)
     number = f"[{numbers}][file_index::BIGINT + 1]" if len(members) > 1 else numbers
     selected += [f"{number}::BIGINT AS {FILE}", f"file_row_number AS {ROW}"]
     return f"SELECT {', '.join(selected)} FROM read_parquet([{paths}], hive_partitioning = false)"
@@ -76,12 +76,13 @@ def _expression(name: str, partition: Mapping[str, Any], present: frozenset[str]
     kind = sql_type(types[name])
     if name in partition:
         value = partition[name]
-        literal = "NULL" if value is None else _text(value.isoformat() if hasattr(value, "isoformat") else str(value))
-        return f"CAST({literal} AS {kind}) AS {quoted(name)}"
+        text = "NULL" if value is None else literal(value.isoformat() if hasattr(value, "isoformat") else str(value))
+        return f"CAST({text} AS {kind}) AS {quoted(name)}"
     return quoted(name) if name in present else f"CAST(NULL AS {kind}) AS {quoted(name)}"
 
 
-def _text(value: str) -> str:
+def literal(value: str) -> str:
+    """Returns a text as an SQL literal."""
     return "'" + value.replace("'", "''") + "'"
 
 
