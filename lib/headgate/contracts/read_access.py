@@ -70,9 +70,9 @@ class ReadApi:
     """Settings of the read API.
 
     `max_rows` bounds a page, `max_seconds` a query, `memory_mb` the query memory of a worker process, `max_scan_mb`
-    the data files per query, and `cache_mb` the local copies of data files of a lake on S3. `native_mb` bounds the copies of
-    data files that are read often, in the format of the query engine (0: none). A new version of a table is visible
-    after at most `refresh_seconds`. `store_column` is the column by which rows belong to a store.
+    the data files per query, and `cache_mb` the local copies of data files of a lake on S3. `native_mb` bounds the
+    copies of data files that are read often, in the format of the query engine (0: none). A new version of a table is
+    visible after at most `refresh_seconds`. `store_column` is the column by which rows belong to a store.
     """
 
     host: str = "127.0.0.1"
