@@ -14,6 +14,8 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from headgate.contracts.contract import Field
+from headgate.contracts.table_contract import TableContract
+from headgate.ledger.ledger import Ledger
 
 SALES = "gold.sales"
 ITEM = Field("sku", "string", False)
@@ -87,6 +89,21 @@ def write(lake: Path, rows: Iterable[dict[str, Any]], mode: str = "append", **op
     settings = {"delta.enableChangeDataFeed": "true"}
     write_deltalake(uri, table, mode=mode, partition_by=["sale_date"], configuration=settings, **options)
     return DeltaTable(uri)
+
+
+def contract_of(ledger: Ledger, table: str) -> TableContract:
+    """A contract of a table that has none, by its columns."""
+
+    def field(name: str, kind: Any) -> Field:
+        if isinstance(kind, dict):
+            return Field(name, "array", False, item=field("item", kind["elementType"]))
+        if kind.startswith("decimal"):
+            precision, scale = kind[8:-1].split(",")
+            return Field(name, "decimal", False, precision=int(precision), scale=int(scale))
+        return Field(name, {"long": "bigint", "integer": "int"}.get(kind, kind), False)
+
+    fields = tuple(field(*item) for item in ledger.schema(table, ledger.head(table).version).items())
+    return TableContract(table, "1.0.0", "", "Tests", fields, "0" * 64, Path("x.yaml"))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from headgate.contracts.contract import Field
 from headgate.contracts.read_access import ReadApi
 from headgate.contracts.table_contract import TableContract, load_table_contracts
 from headgate.http.keys import digest_of
@@ -19,6 +18,7 @@ from headgate.queries.local import run_locally
 from headgate.queries.saved import load_queries
 from headgate.queries.sql import for_athena, parsed
 from read_api.app import create_app
+from tests.read_api.tables import contract_of
 from tests.trino.conftest import HARD, ODD_PARTS, UNFIT_PARTS, Gold
 
 pytestmark = pytest.mark.trino
@@ -65,22 +65,6 @@ def by_duckdb(gold: Gold, sql: str) -> list[list[Any]]:
 def by_spark(spark, gold: Gold, table: str, columns: list[str]) -> list[list[Any]]:
     address = gold.environment.table_uri(table).replace("s3://", "s3a://")
     return [list(row) for row in spark.read.format("delta").load(address).select(*columns).collect()]
-
-
-def contract(gold: Gold, table: str) -> TableContract:
-    """A contract of a table that has none, by its columns."""
-
-    def field(name: str, kind: Any) -> Field:
-        if isinstance(kind, dict):
-            return Field(name, "array", False, item=field("item", kind["elementType"]))
-        if kind.startswith("decimal"):
-            precision, scale = kind[8:-1].split(",")
-            return Field(name, "decimal", False, precision=int(precision), scale=int(scale))
-        return Field(name, {"long": "bigint", "integer": "int"}.get(kind, kind), False)
-
-    ledger = gold.ledger
-    fields = tuple(field(*item) for item in ledger.schema(table, ledger.head(table).version).items())
-    return TableContract(table, "1.0.0", "", "Tests", fields, "0" * 64, Path("x.yaml"))
 
 
 def by_read_api(gold: Gold, table: str, contracts: dict[str, TableContract]) -> list[dict[str, Any]]:
@@ -132,7 +116,7 @@ def test_every_engine_reads_the_same_rows_of_the_retailers_gold(retail, trino, s
 
 @pytest.mark.parametrize("table", HARD)
 def test_every_engine_reads_the_same_hard_values(hard, trino, spark, table):
-    count = assert_agreement(hard, trino, spark, table, {table: contract(hard, table)})
+    count = assert_agreement(hard, trino, spark, table, {table: contract_of(hard.ledger, table)})
     assert count == len(HARD[table])
 
 
