@@ -55,7 +55,9 @@ SCHEMAS: dict[str, Any] = {
         "required": ["upload", "state"],
         "properties": {
             "upload": _TEXT,
-            "state": {"enum": ["waiting", "landed"]},
+            "state": {"enum": ["waiting", *STATES]},
+            "advice": {"type": "string", "description": "What to do with bytes that have landed already."},
+            "quarantined": {"type": ["object", "null"]},
             "method": {"const": "PUT"},
             "url": {"type": "string", "format": "uri"},
             "headers": {"type": "object", "additionalProperties": _TEXT},

@@ -11,6 +11,7 @@ from flask import Blueprint, Response, jsonify, request, url_for
 
 from headgate.http.access import note
 from headgate.http.problems import Problem
+from headgate.views.known_bytes import advice
 from ingest_api import headers
 from ingest_api.landing.land import find_same, identify, mark_late
 from ingest_api.landing.receipts import receipt_of
@@ -24,7 +25,7 @@ presigned = Blueprint("presigned", __name__)
 
 @presigned.post("/v1/datasets/<dataset>/presigned")
 def sign(dataset: str) -> Response:
-    """The PUT to send; the receipt instead where these bytes have landed already."""
+    """The PUT to send. Where these bytes have landed already: the receipt, their state, and advice instead."""
     parts = services()
     sender, contract, key = announced_upload(dataset)
     size, sha256 = _declared()
@@ -38,7 +39,9 @@ def sign(dataset: str) -> Response:
     if stored is not None:
         mark_late(storage, upload, path, parts.clock)
         receipt = receipt_of(upload, size, sha256, stored.received)
-        return jsonify({"upload": upload.id, "state": "landed", "receipt": receipt.as_dict()})
+        shown = {"state": "landed"} if sender.sandbox else parts.progress.of(upload)
+        known = {"state": shown["state"], "advice": advice(shown), "quarantined": shown.get("quarantined")}
+        return jsonify({"upload": upload.id, **known, "receipt": receipt.as_dict()})
     put = presign(storage.multipart, path, size, sha256)
     expires = (parts.clock() + timedelta(seconds=EXPIRES)).isoformat(timespec="seconds").replace("+00:00", "Z")
     answer = {"upload": upload.id, "state": "waiting", "method": "PUT", "url": put.url, "headers": put.headers}

@@ -68,6 +68,7 @@ def test_a_second_put_is_refused_and_changes_nothing(sender):
     assert put(answer).status_code == 412
     again = sign(sender).get_json()
     assert (again["state"], again["receipt"]["upload"]) == ("landed", answer["upload"])
+    assert again["advice"] == "it waits for the next run: nothing to do"
 
 
 def test_other_bytes_under_a_landed_key_are_refused(sender):

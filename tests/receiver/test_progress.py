@@ -4,7 +4,9 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 import pytest
+from click.testing import CliRunner
 
+from headgate.cli import upload as upload_command
 from headgate.lake.landing import parse_upload_id
 from headgate.views.progress import Progress
 from tests.unit.lake import NOON, Lake
@@ -33,7 +35,7 @@ def bronze(lake, upload, records=3, received=NOON):
         "object": "x",
         "received": received,
         "receipt": {"bytes": 9, "sha256": "0" * 64, "records": records},
-        "dt": NOON.date(),
+        "dt": parse_upload_id(upload).hour.date(),
         "_state": "receipt",
     }
     listed = {"landing": {"listed_at": datetime.now(UTC).isoformat()}}
@@ -88,3 +90,27 @@ def test_rejected_records_are_counted_with_their_first_reasons(lake):
     assert (shown["state"], shown["quarantined"]["records"]) == ("quarantined", 7)
     assert len(shown["quarantined"]["first"]) == 5
     assert {"table", "record", "reasons"} == set(shown["quarantined"]["first"][0])
+
+
+def send_directly(lake):
+    file = lake.project.root / "a.jsonl"
+    file.write_text('{"id": "s-1"}\n')
+    where = ["--project", str(lake.project.root), "--dataset", "sales", "--direct", "--store", "shop-1"]
+    return CliRunner().invoke(upload_command.command, [str(file), *where]).output
+
+
+def test_known_bytes_that_are_sent_directly_say_where_they_are(lake):
+    upload = send_directly(lake).split()[1]
+    assert "known already (landed): it waits for the next run: nothing to do" in send_directly(lake)
+    bronze(lake, upload)
+    lake.sales([("s-1", "north", 1, upload)])
+    assert "known already (done): all records were accepted: nothing to do" in send_directly(lake)
+
+
+def test_known_bytes_in_quarantine_say_how_to_replay_them(lake):
+    upload = send_directly(lake).split()[1]
+    bronze(lake, upload)
+    lake.sales([("s-1", "north", 1, upload)], rejected=2)
+    again = send_directly(lake)
+    assert "known already (quarantined): 2 records are in quarantine" in again
+    assert "headgate quarantine replay silver.sales" in again

@@ -12,6 +12,7 @@ import headgate.client
 from headgate.cli import upload
 from headgate.client import follow, send_file
 from headgate.errors import UploadRefused
+from headgate.views import known_bytes
 from tests.receiver.test_resume import receiver
 
 
@@ -117,7 +118,7 @@ def test_known_bytes_say_in_which_state_they_are(run, tmp_path):
     ],
 )
 def test_the_advice_follows_the_state(shown, advice):
-    assert advice in upload._advice(shown)
+    assert advice in known_bytes.advice(shown)
 
 
 def test_a_watched_folder_is_sent_once_and_sorted(run, tmp_path, landed):

@@ -8,13 +8,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 import httpx
 
 from headgate.cli.options import place_options, print_json
 from headgate.errors import HeadgateError, UploadRefused, UsageError, suggestion
+from headgate.lake.landing import parse_upload_id
+from headgate.views.known_bytes import advice
+
+if TYPE_CHECKING:
+    from headgate.views.progress import Progress
 
 _SENT, _REFUSED = "sent", "refused"
 
@@ -135,10 +140,8 @@ class _OverHttp:
                 http=self._http,
                 progress=progress,
             )
-        state, advice = self._known(receipt.upload) if receipt.replayed else ("", "")
-        return Sent(
-            str(file), receipt.upload, receipt.bytes, receipt.sha256, receipt.received, receipt.replayed, state, advice
-        )
+        known = self._known(receipt.upload) if receipt.replayed else ("", "")
+        return _sent(file, receipt, receipt.replayed, *known)
 
     def _describe(self) -> dict[str, Any]:
         from headgate.client import describe
@@ -155,27 +158,7 @@ class _OverHttp:
             shown = follow(self._url, self._key, upload, self._http)
         except HeadgateError:
             return "landed", ""  # a receiver that does not follow uploads, or cannot now
-        return shown.get("state", "landed"), _advice(shown)
-
-
-def _sent(file: Path, receipt: Any, replayed: bool, state: str = "", advice: str = "") -> Sent:
-    sha256, received = receipt.sha256, receipt.received
-    return Sent(str(file), receipt.upload, receipt.bytes, sha256, received, replayed, state, advice)
-
-
-def _advice(shown: dict[str, Any]) -> str:
-    """What a sender of known bytes should do."""
-    if shown.get("state") == "quarantined":
-        quarantined = shown.get("quarantined") or {}
-        first = (quarantined.get("first") or [{}])[0]
-        replay = f"headgate quarantine replay {first.get('table', 'TABLE')}"
-        return (
-            f"{quarantined.get('records', 'some')} records are in quarantine: the same bytes are rejected again. "
-            f"Correct the records and send a new file, or correct the contract and replay them: {replay}"
-        )
-    if shown.get("state") == "done":
-        return "all records were accepted: nothing to do"
-    return "it waits for the next run: nothing to do"
+        return shown.get("state", "landed"), advice(shown)
 
 
 class _Direct:
@@ -198,6 +181,7 @@ class _Direct:
             )
         self._environment, self._contract = load_environment(project, env), contracts[dataset]
         self._store = store
+        self._progress: Progress | None = None
 
     def deliver(self, file: Path, idempotency_key: str) -> Sent:
         from headgate.client import digest_of
@@ -205,8 +189,24 @@ class _Direct:
 
         key = idempotency_key or digest_of(file)[0]
         landing = land_file(self._environment, self._contract, self._store, key, file, file.suffix == ".gz")
-        receipt = landing.receipt
-        return _sent(file, receipt, landing.replayed)
+        known = self._known(landing.receipt.upload) if landing.replayed else ("", "")
+        return _sent(file, landing.receipt, landing.replayed, *known)
+
+    def _known(self, upload_id: str) -> tuple[str, str]:
+        """The state of an upload that had landed before, and the next step."""
+        from headgate.views.progress import Progress
+
+        upload = parse_upload_id(upload_id)
+        if upload is None:
+            return "landed", ""
+        self._progress = self._progress or Progress(self._environment)
+        shown = self._progress.of(upload)
+        return shown["state"], advice(shown)
+
+
+def _sent(file: Path, receipt: Any, replayed: bool, state: str = "", next_step: str = "") -> Sent:
+    sha256, received = receipt.sha256, receipt.received
+    return Sent(str(file), receipt.upload, receipt.bytes, sha256, received, replayed, state, next_step)
 
 
 @contextmanager
