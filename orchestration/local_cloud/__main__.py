@@ -20,7 +20,7 @@ from moto.moto_server.werkzeug_app import MotoRequestHandler
 from moto.s3.models import s3_backends
 from werkzeug.serving import make_server
 
-from orchestration.local_cloud import serverless, steps
+from orchestration.local_cloud import queues, serverless, steps
 from orchestration.local_cloud.disk import Disk
 from orchestration.local_cloud.faults import Faults
 from orchestration.local_cloud.launcher import Launcher, Release
@@ -115,6 +115,7 @@ def _cloud(options: argparse.Namespace, folder: Path, endpoint: str) -> Cloud:
     found_by, faults = variables(endpoint, options.region), Faults()
     s3 = client("s3", endpoint, options.region)
     launcher = Launcher(s3, Release.here(options.jars), folder, found_by, slots=options.slots)
+    queues.install()
     serverless.install(launcher, faults)
     steps.install(launcher, faults)
 

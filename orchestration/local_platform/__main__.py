@@ -36,7 +36,11 @@ HEADGATE = Path(sys.executable).with_name("headgate")
 
 SCHEDULES = {
     "intraday": {"cron": "*/10 * * * *", "deadline_minutes": 30},
-    "nightly": {"cron": "0 2 * * *", "verbs": ["run", "reconcile", "maintain"], "notify": ["success", "failure"]},
+    "nightly": {
+        "cron": "0 2 * * *",
+        "verbs": ["run", "reconcile", "check", "maintain"],
+        "notify": ["success", "failure"],
+    },
     "on_arrival": {},
 }
 _RUN_SECONDS = 900

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from headgate.cli import check
+from headgate.errors import UsageError
 from tests.unit.lake import CONTRACT, DAILY, Lake
 
 TABLE_CONTRACT = """\
@@ -222,3 +223,18 @@ def test_a_column_of_by_that_the_source_lacks_is_a_problem_where_the_columns_are
     lake.write("jobs/gold/daily.py", module.replace('"day"', '"dayy"'))
     assert problems(lake)[0][1] == "gold.daily reads.sales.by"
     assert "silver.sales has no column 'dayy'. Did you mean 'day'?" in invoke(lake, code=2)
+
+
+# --- tables, where there is nothing to check
+
+
+def test_every_table_of_a_lake_that_is_not_built_is_nothing_to_check(lake: Lake) -> None:
+    suite(lake, "gold.daily", not_null("day"))
+    assert invoke(lake, "--table", "*") == "nothing to check: gold.daily: not built yet\n"
+    assert json.loads(invoke(lake, "--table", "*", "--json")) == {"tables": []}
+
+
+def test_a_pattern_without_a_suite_is_nothing_to_check_and_a_name_without_one_is_a_mistake(lake: Lake) -> None:
+    assert invoke(lake, "--table", "gold.*").startswith("nothing to check: no suite of gold.daily")
+    result = CliRunner().invoke(check.command, ["--project", str(lake.project.root), "--table", "gold.daily"])
+    assert isinstance(result.exception, UsageError) and "no suite of gold.daily" in str(result.exception)
