@@ -149,6 +149,17 @@ def write_results(name: str, rows: Sequence[Mapping[str, Any]], aims: Sequence[A
         print_table(["aim", "value", "wanted", ""], [[a.name, _shown(a.value), a.aim, _verdict(a)] for a in aims])
 
 
+def with_kept(name: str, rows: Sequence[dict[str, Any]], keys: Sequence[str]) -> list[dict[str, Any]]:
+    """Returns rows with those of the last results that this run, a part of the whole, did not measure again.
+
+    `keys` say what is measured; a benchmark sorts the rows itself.
+    """
+    path = RESULTS / f"{name}.json"
+    kept = json.loads(path.read_text())["rows"] if path.exists() else []
+    measured = {tuple(row[key] for key in keys) for row in rows}
+    return [*(row for row in kept if tuple(row.get(key) for key in keys) not in measured), *rows]
+
+
 def _verdict(aim: Aim) -> str:
     return {None: "not measured", True: "ok", False: "MISSED"}[aim.ok]
 

@@ -2,6 +2,7 @@
 
     make bench NAME=ingest                    # everything: about 25 minutes
     make bench NAME=ingest ARGS="--quick"     # a few rows: about 3 minutes
+    make bench NAME=ingest ARGS="--latency 30"  # a part; the rows of the other latency are kept
 
 wrk sends the uploads in a process of its own on one core, with the stub; the servers have the other cores. Both servers
 run two worker processes with 64 threads. The rounds of the two alternate, and a row has the median round. A round in
@@ -19,7 +20,7 @@ from typing import Any
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
-from bench.common import ROOT, Aim, print_table, scratch_folder, write_results  # noqa: E402
+from bench.common import ROOT, Aim, print_table, scratch_folder, with_kept, write_results  # noqa: E402
 from bench.ingest_tools.plot import write_plot  # noqa: E402
 from bench.ingest_tools.servers import SIDES, Running, build_stub, machine, serving, stub  # noqa: E402
 from bench.ingest_tools.wrk import Round, run_wrk  # noqa: E402
@@ -43,8 +44,13 @@ def main() -> None:
             for case in _cases(options):
                 rows += _measure(folder, latency, case, options)
                 print_table(list(_COLUMNS), [[row.get(name) for name in _COLUMNS] for row in rows[-2:]])
+    name = "ingest-quick" if options.quick else "ingest"
+    rows = with_kept(name, rows, ("latency_ms", "items", "connections", "keys", "side"))
+    rows.sort(
+        key=lambda row: (row["latency_ms"], row["keys"] == "plain", row["connections"], row["items"], row["side"])
+    )
     print_table(list(_COLUMNS), [[row.get(name) for name in _COLUMNS] for row in rows])
-    write_results("ingest-quick" if options.quick else "ingest", rows, _aims(rows), before)
+    write_results(name, rows, _aims(rows), before)
     write_plot(rows, ROOT / "bench" / "results" / "ingest.svg")
 
 
