@@ -27,6 +27,7 @@ backlog = 2048
 # Seconds without a byte, in headers or body, after which a connection is closed.
 _IDLE_SECONDS = 30
 
+logger_class = "headgate.http.gunicorn_logger.WithoutAccessLog"
 logconfig_dict = logging_config({"ingest_api": "INFO", "ingest_api.access": "INFO", "ingest_api.emf": "INFO"})
 
 

@@ -55,7 +55,8 @@ def create_app(environment: Environment, contracts: Mapping[str, TableContract],
     ledger = Ledger(environment)
     copies = _copies_folder(environment)
     files = _data_files(environment, copies)
-    engine = Engine([files.folder, copies], settings.memory_mb, settings.max_seconds, settings.threads)
+    cores = max(1, (os.cpu_count() or 1) // settings.workers)  # more threads than cores make each query slower
+    engine = Engine([files.folder, copies], settings.memory_mb, settings.max_seconds, settings.threads, cores)
     native = NativeCopies(engine.connection, copies / "native", settings.native_mb * 2**20)
     reader = Reader(engine, files, native, settings.max_scan_mb * 2**20)
     app.extensions[EXTENSION] = Services(

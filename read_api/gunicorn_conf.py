@@ -16,6 +16,7 @@ timeout = 60  # for a worker whose main loop hangs; queries have a limit of thei
 limit_request_line = 8190
 limit_request_field_size = 8190
 limit_request_fields = 64
+logger_class = "headgate.http.gunicorn_logger.WithoutAccessLog"
 logconfig_dict = logging_config({"read_api": "INFO", "read_api.access": "INFO"})
 
 
