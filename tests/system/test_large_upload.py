@@ -1,6 +1,7 @@
 """One GiB over a line that is cut 20 times, to two receivers on S3: the same bytes, in bounded memory."""
 
 import hashlib
+import os
 import random
 import socket
 import threading
@@ -16,7 +17,9 @@ from tests.processes import children
 from tests.s3.servers import BUCKET, find_versitygw, store_at, variables_of, versitygw
 from tests.system.test_receiver import receiver
 
-SIZE, CUTS, MEMORY_MB = 2**30, 20, 120
+#: HEADGATE_LARGE_MIB makes it smaller, for a quick look.
+SIZE = int(os.environ.get("HEADGATE_LARGE_MIB", "1024")) * 2**20
+CUTS, MEMORY_MB = 20, 120
 
 pytestmark = [
     pytest.mark.long,
@@ -58,6 +61,7 @@ class BadLine:
         for connection in (source, target):
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
+            connection.close()  # or the sender's bytes wait in a buffer that nobody reads
 
     def close(self) -> None:
         self._listener.close()
@@ -93,7 +97,7 @@ def test_a_gibibyte_arrives_over_a_line_that_is_cut(repository, tmp_path):
         for _ in range(SIZE // 2**20):
             output.write(chance.randbytes(2**20))
     expected = hashlib.file_digest(file.open("rb"), "sha256").hexdigest()
-    budgets = [chance.randrange(2**20, 90 * 2**20) for _ in range(CUTS)]
+    budgets = [chance.randrange(SIZE // 1024, SIZE // 12) for _ in range(CUTS)]
     with ExitStack() as stack:
         server = stack.enter_context(versitygw(tmp_path / "s3"))
         variables = {**variables_of(server.endpoint), "HEADGATE_RECEIVER_MAX_UPLOAD_BYTES": str(2 * SIZE)}
