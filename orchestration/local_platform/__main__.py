@@ -49,8 +49,8 @@ _RUN_SECONDS = 900
 class Platform:
     """The parts of the platform that run, and the steps of the demo."""
 
-    def __init__(self, folder: Path, processes: Processes, *, demo: bool) -> None:
-        self.folder, self.processes, self.demo = folder, processes, demo
+    def __init__(self, folder: Path, processes: Processes, *, demo: bool, steps: bool = False) -> None:
+        self.folder, self.processes, self.demo, self.steps = folder, processes, demo, steps
         self.cloud: dict[str, Any] = {}
         self.receiver = ""
         self.read_api = ""
@@ -69,6 +69,7 @@ class Platform:
         schedules = {"on_arrival": {}} if self.demo else SCHEDULES
         own = {
             "HEADGATE_ENV": ENVIRONMENT,
+            "HEADGATE_EMR_KIND": "steps" if self.steps else "serverless",
             "HEADGATE_RECEIVER_STORE_KEYS": json.dumps({store: list(digests) for store, digests in keys.items()}),
             "HEADGATE_GENERATOR": GENERATOR,
             "HEADGATE_AUTOMATION_SCHEDULES": json.dumps(schedules),
@@ -192,7 +193,7 @@ def main() -> None:
         shutil.rmtree(options.folder, ignore_errors=True)
     try:
         with Processes(options.folder / "logs") as processes:
-            platform = Platform(options.folder, processes, demo=options.demo)
+            platform = Platform(options.folder, processes, demo=options.demo, steps=options.steps)
             airflow = _start(platform)
             if options.demo:
                 _round(platform, airflow)
@@ -207,6 +208,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make platform", description=__doc__)
     parser.add_argument("--demo", action="store_true", help="one round, then end")
+    parser.add_argument("--steps", action="store_true", help="jobs are steps of an EMR cluster, not job runs")
     parser.add_argument("--folder", type=Path, default=ROOT / ".headgate" / "platform", help="data and logs")
     parser.add_argument("--keep", action="store_true", help="keep the folder of the last time")
     return parser.parse_args()
@@ -282,7 +284,8 @@ def _serve(platform: Platform, airflow: Airflow) -> None:
 
 
 def _exports(variables: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in variables.items() if name.startswith("AWS_") or name == "HEADGATE_ENV"}
+    own = ("HEADGATE_ENV", "HEADGATE_EMR_KIND")
+    return {name: value for name, value in variables.items() if name.startswith("AWS_") or name in own}
 
 
 def _output(code: str) -> str:

@@ -47,6 +47,7 @@ def test_the_dag_module_parses_within_a_second_of_processor_time_without_spark_a
     best = min((_parse(command, variables) for _ in range(2)), key=lambda result: result["seconds"])
     assert best["dags"] == [f"headgate_prod_{name}" for name in ("backfill", "intraday", "nightly", "on_arrival")]
     assert best["heavy"] == []
+    print(f"the DAG module parses in {best['seconds']:.2f} s")
     assert best["seconds"] < 1
 
 

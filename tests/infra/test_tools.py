@@ -55,6 +55,9 @@ def terraform(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("terraform is not installed")
     copy = tmp_path_factory.mktemp("infra") / "terraform"
     shutil.copytree(ROOT / "terraform", copy, ignore=shutil.ignore_patterns(".terraform"))
+    shutil.copytree(
+        ROOT / "conf" / "queries", copy.parent / "conf" / "queries"
+    )  # the platform makes them named queries
     folder = copy / "modules" / "budget"
     done = subprocess.run(
         ["terraform", f"-chdir={folder}", "init", "-backend=false"], capture_output=True, text=True, env=_clean()
@@ -82,7 +85,7 @@ def test_quick_terraform_files_are_formatted(terraform):
     run(["terraform", "fmt", "-check", "-diff", "-recursive"], terraform)
 
 
-@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize("module", [name for name in MODULES if name != "platform"])
 def test_a_module_is_valid_and_its_plan_tests_pass(terraform, module):
     folder = initialized(terraform / "modules" / module)
     run(["terraform", "validate"], folder)
@@ -90,8 +93,9 @@ def test_a_module_is_valid_and_its_plan_tests_pass(terraform, module):
     assert "0 failed" in output and "0 passed" not in output
 
 
-def test_quick_the_platform_is_valid_and_its_plan_tests_pass(terraform):
+def test_the_platform_is_valid_and_its_plan_tests_pass(terraform):
     folder = initialized(terraform / "modules" / "platform")
+    run(["terraform", "validate"], folder)
     output = run(["terraform", "test"], folder)
     assert "0 failed" in output and "0 passed" not in output
 
