@@ -21,7 +21,7 @@ _BALANCE = ("unread", "refused", "rows", "replacing")
 
 @click.command("history")
 @click.argument("table")
-@click.option("--limit", default=20, show_default=True, help="How many commits; 0 for all.")
+@click.option("--limit", default=20, type=click.IntRange(0), show_default=True, help="How many commits; 0 for all.")
 @target_options
 def command(target: Target, table: str, limit: int) -> None:
     """Print the commits of TABLE, newest first: the run, its code, its position in each source, and its counts."""
@@ -30,6 +30,9 @@ def command(target: Target, table: str, limit: int) -> None:
     commits = [describe(commit) for commit in history]
     if target.as_json:
         print_json({"table": name, "commits": commits})
+        return
+    if not commits:
+        click.echo(f"{name} is not built yet: headgate run -s {name}")
         return
     columns = {
         **{name: [commit[name] for commit in commits] for name in ("version", "at", "operation", "run")},

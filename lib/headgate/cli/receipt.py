@@ -30,10 +30,22 @@ def command(target: Target, upload: str) -> None:
     result = follow(target.environment, graph, _parsed(upload, graph))
     if target.as_json:
         print_json(result)
-    else:
+    elif result["landed"] is not None or result["bronze"] is not None:
         _print(result)
     if result["landed"] is None:
+        if not target.as_json:
+            _print_unknown(target)
         sys.exit(1)
+
+
+def _print_unknown(target: Target) -> None:
+    """Says where the upload was looked for, and what to do."""
+    environment = target.environment
+    click.echo(
+        f"no upload with this id has landed in {environment.lake} (environment {environment.name})\n"
+        "  to do: check the id and --env; where the sender has no receipt, it sends the file again",
+        err=True,
+    )
 
 
 def _parsed(text: str, graph: Graph) -> Upload:

@@ -14,7 +14,7 @@ import click
 import httpx
 
 from headgate.cli.options import place_options, print_json
-from headgate.errors import HeadgateError, UploadRefused, UsageError, suggestion
+from headgate.errors import EXIT_RETRY, HeadgateError, UploadRefused, UsageError, suggestion
 from headgate.lake.landing import parse_upload_id
 from headgate.views.known_bytes import advice
 
@@ -240,8 +240,8 @@ def _attempt(delivery: Delivery, file: Path, idempotency_key: str, as_json: bool
         sent = delivery.deliver(file, idempotency_key)
     except HeadgateError as error:
         if not as_json:
-            click.echo(f"failed    {file}: {error}", err=True)
-        return UploadRefused(error.message, where=str(file), fix=error.fix)
+            click.echo(f"failed    {HeadgateError(error.message, where=str(file), fix=error.fix)}", err=True)
+        return UploadRefused(error.message, where=str(file), fix=error.fix, retryable=error.retryable)
     if not as_json:
         click.echo(f"{'replayed' if sent.replayed else 'created '}  {sent.upload}  {sent.bytes:,} bytes  {file}")
         if sent.advice:
@@ -282,7 +282,7 @@ def _send_watched(delivery: Delivery, folder: Path, file: Path, as_json: bool) -
         print_json(asdict(result) if isinstance(result, Sent) else result.as_dict())
     if isinstance(result, Sent):
         _move(file, folder / _SENT)
-    elif isinstance(result, UploadRefused) and "not accepted after" not in result.message:
+    elif not result.retryable:
         _move(file, folder / _REFUSED)
 
 
@@ -295,7 +295,7 @@ def _move(file: Path, folder: Path) -> None:
 
 
 def _finish(results: list[Sent | HeadgateError], as_json: bool) -> None:
-    """Prints the sum, and ends with 1 where a file failed."""
+    """Prints the sum. Where a file failed it ends with 75 if a retry may help each of them, else with 1."""
     sent = [result for result in results if isinstance(result, Sent)]
     failed = [result for result in results if isinstance(result, HeadgateError)]
     if as_json:
@@ -305,4 +305,4 @@ def _finish(results: list[Sent | HeadgateError], as_json: bool) -> None:
         created = f"{len(sent) - replayed} created, {replayed} replayed"
         click.echo(f"{created}, {len(failed)} failed; {sum(each.bytes for each in sent):,} bytes", err=bool(failed))
     if failed:
-        raise SystemExit(1)
+        raise SystemExit(EXIT_RETRY if all(error.retryable for error in failed) else 1)

@@ -268,6 +268,7 @@ def _exhausted(tries: int, failure: Exception, address: str) -> UploadRefused:
         f"not accepted after {tries} tries: {failure}",
         where=address,
         fix="check that the receiver is up and send again: the same idempotency key lands it once",
+        retryable=True,
     )
 
 

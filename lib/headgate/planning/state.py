@@ -47,7 +47,7 @@ def note(graph: Graph, node: Node, work: Work) -> str:
         return _note_of_suite(node, work.head)
     if changed := contract_changes(graph, node, work.head):
         reasons = "; ".join(change.message for change in changed)
-        return f"its contract changed: {reasons}; old rows not rebuilt (headgate run --rebuild -s {node.name})"
+        return f"its contract changed: {reasons}; old rows stay valid, no rebuild is needed for it"
     if node.layer == "bronze":
         return ""  # its rows are as they were sent; the table that reads them says what changed
     return f"built by older code: old rows not rebuilt (headgate run --rebuild -s {node.name})"
