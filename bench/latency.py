@@ -260,13 +260,16 @@ _ACTIONS: tuple[tuple[type, tuple[str, ...]], ...] = (
 )
 
 
+_UNLABELLED_RUN = Runner._run_table
+
+
 def label_jobs(session: SparkSession) -> None:
     """From now on each Spark job has the table as its group, and the line of Headgate that caused it as description."""
     from delta.tables import DeltaMergeBuilder, DeltaTable
     from pyspark.sql.classic.dataframe import DataFrame as ClassicDataFrame
 
     context = session.sparkContext
-    run_table = Runner._run_table
+    run_table = _UNLABELLED_RUN
 
     def run_labelled(runner: Runner, name: str) -> Any:
         context.setJobGroup(name, name)

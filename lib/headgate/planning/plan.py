@@ -73,6 +73,7 @@ class Work:
 
     @property
     def is_work(self) -> bool:
+        """Whether a run has to deal with it: also where it can only report that the contract's change is refused."""
         return self.kind in (Kind.FIRST, Kind.INCREMENT, Kind.REBUILD, Kind.REFUSED)
 
     @property
@@ -299,7 +300,7 @@ class Planner:
         return all(head_of(store, f"{folder}/{path}") for path in paths)
 
 
-def contract_of(graph: Graph, node: Node) -> Contract | None:
+def contract_of_records(graph: Graph, node: Node) -> Contract | None:
     """The contract of the records that a table reads from bronze; None where it reads none."""
     return graph.contract_of(node.bronze) if node.bronze else None
 
@@ -307,7 +308,7 @@ def contract_of(graph: Graph, node: Node) -> Contract | None:
 def contract_changes(graph: Graph, node: Node, head: Head) -> list[Change]:
     """How the contract of the records that a table reads has changed since the table's last commit."""
     before = head.metadata.contract if head.metadata else None
-    contract = contract_of(graph, node)
+    contract = contract_of_records(graph, node)
     return changes(before, shape_of(contract)) if before and contract else []
 
 

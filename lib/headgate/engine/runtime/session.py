@@ -12,6 +12,7 @@ from headgate.contracts.environment import Environment
 from headgate.engine.runtime import s3a as s3
 from headgate.engine.runtime.delta_jar import delta_jars, require_one_delta
 from headgate.engine.runtime.jars import HEADGATE, ensure_jars, ensure_s3_jars
+from headgate.engine.runtime.jvm_access import import_helpers
 from headgate.engine.runtime.quiet import without_banner
 from headgate.engine.runtime.staging import forget_staged, keep_staged
 from headgate.engine.runtime.versions import require_same, require_versions
@@ -87,6 +88,7 @@ def start_session(
     require_master(chosen.get("spark.master", ""))
     with without_banner():
         session = builder.master(chosen.get("spark.master", "local[*]")).getOrCreate()
+    import_helpers(session)
     require_same(session.version)
     session.sparkContext.setLogLevel("ERROR")
     logging.getLogger(__name__).info("Spark %s started, master %s", session.version, session.sparkContext.master)
@@ -119,6 +121,7 @@ def _submitted_session(environment: Environment, settings: Mapping[str, str]) ->
         **settings,
     }
     session = SparkSession.builder.appName("headgate").config(map=dict(chosen)).getOrCreate()
+    import_helpers(session)
     session.sparkContext.setLogLevel("ERROR")
     delta = require_one_delta(delta_jars(session))
     logging.getLogger(__name__).info("Spark %s, Delta %s", session.version, delta.address)

@@ -39,7 +39,7 @@ from headgate.ledger.record_table import STATE, State
 from headgate.ledger.run_id import new_run_id
 from headgate.logs import log_context, log_file
 from headgate.planning.graph import Graph, Node
-from headgate.planning.plan import Kind, Planner, Work, contract_of
+from headgate.planning.plan import Kind, Planner, Work, contract_of_records
 from headgate.project import Project
 from headgate.suites.quality import Acceptance
 from headgate.suites.suite import load_suites
@@ -137,13 +137,11 @@ class Runner:
                     ended |= {name: Report(name, "skipped", reason=STOPPED) for name in waiting}
                     waiting.clear()
                 for name in self._ready(waiting, running.values()):
-                    if above := self._stopped_by(name, ended):
-                        ended[name] = Report(name, "skipped", reason=f"{above} failed")
-                    elif (
-                        len(running) < at_a_time
-                    ):  # no table waits in the pool: a run that is stopped starts no further table
+                    if failed := self._failed_above(name, ended):
+                        ended[name] = Report(name, "skipped", reason=f"{failed} failed")
+                    elif len(running) < at_a_time:
                         running[pool.submit(self._run_table, name)] = name
-                    else:
+                    else:  # it does not wait in the pool: a run that is stopped begins no further table
                         continue
                     waiting.remove(name)
                 for done in wait(running, return_when=FIRST_COMPLETED).done:
@@ -160,14 +158,13 @@ class Runner:
         undone = {*waiting, *running}
         return [name for name in waiting if not undone & set(self._graph.node(name).sources)]
 
-    def _stopped_by(self, name: str, ended: Mapping[str, Report]) -> str:
-        """The failed table above `name`, directly or not; empty where there is none."""
+    def _failed_above(self, name: str, ended: Mapping[str, Report]) -> str:
+        """The failed table above `name`, directly or through skipped ones; empty where there is none."""
         for source in self._graph.node(name).sources:
-            report = ended.get(source)
-            if report and report.status == "failed":
-                return source
-            if report and report.status == "skipped":
-                return report.reason.removesuffix(" failed")
+            status = ended[source].status if source in ended else ""
+            failed = source if status == "failed" else self._failed_above(source, ended) if status == "skipped" else ""
+            if failed:
+                return failed
         return ""
 
     def _keep(self, started: datetime, ended: Iterable[Report]) -> None:
@@ -203,15 +200,15 @@ class Runner:
         lost = ""
         for _ in range(_TRIES):
             work = self._plan(name)
-            if not work.is_work:
-                reason = lost or work.reason or work.kind.value
-                return Report(name, "current", reason=reason, version=version_of(work), lost=lost)
             if work.kind is Kind.REFUSED:
                 raise ContractChanged(
                     f"its contract changed: {work.reason}",
                     where=self._graph.node(name).module,
                     fix=f"revert the change, or rebuild the table: headgate run --rebuild -s {name}",
                 )
+            if not work.is_work:
+                reason = lost or work.reason or work.kind.value
+                return Report(name, "current", reason=reason, version=version_of(work), lost=lost)
             faults.point(f"planned:{name}")
             session = self._new_session(work)
             work = self._with_moved_snapshot(self._reader(session, work), work)
@@ -232,12 +229,17 @@ class Runner:
         return work
 
     def _build_or_rebuild(self, session: SparkSession, work: Work) -> tuple[Work, Outcome]:
-        """The work that was done, and its outcome: a rebuild where a partition cannot hold a text of an increment."""
+        """The work that was done, and its outcome.
+
+        An increment with a text that no partition can hold becomes a rebuild, which keeps that column unpartitioned.
+        """
         try:
             return work, self._build(session, work)
         except UnfitPartitionText as error:
+            if work.whole:
+                raise
             rebuilt = self._planner.rebuilt(work, f"{error.column} has a text that no partition can hold")
-            if work.whole or not rebuilt.whole:
+            if not rebuilt.whole:  # nothing is left to read
                 raise
             self._tell(f"{work.table}: {rebuilt.kind.value} {rebuilt.reason}")
             return rebuilt, self._build(session, rebuilt)
@@ -288,7 +290,7 @@ class Runner:
     @contextmanager
     def _job(self, session: SparkSession, node: Node, work: Work, condition: str = "") -> Iterator[Any]:
         """The prepared job of a table: a RecordJob for `Merge` and `Append`. Mistakes of its function name a line."""
-        contract = contract_of(self._graph, node)
+        contract = contract_of_records(self._graph, node)
         committer = Committer(session, self._planner.ledger, node, work, self.run_id, contract)
         function = AuthoredFunction(self._project, node)
         reader = self._reader(session, work)
@@ -329,8 +331,9 @@ class Runner:
                 fix=f"this is a fault of Headgate: report it with its traceback, in {reports.log_path(self.run_id)} "
                 "of the lake",
             )
-        trace = error if isinstance(known, InternalError) or error is not known or error.__cause__ else None
-        log.error("failed: [%s] %s", known.code, known, exc_info=trace)
+        # Only an error that Headgate raised by itself, without a cause, says all there is to know.
+        says_all = error is known and error.__cause__ is None and not isinstance(known, InternalError)
+        log.error("failed: [%s] %s", known.code, known, exc_info=None if says_all else error)
         quality = known.results if isinstance(known, BatchRefused) else ()
         return Report(
             name, "failed", reason=known.message, error=known.as_dict(), quality=quality, seconds=since(started)
