@@ -1,8 +1,9 @@
 """Small batches: how long 13 uploads of 58 records take from landing to gold, through 7 tables and through 3.
 
 `--mode warm` (the default): runs in one session, whose first rounds warm it and are not counted; seconds, processor
-seconds and Spark jobs of each table. `--jobs` prints the step of the run that started each job. `--mode cold`: each
-round is a process of `headgate run`. `--mode watch`: one process of `headgate run --watch` takes all rounds.
+seconds and Spark jobs of each table, beside the same tables written by hand, by turns in the same session. `--jobs`
+prints the step of the run that started each job. `--mode cold`: each round is a process of `headgate run`.
+`--mode watch`: one process of `headgate run --watch` takes all rounds.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import hand_rounds
 from common import (
     ROOT,
     SALES,
@@ -107,10 +109,9 @@ def main() -> None:
         aims = [at_most(f"{r['model']}, cold", r["seconds"], COLD_SECONDS, " s") for r in rows if r["mode"] == "cold"]
         write_results(f"latency-{options.mode}", rows, aims, facts)
         return
-    print_table(
-        ["model", "seconds", "cpu", "jobs", "most jobs a table"],
-        [[row["model"], row["seconds"], row["cpu"], row["jobs"], row["most_jobs"]] for row in rows],
-    )
+    names = ("model", "seconds", "by hand", "cpu", "cpu by hand", "jobs", "jobs by hand", "most jobs a table")
+    keys = ("model", "seconds", "hand_seconds", "cpu", "hand_cpu", "jobs", "hand_jobs", "most_jobs")
+    print_table(names, [[row[key] for key in keys] for row in rows])
     write_results("latency", rows, [aim for row in rows for aim in _aims(row)], facts)
 
 
@@ -119,6 +120,7 @@ def _aims(row: Mapping[str, Any]) -> list[Aim]:
     return [
         at_most(f"{row['model']}, warm", row["seconds"], seconds, " s"),
         at_most(f"{row['model']}, Spark jobs of a table", row["most_jobs"], MOST_JOBS),
+        at_most(f"{row['model']}, seconds over those by hand", round(row["seconds"] / row["hand_seconds"], 2), 1.0),
     ]
 
 
@@ -130,12 +132,17 @@ def _measure(model: Model, folder: Path, options: argparse.Namespace) -> list[di
     records = _records(FIRST_RECORDS + (options.warm_up + options.rounds) * RECORDS)
     session = start_session(environment, {"spark.ui.retainedJobs": "10000"}, small=True)
     label_jobs(session)
+    by_hand = folder / "by-hand"
+    hand_rounds.prepare(session, by_hand)
     rounds = []
     for number in range(1 + options.warm_up + options.rounds):
         at = FIRST + timedelta(minutes=number)
         _land(lake, records, FIRST_RECORDS if number == 0 else RECORDS, at)
-        rounds.append(_round(session, project, environment, graph, model, at + timedelta(seconds=30)))
-        print(f"  {model.name}, round {number}: {rounds[-1]['seconds']:.2f} s", file=sys.stderr)
+        round_ = _round(session, project, environment, graph, model, at + timedelta(seconds=30))
+        hand_rounds.link_landed(lake / "landing", by_hand)
+        rounds.append({**round_, **_hand_round(session, by_hand, len(model.tables))})
+        seconds, of_hand = rounds[-1]["seconds"], rounds[-1]["hand_seconds"]
+        print(f"  {model.name}, round {number}: {seconds:.2f} s, by hand {of_hand:.2f} s", file=sys.stderr)
     session.stop()
     counted = rounds[-options.rounds :]
     _print_tables(model, counted)
@@ -151,6 +158,7 @@ def _row(model: Model, rounds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "cpu": round(median(r["cpu"] for r in rounds), 2),
         "jobs": rounds[-1]["jobs"],
         "most_jobs": max(max(r["table_jobs"].values()) for r in rounds),
+        **{name: round(median(r[name] for r in rounds), 2) for name in ("hand_seconds", "hand_cpu", "hand_jobs")},
         "tables": {t: round(median(r["tables"][t] for r in rounds), 2) for t in model.tables},
         "table_jobs": dict(rounds[-1]["table_jobs"]),
         "rounds": [r["seconds"] for r in rounds],
@@ -198,6 +206,15 @@ def _round(
         "table_jobs": Counter({table: sum(job[0] == table for job in jobs) for table in model.tables}),
         "started_by": jobs,
     }
+
+
+def _hand_round(session: SparkSession, lake: Path, tables: int) -> dict[str, Any]:
+    """The same uploads by hand: seconds, processor seconds and jobs."""
+    before = len(_jobs(session))
+    started, cpu = time.perf_counter(), cpu_seconds()
+    hand_rounds.build(session, lake, tables)
+    seconds, cpu = time.perf_counter() - started, cpu_seconds() - cpu
+    return {"hand_seconds": seconds, "hand_cpu": cpu, "hand_jobs": len(_jobs(session)) - before}
 
 
 # --- processes

@@ -15,6 +15,10 @@ _HANDLES = re.compile(r"\._(jdf|jvm|jsc|jsparkSession|jc|gateway)\b")
 _PRIVATE_JAVA = re.compile(r"org\.apache\.spark\.sql\.(delta|catalyst|classic|execution)\b[\w.]*")
 
 
+#: Modules that PySpark does not document: their functions change from version to version.
+_PRIVATE_PYTHON = re.compile(r"^\s*(?:from|import) (pyspark\.sql\.(?:pandas|classic|connect)\b\S*)", re.MULTILINE)
+
+
 def python_sources() -> list[Path]:
     return [path for path in sorted((ROOT / "lib").rglob("*.py")) if path != ACCESS]
 
@@ -23,6 +27,11 @@ def python_sources() -> list[Path]:
 def test_no_module_but_one_uses_a_private_handle_of_the_jvm(path):
     lines = [line for line in path.read_text().splitlines() if _HANDLES.search(line)]
     assert not lines, f"use headgate.engine.runtime.jvm_access: {lines}"
+
+
+@pytest.mark.parametrize("path", python_sources(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_module_imports_what_pyspark_does_not_document(path):
+    assert _PRIVATE_PYTHON.findall(path.read_text()) == []
 
 
 def test_each_use_of_the_jvm_is_listed_with_its_reason():

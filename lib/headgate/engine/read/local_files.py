@@ -20,7 +20,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from obstore.exceptions import NotFoundError
 from obstore.store import ObjectStore
-from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
 from headgate.contracts.environment import table_path
@@ -117,7 +116,7 @@ def _read(
         return None
     schema = StructType.fromJson(json.loads(delta.schema().to_json()))
     try:
-        wanted = pa.schema([*(field.with_nullable(True) for field in to_arrow_schema(schema)), *added])
+        wanted = pa.schema([*(field.with_nullable(True) for field in pa.schema(delta.schema().to_arrow())), *added])
         with ThreadPoolExecutor(_READERS) as pool:
             store, folder = ledger.environment.object_store(), table_path(table)
             parts = list(pool.map(lambda file: _rows_of(store, folder, file, wanted), files))

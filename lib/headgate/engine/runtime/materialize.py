@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
+from deltalake import Schema
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import (
     ArrayType,
     BinaryType,
@@ -95,7 +95,12 @@ def local_rows(frame: DataFrame) -> list[Row] | None:
 
 def table_of(rows: Sequence[Mapping[str, Any]], schema: StructType) -> pa.Table:
     """Rows as an Arrow table of Spark's schema."""
-    return pa.Table.from_pylist(list(rows), to_arrow_schema(schema))
+    return pa.Table.from_pylist(list(rows), arrow_schema(schema))
+
+
+def arrow_schema(schema: StructType) -> pa.Schema:
+    """Spark's schema in Arrow's types, as Delta has them: PySpark's own conversion is no public API."""
+    return pa.schema(Schema.from_json(schema.json()).to_arrow())
 
 
 def arrow_of(frame: DataFrame) -> pa.Table:

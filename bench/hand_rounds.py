@@ -1,0 +1,49 @@
+"""The peer of `latency`: the same uploads through the same 7 or 3 tables, in plain PySpark and Delta."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import hand
+import whole
+from pyspark.sql import SparkSession
+
+#: Tables that the 7 tables read and to which these uploads add nothing: they stay empty, as they do for Headgate.
+_EMPTY = {
+    Path("silver_of", "returns"): whole.DATASETS["returns"].schema + ", received_at timestamp",
+    Path(
+        hand.GOLD, "dim_products"
+    ): "product_id string, name string, category string, brand string, is_current boolean",
+    Path(hand.GOLD, "dim_customers"): "customer_id string, city string, tier string, is_current boolean",
+}
+_GOLD = (whole.fct_sales, whole.daily_store_sales, whole.product_performance, whole.customer_value)
+
+
+def prepare(spark: SparkSession, lake: Path) -> None:
+    """Makes the empty tables."""
+    for path, schema in _EMPTY.items():
+        spark.createDataFrame([], schema).write.format("delta").save(str(lake / path))
+
+
+def link_landed(landing: Path, lake: Path) -> None:
+    """The landed files that a lake does not have yet, as hard links."""
+    for path in landing.rglob("*.jsonl"):
+        target = lake / "landing" / path.relative_to(landing)
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.link(path, target)
+
+
+def build(spark: SparkSession, lake: Path, tables: int) -> None:
+    """Reads the uploads since the last time, through 7 tables or 3."""
+    if tables == 7:
+        hand.build_silver(spark, lake)
+        for rows in _GOLD:
+            whole.write_gold(rows(whole.Lake(spark, lake)), lake, rows.__name__)
+        return
+    bronze, sales = (str(lake / name) for name in ("bronze", "transactions"))
+    batch = hand.load_bronze(spark, hand.new_files(spark, lake / "landing" / "transactions", bronze), bronze)
+    hand.write_sales(spark, batch, sales)
+    daily = hand.daily_sales(spark.read.format("delta").load(sales))
+    hand.overwrite(daily, str(lake / hand.GOLD / "daily_store_sales"))
