@@ -3,6 +3,8 @@
 import hashlib
 import json
 import random
+import re
+from pathlib import Path
 
 import httpx
 import pytest
@@ -149,3 +151,12 @@ def test_what_became_of_an_upload_is_shown_to_the_client(run, tmp_path):
     upload_id = run(file).output.split()[1]
     assert follow("http://r", "key-1", upload_id)["state"] == "landed"
     assert headgate.client.describe("http://r", "key-1", "transactions")["media_types"][0] == "application/x-ndjson"
+
+
+def test_the_python_of_the_stores_page_sends_a_file(run, tmp_path, landed):
+    page = (Path(__file__).parents[2] / "docs" / "stores.md").read_text()
+    [code] = re.findall(r"^```python\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
+    (tmp_path / "batch.jsonl").write_bytes(b"{}\n")
+    names = {"url": "http://r", "key": "key-1"}
+    exec(compile(code, "docs/stores.md", "exec"), names)  # noqa: S102 - our own page
+    assert names["state"] == "landed" and list(landed().values()) == [b"{}\n"]

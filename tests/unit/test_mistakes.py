@@ -158,3 +158,14 @@ def test_a_receiver_that_is_away_may_be_tried_again(lake: Lake, monkeypatch: pyt
         run_command(["upload", "a.jsonl", "--dataset", "sales", "--url", "http://127.0.0.1:1", "--key", "k", "--json"])
     [error] = json.loads(capsys.readouterr().out)["failed"]
     assert (ended.value.code, error["retryable"]) == (75, True)
+
+
+def test_ctrl_c_says_that_committed_work_stays(lake: Lake, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("headgate.cli.plan.load_graph", interrupt)
+    with pytest.raises(SystemExit) as ended:
+        run_command(["plan"])
+    assert ended.value.code == 130
+    assert "committed work stays; the same command continues" in capsys.readouterr().err  # before: "Aborted!"

@@ -42,6 +42,9 @@ VERBS = {
 }
 
 
+_INTERRUPTED = 130  # as a shell reports a process that SIGINT ended
+
+
 class Verbs(click.Group):
     """A group that imports a verb's module when the verb is called."""
 
@@ -97,9 +100,7 @@ def run_command(arguments: list[str]) -> None:
     """Runs one command and exits. Every error ends as a message and an exit code; tracebacks go to a log file."""
     set_up_logging()
     try:
-        if "--json" in arguments:
-            sys.exit(_run_for_json(arguments))
-        headgate.main(args=arguments, prog_name="headgate", standalone_mode=True)
+        sys.exit(_exit_code(arguments))
     except Exception as failed:
         error = failed if isinstance(failed, HeadgateError) else _failure_of_s3(failed) or _internal(failed)
         if "--json" in arguments:
@@ -109,17 +110,20 @@ def run_command(arguments: list[str]) -> None:
         sys.exit(error.exit_code)
 
 
-def _run_for_json(arguments: list[str]) -> int:
-    """Runs one command; returns its exit code. A mistake in the command line is raised as a UsageError."""
+def _exit_code(arguments: list[str]) -> int:
+    """Runs one command; returns its exit code. Under --json a mistake in the command line is raised as a UsageError."""
     try:
         result = headgate.main(args=arguments, prog_name="headgate", standalone_mode=False)
     except click.ClickException as error:
+        if "--json" not in arguments:
+            error.show()
+            return error.exit_code
         context = getattr(error, "ctx", None)
         path = context.command_path if context else "headgate"
         raise UsageError(error.format_message(), where=path, fix=f"{path} --help") from error
     except click.Abort:
-        click.echo("Aborted!", err=True)
-        return 1
+        click.echo("\ninterrupted: committed work stays; the same command continues from there", err=True)
+        return _INTERRUPTED
     return result if isinstance(result, int) else 0
 
 
