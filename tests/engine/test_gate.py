@@ -55,7 +55,7 @@ def test_a_record_that_fails_a_critical_row_expectation_is_quarantined_with_its_
     assert (result["judged"], result["unexpected"], result["success"]) == (3, 1, False)
     assert world.metadata(SILVER)["quality"] == [result]
     assert world.metadata(SILVER)["suite"] == world.graph.node(SILVER).suite_hash  # by which Data Docs finds the batch
-    assert result["examples"] == [f"total=200.00 in record 1 of {upload}"]
+    assert result["examples"] == [f"total=200.00, transaction_id={sale(2)['transaction_id']} in record 1 of {upload}"]
 
 
 @pytest.mark.long
@@ -205,7 +205,7 @@ def test_in_a_table_without_records_a_failing_row_stops_the_batch(expecting) -> 
     world.upload([sale(3, day=2, total="500.00")], key="b")
     reports = world.run()
     assert (reports[SILVER].status, reports[GOLD].status) == ("done", "failed")
-    assert "revenue=510.00" in reports[GOLD].error["what"]
+    assert "revenue=510.00, sale_date=2026-03-02" in reports[GOLD].error["what"]
     assert (world.version(GOLD), world.objects(GOLD)) == before  # the files that it was judged in are gone
     word = Acceptance("expect_column_values_to_be_between(revenue)", "ada", "a large sale")
     assert world.run(accepted=[word])[GOLD].status == "done"

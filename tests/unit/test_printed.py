@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
+from rich.console import Console
 
 from headgate.cli.history import counted
 from headgate.cli.run import print_reports
+from headgate.cli.run_progress import Lines, LiveLines, shown_progress
 from headgate.engine.gate.gate import _shown
+from headgate.engine.steps import FUNCTION, GATE, READ, listening, step
 from headgate.engine.verbs.table_report import Report
 from headgate.suites.quality import Result
 
@@ -43,3 +48,52 @@ def test_history_leaves_out_the_counts_that_only_balance_others() -> None:
     assert counted({"records": 3, "rejected": 1, "refused": 1, "accepted": 2, "rows": 2, "replacing": 0}) == (
         "records=3 rejected=1 accepted=2"
     )
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_without_a_terminal_each_step_of_a_table_is_a_line(capsys) -> None:
+    clock = Clock()
+    lines = Lines(clock)
+    with listening(lines.show, "silver.sales"):
+        step(READ)
+        clock.now += 3
+        step(FUNCTION)
+        step(FUNCTION)
+    lines.show("silver.sales", "done")
+    lines.show("gold.daily", "current")
+    step(GATE)  # of no table
+    assert capsys.readouterr().err.splitlines() == [
+        "... silver.sales: read, 0 s",
+        "... silver.sales: function, 3 s",
+        "... silver.sales: done, 3 s",
+    ]
+
+
+def test_on_a_terminal_each_table_in_work_is_a_line_until_it_ends() -> None:
+    clock = Clock()
+    lines = LiveLines(clock)
+    for table in ("silver.sales", "gold.daily"):
+        lines.show(table, READ)
+        clock.now += 5
+    lines.show("silver.sales", GATE)
+    assert drawn(lines) == ["silver.sales  gate  10 s", "gold.daily    read  5 s"]
+    lines.show("silver.sales", "done")
+    assert drawn(lines) == ["gold.daily  read  5 s"]
+
+
+def drawn(lines: LiveLines) -> list[str]:
+    console = Console(file=io.StringIO(), width=80)
+    console.print(lines)
+    return [line.rstrip() for line in console.file.getvalue().splitlines()]  # type: ignore[attr-defined]
+
+
+def test_under_json_no_progress_is_shown(capsys) -> None:
+    with shown_progress(True) as show:
+        show("silver.sales", READ)
+    assert capsys.readouterr() == ("", "")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import click
 
 from headgate.cli.catalog import drift, drift_lines
@@ -13,6 +17,9 @@ from headgate.planning.freshness import overdue
 from headgate.planning.graph import Graph, load_graph
 from headgate.planning.plan import Kind, Planner, Work
 from headgate.planning.state import NOT_DECLARED, note, undeclared
+
+if TYPE_CHECKING:
+    from headgate.engine.verbs.schema_changes import SchemaChange
 
 
 @click.command("plan")
@@ -40,14 +47,22 @@ def _show_schemas(target: Target, graph: Graph, names: list[str]) -> None:
         result = schema_changes(session, target.project, target.environment, graph, names)
     if target.as_json:
         print_json({"tables": [vars(item) for item in result]})
-        return
+    else:
+        _print_schemas(result)
+    if any(item.error for item in result):
+        sys.exit(1)
+
+
+def _print_schemas(result: Sequence[SchemaChange]) -> None:
     for item in result:
+        if item.columns:
+            click.echo(f"{item.table}: not built yet, with the columns {', '.join(item.columns)}")
         added = [f"{column} is added, null in old rows" for column in item.added]
         for text in filter(None, (*item.changed, *item.unlike_contract, *added, item.error)):
             click.echo(f"{item.table}: {text}")
         if item.changed:
             click.echo(f"  to do: headgate run --rebuild -s {item.table}")
-    if not any(item.changed or item.unlike_contract or item.added or item.error for item in result):
+    if not any(item.changed or item.unlike_contract or item.added or item.error or item.columns for item in result):
         click.echo("no output changes")
 
 

@@ -12,7 +12,8 @@ import click
 
 from headgate.cli.catalog import register_after, show_after
 from headgate.cli.options import Target, print_json, target_options
-from headgate.cli.output import print_table, progress
+from headgate.cli.output import print_table
+from headgate.cli.run_progress import Show, shown_progress
 from headgate.cli.run_warnings import warn_of_unreadable
 from headgate.cli.selection import selected, selection_options
 from headgate.cli.work import lake_to_itself, spark_at_work, spark_that_looks, submit_if_remote, wait_option
@@ -129,8 +130,8 @@ def _build(
                 _print_nothing(target, works, lost)
                 return
         small = not rebuild and planner.bytes_of(works) <= _SMALL_BYTES
-        with spark_that_looks(target, small=small) as session:
-            runner = _runner(target, graph, session, accepted, rebuild=rebuild)
+        with spark_that_looks(target, small=small) as session, shown_progress(target.as_json) as show:
+            runner = _runner(target, graph, session, show, accepted, rebuild=rebuild)
             run, reports = runner.run_id, _run(runner, names)
     reports = [replace(r, lost=r.lost or lost.get(r.table, "")) if r.status == "current" else r for r in reports]
     catalog = register_after(target, graph, (r.table for r in reports if r.status == "done"))
@@ -200,13 +201,14 @@ def _runner(
     target: Target,
     graph: Graph,
     session: SparkSession,
+    show: Show,
     accepted: Sequence[Acceptance] = (),
     *,
     rebuild: bool = False,
 ) -> Runner:
     from headgate.engine.verbs.run import Runner
 
-    return Runner(target.project, target.environment, graph, session, progress, rebuild=rebuild, accepted=accepted)
+    return Runner(target.project, target.environment, graph, session, on_step=show, rebuild=rebuild, accepted=accepted)
 
 
 def _reproduce(
@@ -222,9 +224,9 @@ def _reproduce(
         print_table(["bronze table", "version"], list(versions.items()), ["version"])
         return
     other = replace(target, environment=target.environment.in_lake(target.project, into))
-    with spark_at_work(other, wait=True, small=False) as session:
+    with spark_at_work(other, wait=True, small=False) as session, shown_progress(target.as_json) as show:
         copy_bronze(session, graph, target.environment, other.environment, versions)
-        runner = _runner(other, graph, session)
+        runner = _runner(other, graph, session, show)
         run = runner.run([name for name in names if not name.startswith("bronze.")])
     _print(other, runner.run_id, run)
     exit_if_failed(run)

@@ -37,6 +37,7 @@ from headgate.engine.delta.files import NewFile
 from headgate.engine.delta.partition_text import UnfitPartitionText, require_rows_fit
 from headgate.engine.delta.races import is_race
 from headgate.engine.delta.written_batch import WrittenBatch, delta_schema, discard, write_batch
+from headgate.engine.steps import COMMIT, step
 from headgate.errors import LostRace
 from headgate.ledger.ledger import Commit, Ledger
 from headgate.ledger.metadata import USER_METADATA, CommitMetadata
@@ -156,6 +157,7 @@ class Committer:
         A blind append: a commit that came in between passes, unless it has our transaction version.
         """
         made = {**TABLE_PROPERTIES, **properties}
+        step(COMMIT)
         faults.point(f"before_commit:{self.node.name}")
         with self._lost_races_named():
             self._add(files, Schema.from_arrow(schema), Removal(), partition_by, made, facts, None)
@@ -167,6 +169,7 @@ class Committer:
 
         Raises UnfitPartitionText, before it, where a partition cannot hold a text of `rows`.
         """
+        step(COMMIT)
         require_rows_fit(rows, self.partition_by, self.node.name)
         confs = {
             f"{_MERGE_CONFS}.write.txnAppId": self.node.name,
@@ -191,6 +194,7 @@ class Committer:
         """Commits a judged batch; a table that `deltalake` cannot commit to gets it from Delta's own writer."""
         if removal.files is not None:
             facts = {"counts": {"inserted": batch.count, "deleted": removal.rows}, **facts}
+        step(COMMIT)
         reason = why_not_by_actions(self._table, batch.schema, partition_by, removal, whole=bool(properties))
         faults.point(f"before_commit:{self.node.name}")
         with self._lost_races_named():

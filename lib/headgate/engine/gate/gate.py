@@ -17,6 +17,7 @@ from pyspark.sql import functions as F
 
 from headgate.engine.gate.marks import Marks
 from headgate.engine.gate.rules import Rule, judge_batch, rules_of
+from headgate.engine.steps import GATE, step
 from headgate.engine.write.outcome import Job
 from headgate.errors import BatchRefused
 from headgate.ledger.record_table import IS_LIVE, RecordCounts
@@ -25,7 +26,7 @@ from headgate.planning.plan import Kind
 from headgate.suites.expectation import Expectation
 from headgate.suites.quality import MOST_EXAMPLES, NOT_JUDGED, Judgement, Result
 from headgate.suites.suite import Suite, require_columns
-from headgate.table import Append, Merge
+from headgate.table import Append, History, Merge, Replace
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +69,7 @@ def judge_rows(job: Job, marks: Marks, rows: DataFrame) -> tuple[DataFrame, Judg
 
     Raises BatchRefused where a critical expectation fails.
     """
+    step(GATE)
     if job.suite is None:
         return rows, NOT_JUDGED
     marked = job.stages.stage(marks.on(rows))
@@ -77,6 +79,7 @@ def judge_rows(job: Job, marks: Marks, rows: DataFrame) -> tuple[DataFrame, Judg
 
 def judge_written(job: Job, marks: Marks, rows: DataFrame) -> Judgement:
     """Judges rows that are in files already, and not committed. Raises BatchRefused as `require_quality` does."""
+    step(GATE)
     if not job.suite:
         return NOT_JUDGED
     if not job.stages.local:
@@ -96,7 +99,7 @@ def require_quality(job: Job, marks: Marks, marked: DataFrame, published: DataFr
     quarantines = isinstance(job.node.writes, Append | Merge)
     if job.suite is None or (quarantines and job.work.kind in (Kind.BACKFILL, Kind.REPLAY)):
         return NOT_JUDGED
-    results = _by_row(job.suite, marks, marked)
+    results = _by_row(job.suite, marks, marked, _identity(job.node))
     if published is not None:
         results += judge_batch(job.suite, published, job.relations)
     wrong = [result for result in results if _fails(_of(job.suite, result), result, quarantines=quarantines)]
@@ -116,7 +119,13 @@ def require_quality(job: Job, marks: Marks, marked: DataFrame, published: DataFr
     return Judgement(tuple(results), tuple(job.accepted[result.expectation] for result in wrong))
 
 
-def _by_row(suite: Suite, marks: Marks, marked: DataFrame) -> list[Result]:
+def _identity(node: Node) -> tuple[str, ...]:
+    """The columns by which a person finds a row again: the keys of the write, or its slices."""
+    writes = node.writes
+    return writes.keys if isinstance(writes, Merge | History) else writes.by if isinstance(writes, Replace) else ()
+
+
+def _by_row(suite: Suite, marks: Marks, marked: DataFrame, identity: Sequence[str]) -> list[Result]:
     counts = marks.counts(marked, [expectation.name for expectation in suite.rows])
     results = []
     for expectation in suite.rows:
@@ -130,15 +139,16 @@ def _by_row(suite: Suite, marks: Marks, marked: DataFrame) -> list[Result]:
             success=not failed or (judged - failed) / judged >= expectation.mostly,
             judged=judged,
             unexpected=failed,
-            examples=_examples(marks, marked, expectation) if failed else (),
+            examples=_examples(marks, marked, expectation, identity) if failed else (),
         )
         results.append(result)
     return results
 
 
-def _examples(marks: Marks, marked: DataFrame, expectation: Expectation) -> tuple[str, ...]:
-    """A few rows that fail: their values, and the upload and record of each where it has them."""
-    names = list(expectation.columns)
+def _examples(marks: Marks, marked: DataFrame, expectation: Expectation, identity: Sequence[str]) -> tuple[str, ...]:
+    """A few rows that fail: values and key of each, and its upload and record where it has them."""
+    key = [name for name in identity if name in marked.columns]
+    names = list(dict.fromkeys([*expectation.columns, *key]))
     shown = [F.col(name).cast("string").alias(f"c{i}") for i, name in enumerate(names)]
     origin = ["_source.upload", "_source.record"] if "_source" in marked.columns else []
     rows = marked.filter(marks.failed(expectation.name)).select(*origin, *shown).head(MOST_EXAMPLES)
@@ -169,8 +179,9 @@ def _refused(job: Job, failures: Sequence[Result], results: list[dict]) -> Batch
     return BatchRefused(
         "; ".join(result.said for result in failures),
         where=job.project.relative(job.suite.path) if job.suite else job.node.name,
-        fix="correct the data, the function or the suite, and run again: nothing was written. To publish it as "
-        f'it is: headgate run -s {job.node.name} {accept} --reason "..."',
+        fix="nothing was written, and the same rows are refused at each run. Correct the suite, the function "
+        f"({job.node.module}) or the data (a corrected upload), then run. "
+        f'To publish it as it is: headgate run -s {job.node.name} {accept} --reason "..."',
         results=results,
     )
 

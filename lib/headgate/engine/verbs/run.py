@@ -26,6 +26,7 @@ from headgate.engine.read.snapshots import moved_snapshot
 from headgate.engine.read.table_reader import TableReader
 from headgate.engine.runtime.materialize import stages
 from headgate.engine.runtime.platform_errors import platform_error
+from headgate.engine.steps import READ, Listener, listening, step
 from headgate.engine.verbs.backfill import backfill_uploads
 from headgate.engine.verbs.replay import Replayed, replay
 from headgate.engine.verbs.table_report import Report, done, report_of, since, version_of
@@ -71,7 +72,8 @@ SMALL = {
 
 
 class Runner:
-    """Builds tables in a Spark session. `tell` is called with a line of text as each table begins.
+    """Builds tables in a Spark session. `tell` is called with a line of text as each table begins, `on_step` with a
+    table and each of its steps, and with its status when it has ended; both from several threads.
 
     Once `stop` returns true no further table begins: those in progress end, and the others are skipped.
     """
@@ -88,6 +90,7 @@ class Runner:
         planner: Planner | None = None,
         accepted: Iterable[Acceptance] = (),
         stop: Callable[[], bool] = lambda: False,
+        on_step: Listener = lambda table, step: None,
     ) -> None:
         self._project, self._environment, self._graph = project, environment, graph
         self._session, self._tell, self._rebuild, self._stop = session, tell, rebuild, stop
@@ -95,6 +98,7 @@ class Runner:
         self._contracts = load_table_contracts(project)
         self._suites = load_suites(project)
         self._accepted = {acceptance.expectation: acceptance for acceptance in accepted}
+        self._on_step = on_step
         self.run_id = new_run_id()
         #: The reports of the tables that this run has dealt with so far, in the order in which they ended.
         self.finished: list[Report] = []
@@ -186,12 +190,13 @@ class Runner:
 
     def _run_table(self, name: str) -> Report:
         started = time.monotonic()
-        with log_context(run=self.run_id, table=name):
+        with log_context(run=self.run_id, table=name), listening(self._on_step, name):
             try:
                 report = self._try_table(name, started)
             except Exception as error:
                 report = self._failed(name, error, started)
             self.finished.append(report)
+            self._on_step(name, report.status)
             log.info("%s %s in %.1f s, version %s", report.status, report.work, report.seconds, report.version)
         return report
 
@@ -246,6 +251,7 @@ class Runner:
 
     def _build(self, session: SparkSession, work: Work) -> Outcome:
         node = self._graph.node(work.table)
+        step(READ)
         if node.layer == "bronze":
             return self._build_bronze(session, node, work)
         with self._job(session, node, work) as job:

@@ -20,13 +20,17 @@ from headgate.project import Project
 
 @dataclass(frozen=True)
 class SchemaChange:
-    """What the next run of a table would find: columns changed or gone (it would refuse them), columns added."""
+    """What the next run of a table would find: columns changed or gone (it would refuse them), columns added.
+
+    `columns` are all columns of a table that is not built yet.
+    """
 
     table: str
     changed: tuple[str, ...] = ()
     unlike_contract: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
     error: str = ""
+    columns: tuple[str, ...] = ()
 
 
 def schema_changes(
@@ -48,6 +52,7 @@ def _change(
         return SchemaChange(name, error=str(error))
     unlike = tuple(table_contract.differences(contract, values)) if contract else ()
     if not head.exists:
-        return SchemaChange(name, unlike_contract=unlike)
+        _, columns = differences({}, values)
+        return SchemaChange(name, unlike_contract=unlike, columns=tuple(columns))
     changed, added = differences(ledger.schema(name, head.version), values)
     return SchemaChange(name, tuple(changed), unlike, tuple(added))

@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 from headgate.engine.gate import gate
 from headgate.engine.read.function import is_row_by_row, may_multiply
 from headgate.engine.read.records import Records
+from headgate.engine.steps import FUNCTION, GATE, step
 from headgate.engine.write import receipts
 from headgate.engine.write.outcome import RecordJob
 from headgate.ledger.record_table import IS_LIVE, KEY, NOT_WRITTEN, RecordCounts
@@ -69,6 +70,7 @@ class Batch:
 
 def apply_function(job: RecordJob, records: Records) -> DataFrame:
     """Returns the rows of the table's function for the accepted records. Raises TableError as the function does."""
+    step(FUNCTION)
     rows = job.function(**{records.parameter: records.accepted}, **job.inputs)
     job.function.require_shape(rows, job.shape)
     return rows
@@ -132,6 +134,7 @@ def judge_quality(job: RecordJob, checked: CheckedRows, batch: Batch) -> Judgeme
 
     A batch without rows is not checked by batch expectations: it cannot have too few rows.
     """
+    step(GATE)
     brings_rows = batch.counts.inserted + batch.counts.updated > 0
     published = batch.winners.filter(IS_LIVE) if brings_rows else None
     return gate.require_quality(job, job.marks, checked.marked, published)

@@ -34,6 +34,7 @@ from headgate.engine.read.output_schema import (
 )
 from headgate.engine.read.snapshots import live_rows
 from headgate.engine.runtime.materialize import arrow_of, count_rows, local_rows
+from headgate.engine.steps import FUNCTION, step
 from headgate.engine.write.history import require_no_ties, versions
 from headgate.engine.write.outcome import Job, Outcome
 from headgate.engine.write.record_commit import require_metrics
@@ -56,6 +57,7 @@ def build_replace(job: Job) -> Outcome:
     require_same_or_added(shape, job.work, job.node, job.committer.ledger)
     if slices.none:
         return _advance(job, shape)
+    step(FUNCTION)
     rows = job.function(**inputs)
     job.function.require_shape(rows, returned)
     if isinstance(job.node.writes, History):
