@@ -165,7 +165,7 @@ def test_an_unreadable_upload_is_a_single_rejected_record(landed, upload, encodi
     path = next(landed.world.lake.glob(f"landing/*/*/*/{landed.uploads[upload]}*"))
     raw = base64.b64decode(result["raw"]) if encoding else result["raw"].encode()
     assert (result["raw_encoding"], raw) == (encoding, path.read_bytes())
-    assert result["reasons"][0]["rule"] == "unreadable upload"
+    assert result["reasons"][0]["rule"] == "unparsable upload"
     assert result["reasons"][0]["value"].startswith(said)
 
 

@@ -277,13 +277,13 @@ def test_another_encoding_is_named(cases: Cases) -> None:
     assert "UTF-16" in reasons
     assert "not UTF-8" in reasons
     (reason,) = map(str.strip, cases.reasons("silver.lines"))
-    assert reason.startswith("unreadable upload UTF-16")
+    assert reason.startswith("unparsable upload UTF-16")
 
 
 def test_an_escape_alters_no_other_character_and_text_after_a_quote_is_refused(cases: Cases) -> None:
     notes = {name: row["note"] for name, row in cases.rows("silver.items").items()}
     assert notes == {"p1": '10" hose', "p2": "a, b", "p3": r"C:\new\temp", "p4": r"D:\data", "p5": r"\N"}
-    assert [reason.split()[0] for reason in cases.reasons("silver.items")] == ["unreadable", "unreadable"]
+    assert [reason.split()[0] for reason in cases.reasons("silver.items")] == ["unparsable", "unparsable"]
 
 
 def test_a_blank_line_of_one_column_is_an_empty_value(cases: Cases) -> None:

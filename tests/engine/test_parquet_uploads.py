@@ -94,7 +94,7 @@ def test_rows_are_typed_exactly(world):
 
 def test_invalid_values_are_rejected_with_their_reason(world):
     reasons = [why for _, _, why in world.rejected("silver.readings")]
-    assert sorted(reasons) == [["amount type: decimal(38,2)"], ["colour unknown field"], ["unreadable upload"]]
+    assert sorted(reasons) == [["amount type: decimal(38,2)"], ["colour unknown field"], ["unparsable upload"]]
 
 
 def test_a_cut_file_is_kept_whole(world):

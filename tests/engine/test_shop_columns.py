@@ -111,7 +111,7 @@ def test_order_is_free_and_an_optional_column_may_be_missing(shop: World, name: 
 @pytest.mark.parametrize("name", SHOP)
 def test_an_upload_without_a_required_column_is_rejected(shop: World, name: str) -> None:
     assert "lacks_required" not in accepted(shop, name)
-    expected = "unreadable upload" if SHOP[name][0] == "csv" else "size required"
+    expected = "unparsable upload" if SHOP[name][0] == "csv" else "size required"
     assert expected in reasons(shop, name)
 
 
@@ -122,7 +122,7 @@ def test_an_extra_column_is_rejected_under_strict_and_ignored_under_add_columns(
         assert accepted(shop, name)["extra"] == (4, "d")
         return
     expected = (
-        ["unreadable upload", "unreadable upload"] if form == "csv" else ["colour unknown field", "size required"]
+        ["unparsable upload", "unparsable upload"] if form == "csv" else ["colour unknown field", "size required"]
     )
     assert reasons(shop, name) == expected
 

@@ -83,7 +83,7 @@ def view(world: World) -> list[dict[str, Any]]:
 def test_the_upload_is_counted_apart_with_its_bytes_and_records(built: World) -> None:
     [result] = view(built)
     assert result["record"] == 0
-    assert result["why"].startswith("unreadable upload (another CSV header than the contract's: missing ['order_id'")
+    assert result["why"].startswith("unparsable upload (another CSV header than the contract's: missing ['order_id'")
     counts = built.metadata(SILVER)["counts"]
     assert (counts["unreadable"], counts["unreadable_bytes"]) == (1, len(gzip.compress(SEMICOLONS, mtime=0)))
     assert counts["unreadable_records"] == 3

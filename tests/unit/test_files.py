@@ -6,7 +6,8 @@ import json
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -64,6 +65,24 @@ def test_a_column_with_a_value_too_long_for_statistics_has_no_bounds(tmp_path: P
     details = written(tmp_path, ("2026-03-02", row_group), ("2026-03-02", batch(("a", NOON, 2))))[0]
     statistics = json.loads(details.statistics)
     assert (statistics["minValues"].keys(), statistics["maxValues"]["number"]) == ({"at", "number"}, 2)
+
+
+def test_nulls_are_counted_only_where_every_row_group_counts_them() -> None:
+    def group(nulls: int | None) -> SimpleNamespace:
+        bounds = {"has_min_max": True, "min": 1, "max": 2, "num_values": 2}
+        counted = SimpleNamespace(has_null_count=nulls is not None, null_count=nulls or 0, **bounds)
+        return SimpleNamespace(column=lambda _: SimpleNamespace(statistics=counted))
+
+    def counts(*nulls: int | None) -> dict[str, int]:
+        groups = [group(count) for count in nulls]
+        column = SimpleNamespace(column=lambda _: SimpleNamespace(path="number"))
+        footer = SimpleNamespace(
+            num_row_groups=len(groups), row_group=groups.__getitem__, num_columns=1, schema=column, num_rows=9
+        )
+        return dict(json.loads(statistics(cast(pq.FileMetaData, footer)))["nullCount"])
+
+    assert counts(1, 2) == {"number": 3}
+    assert counts(1, None) == {}
 
 
 def told_of(tmp_path: Path, **columns: pa.Array) -> dict[str, Any]:

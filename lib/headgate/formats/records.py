@@ -283,7 +283,7 @@ def _row_problem(header: list[str], row: CsvRow, values: list[str], line: bytes,
     """Why a row is not a record; None if it is."""
     if len(line) > layout.max_record_bytes:
         return _too_large(line, layout)
-    if values == header or [values[0].removeprefix("\ufeff"), *values[1:]] == header:
+    if [values[0].removeprefix("\ufeff"), *values[1:]] == header:
         return f"the header again, line {row.line}: files were joined"
     if values[0].startswith("\ufeff"):
         return f"a byte order mark inside the file, line {row.line}: files were joined"

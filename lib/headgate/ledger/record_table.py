@@ -71,7 +71,7 @@ NOT_WRITTEN = (Verdict.SUPERSEDED, Verdict.UNCHANGED)
 #: The name that a reason's rule and a receipt's count have for a record that cannot be read at all.
 UNPARSABLE = "unparsable"
 #: The rule of an upload that was rejected as a whole; its receipt counts it as one unparsable record.
-UNREADABLE = "unreadable upload"
+UNREADABLE = "unparsable upload"
 #: How a receipt counts the records that are in the quarantine.
 QUARANTINED = (UNPARSABLE, "rejected")
 #: The two equations that hold for each upload and each run: a count, and the counts that add up to it. In an

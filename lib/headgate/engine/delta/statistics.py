@@ -53,13 +53,13 @@ def _put(tree: dict[str, Any], path: str, value: Any) -> None:
 
 def _bounds(statistics: Sequence[pq.Statistics]) -> tuple[Any, Any] | None:
     """The minimum and the maximum in Delta's format; None if there is no value, or it is unknown."""
-    if not statistics or not all(item.has_min_max for item in statistics):  # Parquet has none for very long values
+    if not statistics:
         return None
     try:
         values = [value for item in statistics for value in (item.min, item.max)]
     except (ValueError, ArithmeticError, NotImplementedError):  # such as a year that Python does not have
         return None
-    if any(_shown(value) is None for value in values):
+    if any(_shown(value) is None for value in values):  # None itself: Parquet has no bounds of a very long value
         return None
     low, high = min(values), max(values)
     if not isinstance(high, str):
