@@ -9,11 +9,12 @@ import subprocess
 import sys
 import time
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Event
+from threading import Barrier, Event
 
 import httpx
 import pytest
@@ -158,6 +159,10 @@ CUT = {
     "a chunk that does not come": (b"Transfer-Encoding: chunked\r\n", b"64\r\n0123456789"),
     "no last chunk": (b"Transfer-Encoding: chunked\r\n", b"a\r\n0123456789\r\n"),
     "a chunk without its size": (b"Transfer-Encoding: chunked\r\n", b"a\r\n0123456789\r\nzz\r\n"),
+    "a chunk size that is negative": (b"Transfer-Encoding: chunked\r\n", b"-a\r\n0123456789\r\n0\r\n\r\n"),
+    "a chunk size beyond 64 bits": (b"Transfer-Encoding: chunked\r\n", b"fffffffffffffffff\r\n0123456789\r\n0\r\n\r\n"),
+    "a chunk that is longer than its size": (b"Transfer-Encoding: chunked\r\n", b"4\r\n0123456789\r\n0\r\n\r\n"),
+    "chunks of noise": (b"Transfer-Encoding: chunked\r\n", random.Random(7).randbytes(5000)),  # noqa: S311
     "a half last chunk": (b"Transfer-Encoding: chunked\r\n", b"a\r\n0123456789\r\n0\r\n"),
     "two framings": (b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", b"a\r\n0123456789\r\n0\r\n\r\n"),
     "two lengths": (b"Content-Length: 5\r\nContent-Length: 10\r\n", b"0123456789"),
@@ -212,6 +217,7 @@ def test_a_body_far_beyond_the_limit_is_answered_and_the_connection_closed(runni
         (b"Idempotency_Key: other\r\n", b"201"),  # dropped: it must not replace the real header
         (b"X-Large: " + b"x" * 9000 + b"\r\n", b"431"),
         (b"X-Many: 1\r\n" * 100, b"431"),
+        (b"".join(b"X-%d: 1\r\n" % number for number in range(10_000)), b"431"),
         (b"X-Folded: a\r\n b\r\n", b"400"),
         (b"Content-Type : application/json\r\n", b"400"),
     ],
@@ -221,6 +227,41 @@ def test_odd_headers(running, line, status):
     with socket.create_connection(address(url)) as connection:
         connection.sendall(head(b"Content-Length: 3\r\nConnection: close\r\n" + line, "odd") + b"abc")
         assert read_all(connection).split(b" ")[1] == status
+
+
+@pytest.mark.parametrize("milliseconds", [0, 946_684_800_000, 2**48 - 1], ids=["1970", "2000", "10889"])
+def test_a_key_of_a_clock_that_is_wrong_lands_once_in_its_place(running, milliseconds):
+    url, _, lake = running
+    key = str(uuid.UUID(int=milliseconds << 80 | 7 << 76 | 2 << 62 | milliseconds % 1000))
+    answers = [post(url, b"abc", key) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [201, 201], answers[0].text
+    assert answers[0].content == answers[1].content
+    assert landed(lake)[answers[0].json()["upload"]] == b"abc"
+
+
+@pytest.mark.long
+def test_64_senders_of_a_key_to_two_receivers_land_it_once(repository, tmp_path):
+    """The same key at the same moment, over HTTP to two receivers of four workers: one 201, and its replays."""
+    lake, key, gate = tmp_path / "lake", str(uuid.uuid4()), Barrier(64)
+    with (
+        receiver(repository.root, lake, tmp_path / "log-1") as (first, _),
+        receiver(repository.root, lake, tmp_path / "log-2") as (second, _),
+        ThreadPoolExecutor(64) as pool,
+    ):
+
+        def send_one(number: int) -> httpx.Response:
+            with httpx.Client(timeout=60) as http:
+                gate.wait()
+                return post((first, second)[number % 2], b"x" * 10_000, key, http)
+
+        answers = list(pool.map(send_one, range(64)))
+    statuses = Counter(answer.status_code for answer in answers)
+    assert set(statuses) <= {201, 429, 503}, statuses  # a receiver that is full may ask for a retry
+    created = [answer for answer in answers if answer.status_code == 201]
+    assert sum("Idempotent-Replayed" not in answer.headers for answer in created) == 1
+    assert len({answer.content for answer in created}) == 1
+    assert list(landed(lake).values()) == [b"x" * 10_000]
+    assert len(created) > 32
 
 
 def address(url: str) -> tuple[str, int]:
