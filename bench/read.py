@@ -93,7 +93,7 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=5_000_000)
-    parser.add_argument("--seconds", type=int, default=5, help="of each measurement")
+    parser.add_argument("--seconds", type=int, default=3, help="of each measurement")
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 16, 64])
     parser.add_argument("--queries", nargs="+", choices=QUERIES, default=list(QUERIES))
     parser.add_argument("--servers", nargs="+", help="only these of headgate, duckdb-flask, roapi")
