@@ -2,7 +2,7 @@
 
     make bench NAME=ingest                    # everything: about 25 minutes
     make bench NAME=ingest ARGS="--quick"     # a few rows: about 3 minutes
-    make bench NAME=ingest ARGS="--latency 30"  # a part; the rows of the other latency are kept
+    make bench NAME=ingest ARGS="--latency 30 --items 10000 --connections 32"  # a part; the other rows are kept
 
 wrk sends the uploads in a process of its own on one core, with the stub; the servers have the other cores. Both servers
 run two worker processes with 64 threads. The rounds of the two alternate, and a row has the median round. A round in
@@ -44,14 +44,19 @@ def main() -> None:
             for case in _cases(options):
                 rows += _measure(folder, latency, case, options)
                 print_table(list(_COLUMNS), [[row.get(name) for name in _COLUMNS] for row in rows[-2:]])
+                _write(rows, before, options)  # what is measured stays, if a later case is interrupted
+    results = _write(rows, before, options)
+    print_table(list(_COLUMNS), [[row.get(name) for name in _COLUMNS] for row in results])
+
+
+def _write(rows: list[dict[str, Any]], before: dict[str, Any], options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Writes results and plot, with the rows of earlier runs that this run does not measure; returns all rows."""
     name = "ingest-quick" if options.quick else "ingest"
-    rows = with_kept(name, rows, ("latency_ms", "items", "connections", "keys", "side"))
-    rows.sort(
-        key=lambda row: (row["latency_ms"], row["keys"] == "plain", row["connections"], row["items"], row["side"])
-    )
-    print_table(list(_COLUMNS), [[row.get(name) for name in _COLUMNS] for row in rows])
-    write_results(name, rows, _aims(rows), before)
-    write_plot(rows, ROOT / "bench" / "results" / "ingest.svg")
+    results = with_kept(name, rows, ("latency_ms", "items", "connections", "keys", "side"))
+    results.sort(key=lambda r: (r["latency_ms"], r["keys"] == "plain", r["connections"], r["items"], r["side"]))
+    write_results(name, results, _aims(results), before)
+    write_plot(results, ROOT / "bench" / "results" / "ingest.svg")
+    return results
 
 
 _COLUMNS = (
@@ -64,6 +69,8 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="fewer rows and one round each")
     parser.add_argument("--latency", type=int, nargs="*", default=LATENCIES, help="of the S3 stub, in milliseconds")
+    parser.add_argument("--items", type=int, nargs="*", default=ITEMS, help="of a transaction")
+    parser.add_argument("--connections", type=int, nargs="*", default=CONNECTIONS)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--seconds", type=int, default=SECONDS, help="of each round with a number of connections")
     options = parser.parse_args()
@@ -74,8 +81,9 @@ def _options() -> argparse.Namespace:
 
 def _cases(options: argparse.Namespace) -> list[dict[str, Any]]:
     """Each case: items of a transaction, connections, transactions (0: as many as fit in the time), kind of key."""
-    items = (1, 1_000) if options.quick else ITEMS
-    connections = (32, 256) if options.quick else CONNECTIONS
+    items, connections = options.items, options.connections
+    if options.quick:
+        items, connections = (1, 1_000), (32, 256)
     return [
         *({"items": count, "connections": 8, "transactions": TRANSACTIONS, "keys": "uuid7"} for count in items),
         *({"items": 1, "connections": count, "transactions": 0, "keys": "uuid7"} for count in connections),

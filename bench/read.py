@@ -83,11 +83,18 @@ def main() -> None:
         for server in servers(folder, lake):
             if not arguments.servers or server.name in arguments.servers:
                 results += measure(server, arguments)
-    results = common.with_kept(name, results, ("server", "query", "clients"))
-    results = with_ratios([row for row in results if row["rows"] == arguments.rows])
-    results.sort(key=lambda row: (QUERIES.index(row["query"]), row["clients"], row["server"]))
-    common.print_table(list(results[0]), [list(row.values()) for row in results])
-    common.write_results(name, results, aims(results), before)
+                _write(name, results, arguments.rows, before)  # what is measured stays, if a later server fails
+    rows = _write(name, results, arguments.rows, before)
+    common.print_table(list(rows[0]), [list(row.values()) for row in rows])
+
+
+def _write(name: str, results: list[dict[str, Any]], count: int, before: dict[str, Any]) -> list[dict[str, Any]]:
+    """Writes results, with the rows of earlier runs that this run does not measure; returns all rows."""
+    rows = common.with_kept(name, results, ("server", "query", "clients"))
+    rows = with_ratios([row for row in rows if row["rows"] == count])
+    rows.sort(key=lambda row: (QUERIES.index(row["query"]), row["clients"], row["server"]))
+    common.write_results(name, rows, aims(rows), before)
+    return rows
 
 
 def _arguments() -> argparse.Namespace:
@@ -270,7 +277,7 @@ def with_ratios(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Adds `ratio`: the read API's requests per second over those of the row's server."""
     own = {(r["query"], r["clients"]): r["per_second"] for r in results if r["server"] == "headgate"}
     return [
-        {**r, "ratio": round(own[r["query"], r["clients"]] / r["per_second"], 2) if r["per_second"] else None}
+        {**r, "ratio": round(own.get((r["query"], r["clients"]), 0) / r["per_second"], 2) if r["per_second"] else None}
         for r in results
     ]
 
