@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event
@@ -14,15 +13,11 @@ from typing import Any
 
 import pytest
 
-from headgate.contracts.read_access import ReadApi
 from headgate.engine.verbs.maintain import Done, maintain
-from headgate.http.keys import digest_of
 from headgate.planning import retention
 from headgate.planning.retention import upkeep_of
-from read_api.app import create_app
 from tests.engine import model
 from tests.engine.world import World, sale
-from tests.read_api.tables import Client, contract_of
 
 pytestmark = pytest.mark.long
 
@@ -126,26 +121,3 @@ def test_no_reader_fails_or_sees_half_while_runs_and_maintenance_go_on(old: Worl
         for table in READ
     }
     assert all(files > 0 and logs > 0 for files, logs in did.values()), did  # there was something to fail by
-
-
-def test_pages_of_a_cursor_stay_readable_while_runs_and_maintenance_go_on(old: World) -> None:
-    """The read API goes on in the version of the first page: its rows, all of them, and none twice."""
-    clients = {"tests": {"keys": [{"sha256": digest_of("key")}], "scopes": {"tables": ["gold.*"]}}}
-    environment = replace(old.environment, read_api=ReadApi(clients=clients, refresh_seconds=0))
-    client = Client(create_app(environment, {GOLD: contract_of(old.planner().ledger, GOLD)}, b"secret"), "key")
-    path = f"/v1/tables/{GOLD}/rows"
-    before = client.rows(path)
-    first = client.get(path, limit=1, order="store_id")
-    rows, following, kept = list(first.json["rows"]), first.json["next"], []
-    for number in range(len(before) - 1):
-        old.upload([sale(1, revised=3 + number, total=f"2{number}.00"), sale(30 + number)], key=f"new {number}")
-        old.run_well()
-        kept += [maintained(old, table) for table in (BRONZE, *READ)]
-        answer = client.get(following)
-        assert (answer.status_code, answer.json["version"]) == (200, first.json["version"])
-        rows, following = rows + answer.json["rows"], answer.json["next"]
-    assert following is None and len(before) > 2
-    assert sorted(map(str, rows)) == sorted(map(str, before))
-    assert client.rows(path) != before
-    assert client.get(path).json["version"] > first.json["version"]
-    assert sum(item.removed_files for item in kept) > 0
