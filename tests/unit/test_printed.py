@@ -8,10 +8,12 @@ import pytest
 from rich.console import Console
 
 from headgate.cli.history import counted
+from headgate.cli.plan import _print_schemas
 from headgate.cli.run import print_reports
 from headgate.cli.run_progress import Lines, LiveLines, shown_progress
 from headgate.engine.gate.gate import _shown
 from headgate.engine.steps import FUNCTION, GATE, READ, listening, step
+from headgate.engine.verbs.schema_changes import SchemaChange
 from headgate.engine.verbs.table_report import Report
 from headgate.suites.quality import Result
 
@@ -97,3 +99,8 @@ def test_under_json_no_progress_is_shown(capsys) -> None:
     with shown_progress(True) as show:
         show("silver.sales", READ)
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_plan_of_schemas_lists_the_columns_of_tables_that_are_not_built(capsys) -> None:
+    _print_schemas([SchemaChange("gold.daily", columns=("day: date", "revenue: decimal(18,2)"))])
+    assert capsys.readouterr().out == "gold.daily: not built yet, with the columns day: date, revenue: decimal(18,2)\n"

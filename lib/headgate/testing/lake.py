@@ -7,7 +7,7 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -88,12 +88,14 @@ class Lake:
         self.graph: Graph = load_graph(project)
         self.now = NOON
         self.sent: list[Sent] = []
+        #: Lakes that assertions have built from the same uploads, so that each is built once for all of them.
+        self.built: dict[Hashable, Lake] = {}
 
     def copy(self, lake: Path) -> Self:
         """The same lake, with its history, in another place."""
         self.lakes.copy(self.lake, lake)
         copied = type(self)(self.spark, self.project, lake)
-        copied.now, copied.sent = self.now, list(self.sent)
+        copied.now, copied.sent, copied.built = self.now, list(self.sent), self.built
         return copied
 
     def fresh(self) -> Lake:
@@ -101,7 +103,9 @@ class Lake:
         others = (self.lake.with_name(f"{self.lake.name}-{number}") for number in count(1))
         folder = next(path for path in others if not path.exists())
         folder.mkdir(parents=True)
-        return Lake(self.spark, self.project, folder)
+        lake = Lake(self.spark, self.project, folder)
+        lake.built = self.built
+        return lake
 
     # --- uploads
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from headgate.contracts.environment import Environment
     from headgate.project import Project
     from headgate.testing.lake import Lake
+
+
+#: The lakes that assertions have built in this session.
+_BUILT = pytest.StashKey[dict[Hashable, "Lake"]]()
 
 
 @pytest.fixture(scope="session")
@@ -52,8 +56,10 @@ def spark(headgate_environment: Environment, tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.fixture
-def lake(spark: SparkSession, headgate_project: Project, tmp_path: Path) -> Lake:
+def lake(spark: SparkSession, headgate_project: Project, tmp_path: Path, pytestconfig: pytest.Config) -> Lake:
     """An empty lake for the project under test."""
     from headgate.testing.lake import Lake
 
-    return Lake(spark, headgate_project, tmp_path / "lake")
+    lake = Lake(spark, headgate_project, tmp_path / "lake")
+    lake.built = pytestconfig.stash.setdefault(_BUILT, {})
+    return lake

@@ -6,7 +6,7 @@ AssertionError has the table, the property and the differing rows; a UsageError 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +44,8 @@ def assert_rerun_is_noop(lake: Lake, table: str) -> None:
     if work := built.kinds(f"+{table}"):
         text = ", ".join(f"{name} ({kind})" for name, kind in work.items())
         raise AssertionError(f"{table}: a rerun is work, after a run that read all there is: {text}")
-    again = built.copy(built.lake.with_name(f"{built.lake.name}-again"))
+    place = lake.fresh().lake
+    again = built.copy(place.with_name(f"{place.name}-again"))
     again.run(f"+{table}", rebuild=True)
     _require_same(built, again, table, "a rerun gives other rows", "the first run", "the same records computed again")
 
@@ -139,7 +140,22 @@ def _examples(lake: Lake, table: str, least: int = 1) -> list[Sent]:
 
 
 def _built(lake: Lake, table: str, sent: Sequence[Sent]) -> Lake:
-    """A fresh lake with the uploads, after one run of the table and all it reads."""
+    """A lake with the uploads, after one run of the table and all it reads: built once for all assertions."""
+    key = _key_of(lake, table, sent)
+    known = lake.built.get(key)
+    if known is None or known.version(table) < 0:  # pytest may have removed the folder of an earlier test
+        known = lake.built[key] = _build(lake, table, sent)
+    return known
+
+
+def _key_of(lake: Lake, table: str, sent: Sequence[Sent]) -> Hashable:
+    """What decides the rows of a build: the project, the code of its tables, their suites, and the uploads."""
+    nodes = [lake.graph.node(name) for name in lake.graph.select([f"+{table}"])]
+    code = tuple((node.name, node.code_hash, node.suite_hash) for node in nodes)
+    return lake.project.root, table, code, tuple(sent)
+
+
+def _build(lake: Lake, table: str, sent: Sequence[Sent]) -> Lake:
     fresh = lake.fresh()
     for item in sent:
         _land(fresh, item)
