@@ -1,8 +1,8 @@
 """Columns are matched by name, by the same rules in CSV, JSON lines and Parquet: the data sets of a small shop.
 
-Each data set receives five uploads: the columns as in the contract, in another order, without an optional column,
-without a required column, with an extra column. One column has another name in uploads. docs/contracts.md has the
-table of what happens.
+Each data set receives six uploads: the columns as in the contract, in another order, without an optional column,
+without a required column, with an extra column, and all of it at once. One column has another name in uploads.
+docs/contracts.md has the table of what happens.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from tests.engine.world import World, write_project
+from tests.engine.world import World, edit_project, write_project
 
 pytestmark = pytest.mark.long
 
@@ -28,6 +29,7 @@ SHOP = {
     "visits": ("jsonl", "add_columns"),
     "stock": ("parquet", "strict"),
     "parcels": ("parquet", "add_columns"),
+    "returns": ("json_array", "strict"),
 }
 UPLOADS = {
     "same": {"id": "same", "size": "1", "Order Note": "a"},
@@ -35,6 +37,7 @@ UPLOADS = {
     "lacks_optional": {"id": "lacks_optional", "size": "3"},
     "lacks_required": {"id": "lacks_required", "Order Note": "c"},
     "extra": {"id": "extra", "size": "4", "Order Note": "d", "colour": "red"},
+    "extra_and_lacks": {"colour": "blue", "size": "5", "id": "extra_and_lacks"},
 }
 CONTRACT = """
 apiVersion: v3.1.0
@@ -70,13 +73,17 @@ def as_json(record: Mapping[str, str]) -> bytes:
     return json.dumps(record).encode() + b"\n"
 
 
+def as_array(record: Mapping[str, str]) -> bytes:
+    return json.dumps([record]).encode()
+
+
 def as_parquet(record: Mapping[str, str]) -> bytes:
     file = io.BytesIO()
     pq.write_table(pa.Table.from_pylist([dict(record)]), file)
     return file.getvalue()
 
 
-WRITERS = {"csv": as_csv, "jsonl": as_json, "parquet": as_parquet}
+WRITERS = {"csv": as_csv, "jsonl": as_json, "json_array": as_array, "parquet": as_parquet}
 
 
 @pytest.fixture(scope="module")
@@ -119,12 +126,10 @@ def test_an_upload_without_a_required_column_is_rejected(shop: World, name: str)
 def test_an_extra_column_is_rejected_under_strict_and_ignored_under_add_columns(shop: World, name: str) -> None:
     form, evolution = SHOP[name]
     if evolution == "add_columns":
-        assert accepted(shop, name)["extra"] == (4, "d")
+        assert (accepted(shop, name)["extra"], accepted(shop, name)["extra_and_lacks"]) == ((4, "d"), (5, None))
         return
-    expected = (
-        ["unparsable upload", "unparsable upload"] if form == "csv" else ["colour unknown field", "size required"]
-    )
-    assert reasons(shop, name) == expected
+    by_record = ["colour unknown field", "colour unknown field", "size required"]
+    assert reasons(shop, name) == (["unparsable upload"] * 3 if form == "csv" else by_record)
 
 
 @pytest.mark.parametrize("name", SHOP)
@@ -132,3 +137,19 @@ def test_every_upload_is_accounted_for(shop: World, name: str) -> None:
     receipts = shop.receipts(f"silver.{name}")
     assert len(receipts) == len(UPLOADS)
     assert sum(receipt["records"] for receipt in receipts.values()) == len(UPLOADS)
+
+
+@pytest.mark.parametrize("name", [name for name, (_, evolution) in SHOP.items() if evolution == "strict"])
+def test_what_was_rejected_comes_back_by_a_replay_under_a_corrected_contract(
+    shop: World, tmp_path: Path, name: str
+) -> None:
+    world = shop.copy(tmp_path / "lake")
+    contract = f"conf/datasets/{name}.yaml"
+    edit_project(world, tmp_path / "project", contract, "value: strict", "value: add_columns")
+    edit_project(world, tmp_path / "project", contract, "logicalType: integer, required: true", "logicalType: integer")
+    report, result = world.runner().replay(f"silver.{name}")
+    assert result is not None, report.error
+    assert (result.records, result.released, result.stay) == (3, 3, 0)
+    rows = accepted(world, name)
+    assert (rows["lacks_required"], rows["extra"], rows["extra_and_lacks"]) == ((None, "c"), (4, "d"), (5, None))
+    assert (len(rows), world.rejected(f"silver.{name}")) == (len(UPLOADS), [])
