@@ -58,6 +58,7 @@ def walk(project: Path) -> dict[str, str]:
         done = headgate(verb, *(upload if word == "UPLOAD" else word for word in rest), folder=project)
         assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
         printed[verb] = done.stdout
+        (project.parent / f"{verb}.err").write_text(done.stderr)
     return printed
 
 
@@ -83,6 +84,13 @@ def test_the_plan_has_work_for_every_table(walk):
 def test_the_run_builds_every_table(walk):
     built = [line.split()[:2] for line in walk["run"].splitlines()[2:5]]
     assert built == [["bronze.readings", "done"], ["silver.readings", "done"], ["gold.daily_readings", "done"]]
+
+
+def test_the_run_shows_each_step_of_a_table_with_its_time(walk, project):
+    shown = re.findall(
+        r"^\.\.\. silver\.readings: (\w+), \d+ s$", (project.parent / "run.err").read_text(), re.MULTILINE
+    )
+    assert shown == ["read", "function", "gate", "commit", "done"]
 
 
 def test_gold_shows_what_the_readme_shows(walk, project):

@@ -152,6 +152,7 @@ def test_a_run_that_fails_fails_the_test_with_the_error_of_the_table(marks):
         lake.run()
 
 
+@pytest.mark.long
 def test_assertions_with_the_same_uploads_share_a_build(marks):
     lake = marks("    return uploads.select('id', SOURCE)\n")
     for holds in (assert_rerun_is_noop, assert_late_data_converges, assert_order_insensitive):
