@@ -9,8 +9,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 from headgate.engine.verbs.replay import Replayed
+from headgate.suites.quality import Acceptance
 from headgate.views import quarantine
-from tests.engine.world import World, edit_project, write_project
+from tests.engine.world import World, edit_project, expect, expectation, write_project
 
 pytestmark = pytest.mark.long
 
@@ -114,3 +115,17 @@ def test_a_table_that_reads_no_upload_has_nothing_to_replay(codes: World) -> Non
     report, result = codes.runner().replay("silver.letters")
     assert (report.status, result) == ("failed", None)
     assert "has no quarantine" in report.reason
+
+
+def test_a_table_that_reads_no_uploads_has_nothing_to_reject_so_a_failing_row_fails_its_batch(codes: World) -> None:
+    name = "expect_column_values_to_be_in_set(letter)"
+    expect(codes, codes.project.root, "silver.letters", expectation(name.partition("(")[0], column="letter", value_set=["a"]))
+    codes.records("lines", [{"code": "ab", "label": "x"}], key="first")
+    report = codes.run("+silver.letters")["silver.letters"]
+    assert report.status == "failed"
+    [result] = report.quality
+    assert (result["expectation"], result["unexpected"]) == (name, 1)
+    assert f"--accept-failed '{name}'" in report.error["fix"]
+    report = codes.run("silver.letters", accepted=[Acceptance(name, "ada", "a new letter")])["silver.letters"]
+    assert (report.status, report.quarantined) == ("done", 0)
+    assert sorted(row["letter"] for row in codes.rows("silver.letters")) == ["a", "b"]

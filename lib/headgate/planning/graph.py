@@ -57,6 +57,11 @@ class Node:
         return next((name for name in self.sources if name.startswith("bronze.")), None)
 
     @property
+    def has_quarantine(self) -> bool:
+        """Whether it can reject records: only a table that reads uploads has records to reject."""
+        return self.bronze is not None
+
+    @property
     def sources(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(read.table for read in self.reads.values()))
 

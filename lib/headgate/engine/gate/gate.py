@@ -26,7 +26,7 @@ from headgate.planning.plan import Kind
 from headgate.suites.expectation import Expectation
 from headgate.suites.quality import MOST_EXAMPLES, NOT_JUDGED, Judgement, Result
 from headgate.suites.suite import Suite, require_columns
-from headgate.table import Append, History, Merge, Replace
+from headgate.table import History, Merge, Replace
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ def marks_of(job: Job, shape: DataFrame) -> Marks:
         if isinstance(writes, Merge) and writes.delete_when:
             by_suite = [_of_live(rule) for rule in by_suite]
     rejecting = [rule.name for rule in placing]
-    if isinstance(writes, Append | Merge) and suite:
+    if job.node.has_quarantine and suite:
         rejecting += [expectation.name for expectation in suite.rows if expectation.severity == "critical"]
     return Marks((*placing, *by_suite), frozenset(rejecting))
 
@@ -96,7 +96,7 @@ def require_quality(job: Job, marks: Marks, marked: DataFrame, published: DataFr
     batch either: each is judged, their shares and sums are not. Raises BatchRefused, with the results, where a
     critical expectation fails.
     """
-    quarantines = isinstance(job.node.writes, Append | Merge)
+    quarantines = job.node.has_quarantine
     if job.suite is None or (quarantines and job.work.kind in (Kind.BACKFILL, Kind.REPLAY)):
         return NOT_JUDGED
     results = _by_row(job.suite, marks, marked, _identity(job.node))
