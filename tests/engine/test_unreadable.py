@@ -11,6 +11,7 @@ from pyspark.sql import SparkSession
 
 from headgate.cli.run_warnings import warn_of_unreadable
 from headgate.engine.verbs.table_report import Report
+from headgate.faults import VARIABLE
 from headgate.reconcile import records
 from headgate.views import quarantine
 from headgate.views.status import status
@@ -129,6 +130,25 @@ def test_status_quarantine_reconcile_and_run_tell_it_apart(waiting: World, capsy
     warning = capsys.readouterr().err
     assert f"warning: {SILVER}: 1 upload rejected as a whole ({size} bytes, 3 records)" in warning
     assert f"headgate quarantine replay {SILVER}" in warning
+
+
+def test_an_upload_that_ends_its_worker_is_named_and_the_others_go_on(spark: SparkSession, tmp_path: Path) -> None:
+    world = World(spark, write_project(tmp_path / "shop", PROJECT), tmp_path / "lake")
+    for number in range(3):
+        world.land("orders", b"order_id,total\no-%d,1.00\n" % number, key=f"good-{number}")
+    fatal = world.land("orders", COMMAS, key="fatal")
+    spark.sparkContext.environment[VARIABLE] = f"splitting:{fatal}"
+    try:
+        world.run_well()
+        world.land("orders", b"order_id,total\no-3,1.00\n", key="later")
+        world.run_well()
+        world.runner().replay(SILVER)
+    finally:
+        del spark.sparkContext.environment[VARIABLE]
+    assert ids(world) == ["o-0", "o-1", "o-2", "o-3"]
+    [result] = view(world)
+    assert (result["upload"], result["why"].split(":")[0]) == (fatal, "unparsable upload (not split")
+    assert findings(world).keys() <= {(SILVER, records.WHOLE.message)}
 
 
 def test_a_replay_without_a_correction_changes_nothing(waiting: World) -> None:

@@ -1,7 +1,8 @@
 """Bronze: each landed upload's records as they were sent, and one receipt per upload.
 
 An upload that cannot be split into records is one row in the state `unreadable`: its bytes as they landed, the problem,
-and in `receipt` how many records it has where they can be counted. Its receipt row counts it as one record.
+and in `receipt` how many records it has where they can be counted. Its receipt row counts it as one record. So is an
+upload that ends the Python worker that splits it, for example for its memory: the other uploads go on.
 
 Python tasks take bin-packed lists of objects, fetch them, and write bronze's files themselves, so that
 20,000 small uploads need a few tasks, invalid UTF-8 is handled, and no record passes
@@ -14,17 +15,20 @@ from __future__ import annotations
 import base64
 import hashlib
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 from obstore.store import ObjectStore
 from pyspark.sql import SparkSession
 
+from headgate import faults
 from headgate.contracts.contract import Contract
 from headgate.contracts.environment import Environment, table_path
 from headgate.engine.delta.files import Files, NewFile
+from headgate.engine.runtime.platform_errors import worker_died
 from headgate.formats.records import Layout, Record, layout_of, split
 from headgate.lake.landing import Landed, received_at
 from headgate.ledger.record_table import STATE, State
@@ -58,6 +62,10 @@ SCHEMA = pa.schema([*_FIELDS, ("dt", pa.date32()), (STATE, pa.string())])
 _UPLOAD = ("upload", "store", "object", "received")
 _REPEATING = [name for name, _ in _FIELDS if name not in ("record", "raw", "receipt")]
 
+#: The problem of an upload that is kept whole because its split ended a worker; `unreadable` does not split it again.
+NOT_SPLIT = "not split: "
+_WORKER_DIED = f"{NOT_SPLIT}the Python worker that read it ended, probably for its memory: send it in parts"
+
 _BIN_BYTES = 32 * 2**20
 _BIN_OBJECTS = 500
 _MAX_BINS_BY_COUNT = 64
@@ -71,24 +79,40 @@ def write_landed(
 
     Raises where an object cannot be fetched.
     """
-    layout, folder = layout_of(contract), table_path(table)
+    task = partial(_write_uploads, environment, table_path(table), layout_of(contract))
     landed = list(landed)
+    log.info("%s: reading %d uploads, %.1f MB", table, len(landed), sum(map(_size, landed)) / 1e6)
+    return _write(session, task, landed) if landed else []
+
+
+def _write(session: SparkSession, task: Callable[..., list[NewFile]], landed: Sequence[Landed]) -> list[NewFile]:
+    """The files of all uploads. Of those that end a worker, found by halving, each is written as it landed."""
     bins = pack(landed)
-    log.info(
-        "%s: reading %d uploads, %.1f MB, in %d tasks", table, len(landed), sum(map(_size, landed)) / 1e6, len(bins)
-    )
+    try:
+        return session.sparkContext.parallelize(bins, len(bins)).flatMap(task).collect()
+    except Exception as error:
+        if not worker_died(error):
+            raise
+    if len(landed) == 1:
+        log.warning("%s: %s", landed[0].upload, _WORKER_DIED)
+        return session.sparkContext.parallelize(bins, 1).flatMap(partial(task, split_them=False)).collect()
+    log.warning("a Python worker ended while it split %d uploads: they are read again in two halves", len(landed))
+    half = len(landed) // 2
+    return _write(session, task, landed[:half]) + _write(session, task, landed[half:])
 
-    def write(chosen: list[Landed]) -> list[NewFile]:
-        store = environment.object_store()
-        files = Files(store, folder, _FILE, indexed=_INDEXED, repeating=_REPEATING)
-        for item in chosen:
-            _write_upload(store, layout, item, files)
-        return files.close()
 
-    return session.sparkContext.parallelize(bins, len(bins)).flatMap(write).collect()
+def _write_uploads(
+    environment: Environment, folder: str, layout: Layout, landed: Iterable[Landed], *, split_them: bool = True
+) -> list[NewFile]:
+    """Writes the rows of some uploads in a task."""
+    store = environment.object_store()
+    files = Files(store, folder, _FILE, indexed=_INDEXED, repeating=_REPEATING)
+    for item in landed:
+        _write_upload(store, layout if split_them else None, item, files)
+    return files.close()
 
 
-def pack(landed: list[Landed]) -> list[list[Landed]]:
+def pack(landed: Sequence[Landed]) -> list[list[Landed]]:
     """The objects in bins of about 32 MiB or 500 objects; at most 64 bins unless their bytes ask for more.
 
     Neighbours by path stay together, so that a bin touches few days.
@@ -111,7 +135,8 @@ def _size(item: Landed) -> int:
     return (item.size if item.size is not None else UNKNOWN_SIZE) + 2048
 
 
-def _write_upload(store: ObjectStore, layout: Layout, item: Landed, files: Files) -> None:
+def _write_upload(store: ObjectStore, layout: Layout | None, item: Landed, files: Files) -> None:
+    """Adds the rows of an upload to `files`; without a layout it is not split."""
     import obstore
 
     result = obstore.get(store, item.path)
@@ -119,7 +144,12 @@ def _write_upload(store: ObjectStore, layout: Layout, item: Landed, files: Files
     body = bytes(result.bytes())
     base = {"upload": item.upload, "store": item.store, "object": item.path, "received": received}
     day = _day(item.path)
-    for state, batch in record_batches(base, body, layout, gzipped=is_gzip(item.path, body)):
+    if layout is None:
+        batches = _whole_batches(base, body, _WORKER_DIED)
+    else:
+        faults.point(f"splitting:{item.upload}")
+        batches = record_batches(base, body, layout, gzipped=is_gzip(item.path, body))
+    for state, batch in batches:
         files.add({"dt": day, STATE: state.value}, batch)
 
 
@@ -139,6 +169,12 @@ def record_batches(
             yield State.LIVE, _records_batch(base, count, records)
         count += len(records)
     yield State.RECEIPT, _batch(base, 1, receipt=_receipt(body, count))
+
+
+def _whole_batches(base: dict[str, Any], body: bytes, problem: str) -> Iterator[tuple[State, pa.RecordBatch]]:
+    """Yields the rows of an upload that is not split: itself, and its receipt, which counts it as one record."""
+    yield State.UNREADABLE, _unreadable_batch(base, body, Record(body, problem, whole=True))
+    yield State.RECEIPT, _batch(base, 1, receipt=_receipt(body, 1))
 
 
 def is_gzip(path: str, body: bytes) -> bool:

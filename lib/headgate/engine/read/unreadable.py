@@ -2,6 +2,7 @@
 
 Bronze keeps such an upload as it landed. So a corrected contract, or a corrected reader, releases its records: in the
 next run, in a replay of the quarantine and in a rebuild alike. An upload that still cannot be split is one record.
+One that ended a worker is not split again: it would end the next.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from headgate.contracts.contract import Contract
-from headgate.engine.read.bronze import SCHEMA, is_gzip, record_batches
+from headgate.engine.read.bronze import NOT_SPLIT, SCHEMA, is_gzip, record_batches
 from headgate.engine.runtime.materialize import Stages
 from headgate.formats.records import layout_of
 from headgate.ledger.record_table import IS_RECEIPT, IS_UNREADABLE, STATE, State, in_state
 
 #: A row that is a record to judge: one that bronze split off, or an upload that cannot be split.
 IS_RECORD = in_state(State.LIVE, State.UNREADABLE)
+_IS_SPLIT_AGAIN = f"{IS_UNREADABLE} AND NOT startswith(problem, '{NOT_SPLIT}')"
 
 
 def split_again(bronze: DataFrame, contract: Contract, stages: Stages) -> DataFrame:
@@ -31,7 +33,7 @@ def split_again(bronze: DataFrame, contract: Contract, stages: Stages) -> DataFr
     """
     columns = [name for name in SCHEMA.names if name in bronze.columns]
     rows = bronze.select(*columns)
-    kept = rows.filter(IS_UNREADABLE)
+    kept = rows.filter(_IS_SPLIT_AGAIN)
     layout, schema = layout_of(contract), rows.schema
 
     def split_rows(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -43,7 +45,7 @@ def split_again(bronze: DataFrame, contract: Contract, stages: Stages) -> DataFr
 
     result = stages.stage(kept.mapInArrow(split_rows, schema))
     uploads = F.broadcast(result.filter(IS_RECEIPT).select("upload"))
-    others = rows.filter(f"NOT ({IS_UNREADABLE})").join(uploads, "upload", "left_anti").select(*columns)
+    others = rows.filter(f"NOT ({_IS_SPLIT_AGAIN})").join(uploads, "upload", "left_anti").select(*columns)
     return others.unionByName(result)
 
 

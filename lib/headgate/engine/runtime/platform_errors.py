@@ -51,6 +51,12 @@ def platform_error(error: BaseException, environment: Environment) -> HeadgateEr
     return result
 
 
+def worker_died(error: BaseException) -> bool:
+    """Whether a Python worker of Spark ended without an answer: it crashed, or was killed, perhaps for its memory."""
+    text = _whole_text(error)
+    return "Python worker exited unexpectedly" in text or "java.io.EOFException" in text
+
+
 def _disk_error(text: str, lake: str) -> StorageError | None:
     for line in text.splitlines():
         for message, fix in _DISK_ERRORS.items():
