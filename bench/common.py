@@ -21,7 +21,7 @@ from typing import Any
 
 from headgate.contracts.environment import Environment, load_environment
 from headgate.java import find_java, java_version
-from headgate.lake.landing import Upload, hash_of_key, whole_hour
+from headgate.lake.upload_identity import Upload, hash_of_key, whole_hour
 from headgate.project import Project
 
 ROOT = Path(__file__).resolve().parents[1]

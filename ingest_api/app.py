@@ -15,7 +15,7 @@ from headgate.http import access, api_docs
 from headgate.http.metrics import Metrics
 from headgate.http.problems import Problem
 from headgate.http.responses import install_error_handlers, problem_response
-from headgate.lake.landing import Upload, whole_hour
+from headgate.lake.upload_identity import Upload, whole_hour
 from headgate.project import find_project
 from headgate.views.progress import Progress
 from ingest_api import exchange

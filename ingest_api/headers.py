@@ -4,7 +4,7 @@ import re
 
 from headgate.contracts.contract import Contract
 from headgate.http.problems import Problem
-from ingest_api.landing.digest import BadDigest, ContentDigest, parse_digest
+from ingest_api.landing.content_digest import BadDigest, ContentDigest, parse_digest
 
 _VISIBLE = re.compile(r"[\x21-\x7e]{1,255}")
 # A structured-field string (RFC 9651, 3.3.3), without its parameters: none are defined for a key.

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, g, jsonify, request, url_for
 from headgate.contracts.contract import Contract
 from headgate.http.access import note
 from headgate.http.problems import Problem
-from headgate.lake.landing import parse_upload_id
+from headgate.lake.upload_identity import parse_upload_id
 from ingest_api import headers
 from ingest_api.exchange import BODY_SECONDS, body_is_broken, body_is_read, time_limit
 from ingest_api.landing.body import SMALL_BYTES, Body, BodyCut, BodyTooLarge, DigestMismatch

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from typing import Protocol
 
-from ingest_api.landing.digest import ContentDigest
+from ingest_api.landing.content_digest import ContentDigest
 
 # Read in pieces of this size.
 _PIECE = 256 * 1024

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from headgate.contracts.contract import Contract
 from headgate.errors import StorageError, UploadRefused
 from headgate.faults import point
-from headgate.lake.landing import Upload, hash_of_key, hour_in_key, parse_upload_id, whole_hour
+from headgate.lake.upload_identity import Upload, hash_of_key, hour_in_key, parse_upload_id, whole_hour
 from ingest_api.landing.body import Body
 from ingest_api.landing.receipts import Receipt, receipt_of
 from ingest_api.storage import Storage, Stored

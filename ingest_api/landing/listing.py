@@ -11,7 +11,7 @@ from obstore.exceptions import NotFoundError
 from obstore.store import ObjectStore, S3Store
 
 from headgate.http.problems import Problem
-from headgate.lake.landing import Upload, parse_path, parse_upload_id
+from headgate.lake.upload_identity import Upload, parse_path, parse_upload_id
 from headgate.views.progress import Progress
 from ingest_api.storage import Storage
 from ingest_api.storage.base import as_storage_error

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from headgate.lake.landing import Upload
+from headgate.lake.upload_identity import Upload
 
 
 @dataclass(frozen=True)

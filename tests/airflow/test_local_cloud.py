@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from headgate.contracts.automation import Schedule
-from headgate.lake.landing import Upload
+from headgate.lake.upload_identity import Upload
 from orchestration.local_platform.airflow import Airflow
 from orchestration.local_platform.processes import Processes
 from tests.airflow.local import Cloud, manifest_for, start_cloud

@@ -119,7 +119,12 @@ def test_a_table_that_reads_no_upload_has_nothing_to_replay(codes: World) -> Non
 
 def test_a_table_that_reads_no_uploads_has_nothing_to_reject_so_a_failing_row_fails_its_batch(codes: World) -> None:
     name = "expect_column_values_to_be_in_set(letter)"
-    expect(codes, codes.project.root, "silver.letters", expectation(name.partition("(")[0], column="letter", value_set=["a"]))
+    expect(
+        codes,
+        codes.project.root,
+        "silver.letters",
+        expectation(name.partition("(")[0], column="letter", value_set=["a"]),
+    )
     codes.records("lines", [{"code": "ab", "label": "x"}], key="first")
     report = codes.run("+silver.letters")["silver.letters"]
     assert report.status == "failed"

@@ -44,6 +44,10 @@ def _landing(old: str, new: str, invariant: str, test: str = _LANDING) -> Mutant
     return Mutant("lib/headgate/lake/landing.py", old, new, invariant, (test,))
 
 
+def _identity(old: str, new: str, invariant: str, test: str = _LANDING) -> Mutant:
+    return Mutant("lib/headgate/lake/upload_identity.py", old, new, invariant, (test,))
+
+
 def _plan(old: str, new: str, invariant: str) -> Mutant:
     return Mutant("lib/headgate/planning/plan.py", old, new, invariant, (_PLANNING,))
 
@@ -93,25 +97,25 @@ MUTANTS: tuple[Mutant, ...] = (
         'if first and name <= f"dt={first:%Y-%m-%d}":',
         "the day of the listing's first hour is listed",
     ),
-    _landing(
+    _identity(
         "return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)",
         "return moment.astimezone(UTC).replace(second=0, microsecond=0)",
         "an hour is whole: a listing begins with all of its first hour",
     ),
     Mutant(
-        "lib/headgate/lake/landing.py",
+        "lib/headgate/lake/upload_identity.py",
         'b"".join(len(p).to_bytes(4, "big") + p for p',
         'b"".join(p for p',
         "two uploads never have one path",
         (_LANDING,),
         reason="paths and claims name store and dataset beside the hash, so only the key can differ within one",
     ),
-    _landing(
+    _identity(
         "return whole_hour(moment) if moment.year in _KEY_YEARS else None",
         "return whole_hour(moment)",
         "a random key that looks like a time far away gets a claim, so that it is listed",
     ),
-    _landing(
+    _identity(
         "return upload if upload.id == upload_id else None",
         "return upload",
         "an upload has one id: another spelling is none",
@@ -142,7 +146,7 @@ MUTANTS: tuple[Mutant, ...] = (
         _LATE,
     ),
     _land(
-        "stored.size != size or (stored.sha256 or storage.sha256(path)) != sha256",
+        "stored.size != size or _digest(storage, path, stored) != sha256",
         "stored.size != size",
         "other bytes under a used key are refused, also of the same length",
         f"{_UPLOADS}::test_other_bytes_under_the_same_key_are_refused",

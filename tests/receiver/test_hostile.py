@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from headgate.lake.landing import parse_path
+from headgate.lake.upload_identity import parse_path
 from ingest_api.app import create_app
 from tests.receiver.conftest import CONTRACTS, Sender
 

@@ -6,7 +6,8 @@ import pytest
 from obstore.store import LocalStore
 
 import ingest_api.landing.land
-from headgate.lake.landing import LEAST_LOOKBACK, hour_in_key, list_landed
+from headgate.lake.landing import LEAST_LOOKBACK, list_landed
+from headgate.lake.upload_identity import hour_in_key
 
 HOUR = timedelta(hours=1)
 OLD = "01KAJ5M8Z0ABCDEFGHJKMNPQRS"  # a ULID of 2025

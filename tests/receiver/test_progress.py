@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from headgate.cli import upload as upload_command
-from headgate.lake.landing import parse_upload_id
+from headgate.lake.upload_identity import parse_upload_id
 from headgate.views.progress import Progress
 from tests.unit.lake import NOON, Lake
 

@@ -8,7 +8,7 @@ from threading import Barrier
 
 import pytest
 
-from headgate.lake.landing import parse_path
+from headgate.lake.upload_identity import parse_path
 
 ULID = "01KAJ5M8Z0ABCDEFGHJKMNPQRS"
 

@@ -20,7 +20,7 @@ import httpx
 import pytest
 
 from headgate.client import send
-from headgate.lake.landing import parse_path
+from headgate.lake.upload_identity import parse_path
 from tests.processes import children, environ, free_port, stop
 
 DATASET, MEDIA_TYPE = "transactions", "application/x-ndjson"

@@ -16,7 +16,7 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
 from headgate.contracts.environment import Environment, load_environment
-from headgate.lake.landing import Upload, hash_of_key, whole_hour
+from headgate.lake.upload_identity import Upload, hash_of_key, whole_hour
 from headgate.ledger.ledger import Ledger
 from headgate.planning.graph import Graph, load_graph
 from headgate.planning.plan import declaration

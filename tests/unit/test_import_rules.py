@@ -289,7 +289,7 @@ def test_a_breach_is_seen(breaks, importer, source):
         ("jobs.silver.x", "import datetime\nfrom pyspark.sql import functions\nfrom jobs.common.money import cents"),
         (
             "ingest_api.app",
-            "from headgate.contracts import contract\nfrom headgate.lake.landing import Upload",
+            "from headgate.contracts import contract\nfrom headgate.lake.upload_identity import Upload",
         ),
         ("headgate.cli.upload", "def f():\n    from ingest_api.landing.direct import land_bytes"),
     ],

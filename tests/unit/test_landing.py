@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from obstore.store import LocalStore, MemoryStore
 
-from headgate.lake.landing import Upload, hash_of_key, hour_in_key, list_landed, parse_path, parse_upload_id, whole_hour
+from headgate.lake.landing import list_landed
+from headgate.lake.upload_identity import Upload, hash_of_key, hour_in_key, parse_path, parse_upload_id, whole_hour
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 HOUR = datetime(2026, 11, 21, 10, tzinfo=UTC)

@@ -18,8 +18,8 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from headgate.cli import reconcile as verb
 from headgate.contracts.contract import load_contracts
 from headgate.contracts.environment import load_environment
-from headgate.lake.landing import Upload, hash_of_key
 from headgate.lake.query import Query, passes
+from headgate.lake.upload_identity import Upload, hash_of_key
 from headgate.planning.graph import Graph, Node
 from headgate.planning.plan import declaration
 from headgate.project import Project

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headgate.errors import UsageError
-from headgate.lake.landing import hour_in_key
+from headgate.lake.upload_identity import hour_in_key
 from retail.generate import Spec, estimated_bytes, facts, uploads
 
 MIXED = Spec(stores=4, days=3, late=0.1, repeated=0.1, corrected=0.1, broken=0.1)

@@ -15,7 +15,7 @@ from headgate.cli.watch.watcher import project_files, retry_after
 from headgate.contracts.watch import Watch
 from headgate.lake import watchers
 from headgate.lake.arrivals import Arrivals
-from headgate.lake.landing import Upload, whole_hour
+from headgate.lake.upload_identity import Upload, whole_hour
 from headgate.project import Project
 
 NOW = datetime(2026, 3, 2, 12, 30, tzinfo=UTC)

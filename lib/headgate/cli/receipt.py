@@ -11,7 +11,8 @@ from headgate.cli.options import Target, print_json, target_options
 from headgate.contracts.contract import Contract
 from headgate.contracts.environment import Environment
 from headgate.errors import UsageError, suggestion
-from headgate.lake.landing import Upload, head_of, parse_upload_id
+from headgate.lake.landing import head_of
+from headgate.lake.upload_identity import Upload, parse_upload_id
 from headgate.ledger.ledger import Ledger
 from headgate.planning.graph import Graph, load_graph
 

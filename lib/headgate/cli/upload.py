@@ -15,7 +15,7 @@ import httpx
 
 from headgate.cli.options import place_options, print_json
 from headgate.errors import EXIT_RETRY, HeadgateError, UploadRefused, UsageError, suggestion
-from headgate.lake.landing import parse_upload_id
+from headgate.lake.upload_identity import parse_upload_id
 from headgate.views.known_bytes import advice
 
 if TYPE_CHECKING:

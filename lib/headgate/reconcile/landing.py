@@ -16,8 +16,9 @@ from typing import Any
 import obstore
 from obstore.store import ObjectStore
 
-from headgate.lake.landing import Upload, head_of, list_below, parse_path, parse_upload_id
+from headgate.lake.landing import head_of, list_below
 from headgate.lake.query import Query
+from headgate.lake.upload_identity import Upload, parse_path, parse_upload_id
 from headgate.ledger.record_table import IS_RECEIPT
 from headgate.planning.plan import Planner
 from headgate.reconcile.finding import Check, Kind, Level, Tally

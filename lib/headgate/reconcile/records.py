@@ -12,8 +12,8 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from headgate.lake.landing import parse_upload_id
 from headgate.lake.query import Query, passes
+from headgate.lake.upload_identity import parse_upload_id
 from headgate.ledger.ledger import Ledger
 from headgate.ledger.record_table import (
     COUNTS,

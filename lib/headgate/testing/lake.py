@@ -24,7 +24,7 @@ from headgate.engine.verbs.table_report import Report
 from headgate.errors import HeadgateError, UsageError
 from headgate.formats.sent_names import as_sent
 from headgate.generate.writers import from_text, parquet
-from headgate.lake.landing import Upload, hash_of_key, whole_hour
+from headgate.lake.upload_identity import Upload, hash_of_key, whole_hour
 from headgate.ledger.record_table import RECORD_BALANCE, STATE, State, is_live
 from headgate.planning.graph import Graph, load_graph
 from headgate.planning.plan import Kind, Planner, Work

@@ -16,7 +16,7 @@ import obstore
 from obstore.exceptions import NotFoundError
 
 from headgate.contracts.environment import Environment
-from headgate.lake.landing import Upload
+from headgate.lake.upload_identity import Upload
 from headgate.ledger.ledger import Commit, Ledger
 from headgate.ledger.position import Position
 from headgate.views import rows

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from headgate.errors import UsageError
-from headgate.lake.landing import Upload
+from headgate.lake.upload_identity import Upload
 from headgate.ledger.ledger import Ledger
 from headgate.ledger.record_table import KEY, RECEIPT, REJECTED, UPLOAD_KEY, State, live_filter, state_filter
 from headgate.table import SOURCE

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from headgate.errors import UsageError, suggestion
-from headgate.lake.landing import parse_upload_id
+from headgate.lake.upload_identity import parse_upload_id
 from headgate.ledger.ledger import Head, Ledger
 from headgate.ledger.record_table import State, live_filter, state_filter
 from headgate.ledger.travel import checked_version, moment_of, vacuumed

@@ -23,7 +23,7 @@ from headgate.engine.write.outcome import Outcome, RecordJob
 from headgate.engine.write.receipts import is_unparsable
 from headgate.engine.write.record_commit import all_states
 from headgate.errors import UsageError
-from headgate.lake.landing import parse_upload_id
+from headgate.lake.upload_identity import parse_upload_id
 from headgate.ledger import metadata
 from headgate.ledger.record_table import (
     COUNTS,
