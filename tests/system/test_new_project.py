@@ -116,7 +116,7 @@ def test_the_projects_tests_find_their_fixtures(project):
     """By pytest's entry point, as in any project: nothing in the project names the plugin."""
     planned = run_pytest(project, "--setup-plan", "-v")
     assert planned.returncode == 0, planned.stdout
-    assert "SETUP    F lake (fixtures used: headgate_project, spark, tmp_path)" in planned.stdout
+    assert "SETUP    F lake (fixtures used: headgate_project, pytestconfig, spark, tmp_path)" in planned.stdout
 
 
 @pytest.mark.long

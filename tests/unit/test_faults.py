@@ -20,7 +20,7 @@ def test_every_point_in_the_code_is_listed_and_the_other_way_round():
     sources = [path.read_text() for folder in ("lib", "ingest_api") for path in (ROOT / folder).rglob("*.py")]
     of_runs = {name for text in sources for name in re.findall(r'faults\.point\(f"(\w+):', text)}
     of_receiver = {name for text in sources for name in re.findall(r'\bpoint\("([\w.]+)"\)', text)}
-    assert (of_runs, of_receiver) == (set(faults.MOMENTS), set(faults.RECEIVER))
+    assert (of_runs, of_receiver) == ({*faults.MOMENTS, *faults.UPLOAD_MOMENTS}, set(faults.RECEIVER))
 
 
 def test_a_landing_list_is_of_bronze_alone():
