@@ -110,7 +110,7 @@ def test_chosen_keys_are_computed_again_and_no_other(changed) -> None:
 
 
 def test_bronze_and_a_table_without_a_position_are_refused(grown: World) -> None:
-    for table, message in (("bronze.transactions", "as it was sent"), (GOLD, "not built yet")):
+    for table, message in (("bronze.transactions", "raw records, which do not change"), (GOLD, "not built yet")):
         world = grown
         if table == GOLD:
             shutil.rmtree(grown.path(GOLD))
