@@ -119,7 +119,10 @@ def _check_tables(target: Target, selectors: Sequence[str]) -> None:
     graph = load_graph(target.project)
     suites, nothing = _suites(target, graph, selectors)
     if nothing:
-        print_json({"tables": []}) if target.as_json else click.echo(f"nothing to check: {nothing}")
+        if target.as_json:
+            print_json({"tables": []})
+        else:
+            click.echo(f"nothing to check: {nothing}")
         return
     from headgate.engine.verbs.table_check import check_table
 
@@ -145,10 +148,10 @@ def _suites(target: Target, graph: Graph, selectors: Sequence[str]) -> tuple[lis
     names, suites = selected(target.environment, graph, selectors, ()), load_suites(target.project)
     wanted = [name for name in names if name in suites]
     if not wanted:
-        what = f"no suite of {', '.join(names) or 'any table'} in conf/expectations"
+        reason = f"no suite of {', '.join(names) or 'any table'} in conf/expectations"
         if any(name in selectors for name in names):
-            raise UsageError(what, fix=f"propose a suite: headgate check --profile {names[0]}")
-        return [], what
+            raise UsageError(reason, fix=f"propose a suite: headgate check --profile {names[0]}")
+        return [], reason
     ledger = Ledger(target.environment)
     built = [suites[name] for name in wanted if ledger.head(name).exists]
     return built, "" if built else f"{', '.join(wanted)}: not built yet"

@@ -58,7 +58,7 @@ class Node:
 
     @property
     def has_quarantine(self) -> bool:
-        """Whether it can reject records: only a table that reads uploads has records to reject."""
+        """Whether it rejects records: those of an upload are rejected where they are typed, and nowhere else."""
         return self.bronze is not None
 
     @property

@@ -91,7 +91,7 @@ def _table(
     head = ledger.head(node.name)
     contract: Contract | TableContract | None = graph.contract_of(node.name) if node.layer == "bronze" else published
     built = head.commit.time if head.commit else None
-    rejects = quarantine.has_quarantine(node) and head.exists
+    rejects = node.has_quarantine and head.exists
     return TableDoc(
         node=node,
         description=contract.description if contract else "",

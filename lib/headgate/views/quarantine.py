@@ -42,14 +42,9 @@ _SHOWN = 300  # characters of an error in a condition
 _REASON = "trim(concat(reason['column'], ' ', reason['rule'], coalesce(' (' || reason['value'] || ')', '')))"
 
 
-def has_quarantine(node: Node) -> bool:
-    """Whether a table rejects records: those of an upload are rejected where they are typed."""
-    return node.bronze is not None and node.writes is not None
-
-
 def tables(graph: Graph, ledger: Ledger) -> list[str]:
     """The tables that are built and keep a quarantine."""
-    return [name for name, node in graph.nodes.items() if has_quarantine(node) and ledger.open(name)]
+    return [name for name, node in graph.nodes.items() if node.has_quarantine and ledger.open(name)]
 
 
 def rejected(
@@ -91,7 +86,7 @@ def totals(ledger: Ledger, node: Node) -> dict[str, Any]:
 
 
 def _opened(ledger: Ledger, node: Node, version: int | None) -> Query:
-    if not has_quarantine(node):
+    if not node.has_quarantine:
         raise UsageError(
             f"{node.name} has no quarantine", fix="the table that reads the uploads by Changes rejects their records"
         )

@@ -80,9 +80,9 @@ def _behind(work: Work) -> dict[str, Any]:
 
 
 def _rejects(node: Node, works: Iterable[Work]) -> bool:
-    """Whether the table is built and keeps a quarantine: records are rejected where they are typed."""
+    """Whether the table is built and keeps a quarantine."""
     built = any(work.table == node.name and work.head.exists for work in works)
-    return built and node.bronze is not None
+    return built and node.has_quarantine
 
 
 def _quarantine(ledger: Ledger, node: Node) -> dict[str, Any]:

@@ -157,11 +157,8 @@ class Committer:
         A blind append: a commit that came in between passes, unless it has our transaction version.
         """
         made = {**TABLE_PROPERTIES, **properties}
-        step(COMMIT)
-        faults.point(f"before_commit:{self.node.name}")
-        with self._lost_races_named():
+        with self._committing():
             self._add(files, Schema.from_arrow(schema), Removal(), partition_by, made, facts, None)
-        faults.point(f"after_commit:{self.node.name}")
         return self.committed()
 
     def merge(self, build: Callable[[DeltaTable], DeltaMergeBuilder], rows: DataFrame, **facts: Any) -> Commit:
@@ -169,7 +166,6 @@ class Committer:
 
         Raises UnfitPartitionText, before it, where a partition cannot hold a text of `rows`.
         """
-        step(COMMIT)
         require_rows_fit(rows, self.partition_by, self.node.name)
         confs = {
             f"{_MERGE_CONFS}.write.txnAppId": self.node.name,
@@ -177,10 +173,8 @@ class Committer:
             f"{_MERGE_CONFS}.write.txnVersion.autoReset.enabled": "false",
             METADATA_CONF: self.metadata(facts),
         }
-        faults.point(f"before_commit:{self.node.name}")
-        with self._lost_races_named(), session_confs(self.session, confs):
+        with self._committing(), session_confs(self.session, confs):
             build(DeltaTable.forPath(self.session, self.uri)).execute()
-        faults.point(f"after_commit:{self.node.name}")
         return self.committed()
 
     def _publish(
@@ -194,17 +188,14 @@ class Committer:
         """Commits a judged batch; a table that `deltalake` cannot commit to gets it from Delta's own writer."""
         if removal.files is not None:
             facts = {"counts": {"inserted": batch.count, "deleted": removal.rows}, **facts}
-        step(COMMIT)
         reason = why_not_by_actions(self._table, batch.schema, partition_by, removal, whole=bool(properties))
-        faults.point(f"before_commit:{self.node.name}")
-        with self._lost_races_named():
+        with self._committing():
             if reason:
                 _LOGGER.info("%s is written by Delta's own writer: %s", self.node.name, reason)
                 self._copy(batch, removal, partition_by, properties, facts)
             else:
                 schema = Schema.from_json(batch.schema)
                 self._add(batch.files, schema, removal, partition_by, properties, facts, 0)
-        faults.point(f"after_commit:{self.node.name}")
         return self.committed()
 
     def _add(
@@ -340,17 +331,20 @@ class Committer:
         return self.work.head.txn + 1
 
     @contextmanager
-    def _lost_races_named(self) -> Iterator[None]:
-        """Delta's exception for a lost race, as the error that names the winner.
+    def _committing(self) -> Iterator[None]:
+        """The block is the commit. A run can be killed before and after it, and a lost race names the winner.
 
         Where the winner is this run the race was with itself: its commit's answer was lost, and it tried again.
         """
+        step(COMMIT)
+        faults.point(f"before_commit:{self.node.name}")
         try:
             yield
         except Exception as error:
             if not is_race(error):
                 raise
             self.committed()
+        faults.point(f"after_commit:{self.node.name}")
 
 
 def _is_txn(action: Mapping[str, Any], app: str, version: int) -> bool:

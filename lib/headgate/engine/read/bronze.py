@@ -144,17 +144,16 @@ def _write_upload(store: ObjectStore, layout: Layout | None, item: Landed, files
     body = bytes(result.bytes())
     base = {"upload": item.upload, "store": item.store, "object": item.path, "received": received}
     day = _day(item.path)
-    if layout is None:
-        batches = _whole_batches(base, body, _WORKER_DIED)
-    else:
+    records: Iterable[Record] = (Record(body, _WORKER_DIED, whole=True),)
+    if layout is not None:
         faults.point(f"splitting:{item.upload}")
-        batches = record_batches(base, body, layout, gzipped=is_gzip(item.path, body))
-    for state, batch in batches:
+        records = split(body, layout, gzipped=is_gzip(item.path, body))
+    for state, batch in record_batches(base, body, records):
         files.add({"dt": day, STATE: state.value}, batch)
 
 
 def record_batches(
-    upload: Mapping[str, Any], body: bytes, layout: Layout, *, gzipped: bool
+    upload: Mapping[str, Any], body: bytes, records: Iterable[Record]
 ) -> Iterator[tuple[State, pa.RecordBatch]]:
     """Yields the rows of one upload with their state: its records, or the unreadable upload, and its receipt.
 
@@ -162,19 +161,13 @@ def record_batches(
     """
     base = {name: upload[name] for name in _UPLOAD}
     count = 0
-    for records in _chunks(split(body, layout, gzipped=gzipped)):
-        if records[0].whole:
-            yield State.UNREADABLE, _unreadable_batch(base, body, records[0])
+    for chunk in _chunks(records):
+        if chunk[0].whole:
+            yield State.UNREADABLE, _unreadable_batch(base, body, chunk[0])
         else:
-            yield State.LIVE, _records_batch(base, count, records)
-        count += len(records)
+            yield State.LIVE, _records_batch(base, count, chunk)
+        count += len(chunk)
     yield State.RECEIPT, _batch(base, 1, receipt=_receipt(body, count))
-
-
-def _whole_batches(base: dict[str, Any], body: bytes, problem: str) -> Iterator[tuple[State, pa.RecordBatch]]:
-    """Yields the rows of an upload that is not split: itself, and its receipt, which counts it as one record."""
-    yield State.UNREADABLE, _unreadable_batch(base, body, Record(body, problem, whole=True))
-    yield State.RECEIPT, _batch(base, 1, receipt=_receipt(body, 1))
 
 
 def is_gzip(path: str, body: bytes) -> bool:

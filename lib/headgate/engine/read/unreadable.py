@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 from headgate.contracts.contract import Contract
 from headgate.engine.read.bronze import NOT_SPLIT, SCHEMA, is_gzip, record_batches
 from headgate.engine.runtime.materialize import Stages
-from headgate.formats.records import layout_of
+from headgate.formats.records import layout_of, split
 from headgate.ledger.record_table import IS_RECEIPT, IS_UNREADABLE, STATE, State, in_state
 
 #: A row that is a record to judge: one that bronze split off, or an upload that cannot be split.
@@ -40,7 +40,8 @@ def split_again(bronze: DataFrame, contract: Contract, stages: Stages) -> DataFr
         for batch in batches:
             for row in batch.to_pylist():
                 body = base64.b64decode(row["raw"]) if row["raw_encoding"] else row["raw"].encode()
-                for state, part in record_batches(row, body, layout, gzipped=is_gzip(row["object"], body)):
+                records = split(body, layout, gzipped=is_gzip(row["object"], body))
+                for state, part in record_batches(row, body, records):
                     yield _as_rows(part, row["dt"], state, columns)
 
     result = stages.stage(kept.mapInArrow(split_rows, schema))

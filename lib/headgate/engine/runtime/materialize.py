@@ -94,13 +94,8 @@ def local_rows(frame: DataFrame) -> list[Row] | None:
 
 
 def table_of(rows: Sequence[Mapping[str, Any]], schema: StructType) -> pa.Table:
-    """Rows as an Arrow table of Spark's schema."""
-    return pa.Table.from_pylist(list(rows), arrow_schema(schema))
-
-
-def arrow_schema(schema: StructType) -> pa.Schema:
-    """Spark's schema in Arrow's types, as Delta has them: PySpark's own conversion is no public API."""
-    return pa.schema(Schema.from_json(schema.json()).to_arrow())
+    """Rows as an Arrow table of Spark's schema, in the types that Delta has: PySpark's conversion is no public API."""
+    return pa.Table.from_pylist(list(rows), pa.schema(Schema.from_json(schema.json()).to_arrow()))
 
 
 def arrow_of(frame: DataFrame) -> pa.Table:

@@ -114,7 +114,7 @@ def replay(job: RecordJob, where: str = "", *, dry_run: bool = False) -> Replaye
 
 
 def _choose(job: RecordJob, where: str) -> _Chosen:
-    if not quarantine.has_quarantine(job.node):
+    if not job.node.has_quarantine:
         raise UsageError(f"{job.node.name} has no quarantine", fix=f"replay {job.node.sources[0]}, which it reads")
     head = job.work.head
     target = job.reader.at(job.node.name, head.version)

@@ -148,8 +148,8 @@ class Runner:
                     else:  # it does not wait in the pool: a run that is stopped begins no further table
                         continue
                     waiting.remove(name)
-                for done in wait(running, return_when=FIRST_COMPLETED).done:
-                    ended[running.pop(done)] = done.result()
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    ended[running.pop(future)] = future.result()
         except BaseException:
             self._session.sparkContext.cancelAllJobs()
             raise
@@ -165,10 +165,11 @@ class Runner:
     def _failed_above(self, name: str, ended: Mapping[str, Report]) -> str:
         """The failed table above `name`, directly or through skipped ones; empty where there is none."""
         for source in self._graph.node(name).sources:
-            status = ended[source].status if source in ended else ""
-            failed = source if status == "failed" else self._failed_above(source, ended) if status == "skipped" else ""
-            if failed:
-                return failed
+            report = ended.get(source)
+            if report and report.status == "failed":
+                return source
+            if report and report.status == "skipped":
+                return self._failed_above(source, ended)
         return ""
 
     def _keep(self, started: datetime, ended: Iterable[Report]) -> None:
