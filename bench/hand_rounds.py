@@ -11,11 +11,9 @@ from pyspark.sql import SparkSession
 
 #: Tables that the 7 tables read and to which these uploads add nothing: they stay empty, as they do for Headgate.
 _EMPTY = {
-    Path("silver_of", "returns"): whole.DATASETS["returns"].schema + ", received_at timestamp",
-    Path(
-        hand.GOLD, "dim_products"
-    ): "product_id string, name string, category string, brand string, is_current boolean",
-    Path(hand.GOLD, "dim_customers"): "customer_id string, city string, tier string, is_current boolean",
+    "silver_of/returns": whole.DATASETS["returns"].schema + ", received_at timestamp",
+    f"{hand.GOLD}/dim_products": "product_id string, name string, category string, brand string, is_current boolean",
+    f"{hand.GOLD}/dim_customers": "customer_id string, city string, tier string, is_current boolean",
 }
 _GOLD = (whole.fct_sales, whole.daily_store_sales, whole.product_performance, whole.customer_value)
 

@@ -37,6 +37,7 @@ from common import (
     scratch_folder,
     write_results,
 )
+from pyspark import SparkContext
 from pyspark.sql import DataFrame, DataFrameReader, DataFrameWriter, SparkSession
 
 from headgate.contracts.environment import Environment
@@ -98,6 +99,8 @@ def main() -> None:
     facts = machine()
     chosen = [model for model in MODELS if options.tables in (None, len(model.tables))]
     rows = []
+    if options.mode == "warm":
+        label_jobs()
     with scratch_folder() as folder:
         for model in chosen:
             place = folder / model.name.replace(" ", "-")
@@ -131,7 +134,6 @@ def _measure(model: Model, folder: Path, options: argparse.Namespace) -> list[di
         environment = replace(environment, parallel_tables=1)
     records = _records(FIRST_RECORDS + (options.warm_up + options.rounds) * RECORDS)
     session = start_session(environment, {"spark.ui.retainedJobs": "10000"}, small=True)
-    label_jobs(session)
     by_hand = folder / "by-hand"
     hand_rounds.prepare(session, by_hand)
     rounds = []
@@ -277,31 +279,27 @@ _ACTIONS: tuple[tuple[type, tuple[str, ...]], ...] = (
 )
 
 
-_UNLABELLED_RUN = Runner._run_table
-
-
-def label_jobs(session: SparkSession) -> None:
+def label_jobs() -> None:
     """From now on each Spark job has the table as its group, and the line of Headgate that caused it as description."""
     from delta.tables import DeltaMergeBuilder, DeltaTable
     from pyspark.sql.classic.dataframe import DataFrame as ClassicDataFrame
 
-    context = session.sparkContext
-    run_table = _UNLABELLED_RUN
+    run_table = Runner._run_table
 
     def run_labelled(runner: Runner, name: str) -> Any:
-        context.setJobGroup(name, name)
+        SparkContext.getOrCreate().setJobGroup(name, name)
         return run_table(runner, name)
 
     Runner._run_table = run_labelled  # type: ignore[method-assign]
     for owner, names in (*_ACTIONS, (DeltaMergeBuilder, ("execute",)), (DeltaTable, ("forPath",))):
         owner = ClassicDataFrame if owner is DataFrame else owner
         for name in names:
-            setattr(owner, name, _labelled(context, getattr(owner, name), name))
+            setattr(owner, name, _labelled(getattr(owner, name), name))
 
 
-def _labelled(context: Any, action: Callable[..., Any], name: str) -> Callable[..., Any]:
+def _labelled(action: Callable[..., Any], name: str) -> Callable[..., Any]:
     def labelled(*args: Any, **kwargs: Any) -> Any:
-        context.setLocalProperty("spark.job.description", f"{name} in {_caller()}")
+        SparkContext.getOrCreate().setLocalProperty("spark.job.description", f"{name} in {_caller()}")
         return action(*args, **kwargs)
 
     return staticmethod(labelled) if name == "forPath" else labelled  # type: ignore[return-value]
