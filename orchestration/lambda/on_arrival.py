@@ -3,8 +3,8 @@
 SQS calls it with up to 10,000 messages of the landing bucket at a time. It starts one EMR job for a burst:
 
 - A job that waits to start lists landing only once it runs, so it covers every upload so far: nothing to do.
-- Otherwise one job follows the newest job. Its token is made from the newest job's id, so that any number of
-  concurrent calls start the same follower.
+- Otherwise one job follows the newest job. Its token is made from the id of the application's newest job, so that any
+  number of concurrent calls start the same follower.
 
 Messages that are not S3 events are returned to SQS, which finally moves them to the dead letter queue.
 The variable HEADGATE_CURRENT is the s3:// address of the environment's current.json, which names the deployed package.
@@ -16,13 +16,14 @@ import json
 import logging
 import os
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
 from botocore.config import Config
 
 from headgate.aws.events import EventError, datasets_of
-from headgate.aws.jobs import Jobs, JobState, SubmitError, jobs_of, token_of
+from headgate.aws.jobs import Jobs, JobState, JobStatus, SubmitError, jobs_of, token_of
 from headgate.contracts.automation import ON_ARRIVAL
 from headgate.planning.manifest import CurrentPackage, Manifest
 
@@ -31,6 +32,8 @@ log.setLevel(logging.INFO)
 
 _LOOKS = 5  # how often the newest job is looked up again after another call was first
 _RECENT = 20
+#: EMR's clock may be behind this one. A job lists landing later than this after its creation: Spark starts first.
+_CLOCKS = timedelta(seconds=2)
 
 
 class BotoClients:
@@ -62,24 +65,32 @@ def handler(event: Mapping[str, Any], context: object = None) -> dict[str, Any]:
 
 
 def start(manifest: Manifest, jobs: Jobs) -> str:
-    """Returns the id of a job that lists landing after now: a waiting job, or a new job.
+    """Returns the id of a job that lists landing after now: a job that waits, or a new job.
 
     Raises SubmitError; SQS then delivers the messages again.
     """
-    label = f"headgate_{manifest.environment}_{ON_ARRIVAL}"
+    label, began = f"headgate_{manifest.environment}_{ON_ARRIVAL}", datetime.now(UTC) - _CLOCKS
     for _ in range(_LOOKS):
-        newest = [job for job in jobs.recent(_RECENT) if job.name.startswith(f"{label} ")]
-        waiting = next((job for job in newest if job.state is JobState.WAITING), None)
-        if waiting:
+        recent = jobs.recent(_RECENT)
+        own = (job for job in recent if job.name.startswith(f"{label} "))
+        if waiting := next((job for job in own if job.state is JobState.WAITING), None):
             return waiting.id
-        token = token_of(label, newest[0].id if newest else "")
+        token = token_of(label, recent[0].id if recent else "")
         job = jobs.submit(label, ["--run-id", token, *command_of(manifest)], token)
-        if jobs.status(job).state is JobState.WAITING:
+        if _lists_landing_after(jobs.status(job), began):
             return job
-        # The job runs or has ended, so it may have listed landing before now: another job must follow it.
+        # A job of an earlier call, which may have listed landing before now: another job must follow it.
     raise SubmitError(
         "the list of job runs does not show the newest job yet", where=label, fix="SQS delivers the messages again"
     )
+
+
+def _lists_landing_after(status: JobStatus, began: datetime) -> bool:
+    """True for a job that waits, and for a job that was created after `began`, also if it runs already."""
+    if status.state is JobState.WAITING:
+        return True
+    is_new = status.created is not None and status.created >= began
+    return is_new and status.state in (JobState.RUNNING, JobState.SUCCEEDED)
 
 
 def command_of(manifest: Manifest) -> list[str]:

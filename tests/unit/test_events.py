@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import json
 import threading
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -59,6 +61,8 @@ def test_a_batch_counts_a_repeated_message_once_and_leaves_unreadable_ones_in_th
 class FakeJobs:
     """EMR in memory. The same token is the same job; `list_lags` hides the newest jobs from lists."""
 
+    first_state = JobState.WAITING
+
     def __init__(self) -> None:
         self.jobs: list[JobStatus] = []  # the newest first
         self.tokens: dict[str, str] = {}
@@ -69,7 +73,8 @@ class FakeJobs:
         with self.lock:
             if token not in self.tokens:
                 self.tokens[token] = f"job-{len(self.tokens) + 1}"
-                self.jobs.insert(0, JobStatus(self.tokens[token], f"{label} {token}", JobState.WAITING, "SUBMITTED"))
+                name, now = f"{label} {token}", datetime.now(UTC)
+                self.jobs.insert(0, JobStatus(self.tokens[token], name, self.first_state, "", created=now))
             return self.tokens[token]
 
     def status(self, job):
@@ -80,7 +85,10 @@ class FakeJobs:
             return self.jobs[self.list_lags :][:limit]
 
     def change(self, job, state):
-        self.jobs = [JobStatus(j.id, j.name, state if j.id == job else j.state, "") for j in self.jobs]
+        self.jobs = [replace(j, state=state) if j.id == job else j for j in self.jobs]
+
+    def pass_time(self, seconds):
+        self.jobs = [replace(j, created=j.created - timedelta(seconds=seconds)) for j in self.jobs]
 
 
 @pytest.fixture
@@ -101,6 +109,19 @@ def test_a_first_burst_starts_one_job_and_a_job_that_waits_covers_the_next(on_ar
     assert [on_arrival.start(MANIFEST, jobs) for _ in range(3)] == ["job-1"] * 3
 
 
+def test_a_job_that_runs_as_soon_as_it_is_submitted_is_the_only_job_of_its_call(on_arrival, jobs):
+    jobs.first_state = JobState.RUNNING
+    assert on_arrival.start(MANIFEST, jobs) == "job-1"
+    jobs.pass_time(20)
+    assert on_arrival.start(MANIFEST, jobs) == "job-2"
+
+
+def test_a_job_that_fails_as_soon_as_it_is_submitted_covers_nothing(on_arrival, jobs):
+    jobs.first_state = JobState.FAILED
+    with pytest.raises(SubmitError):
+        on_arrival.start(MANIFEST, jobs)
+
+
 def test_uploads_after_a_job_began_are_covered_by_one_job_that_follows(on_arrival, jobs):
     on_arrival.start(MANIFEST, jobs)
     jobs.change("job-1", JobState.RUNNING)
@@ -115,6 +136,15 @@ def test_jobs_of_other_schedules_cover_nothing(on_arrival, jobs):
     assert on_arrival.start(MANIFEST, jobs) == "job-2"
 
 
+def test_many_jobs_of_other_schedules_after_the_last_one_do_not_hinder_the_next(on_arrival, jobs):
+    on_arrival.start(MANIFEST, jobs)
+    jobs.change("job-1", JobState.SUCCEEDED)
+    for number in range(30):
+        jobs.submit("headgate_prod_intraday.run", [], f"token-{number}")
+    jobs.pass_time(3600)
+    assert on_arrival.start(MANIFEST, jobs) == "job-32"
+
+
 def test_concurrent_calls_start_one_job(on_arrival, jobs):
     threads = [threading.Thread(target=on_arrival.start, args=(MANIFEST, jobs)) for _ in range(20)]
     for thread in threads:
@@ -127,6 +157,7 @@ def test_concurrent_calls_start_one_job(on_arrival, jobs):
 def test_a_list_that_lags_never_lets_uploads_wait_for_a_job_that_began_before_them(on_arrival, jobs):
     on_arrival.start(MANIFEST, jobs)
     jobs.change("job-1", JobState.RUNNING)
+    jobs.pass_time(20)
     jobs.list_lags = 1  # the list does not show the job that runs
     with pytest.raises(SubmitError, match="SQS delivers the messages again"):
         on_arrival.start(MANIFEST, jobs)

@@ -46,13 +46,12 @@ class DeadLetters:
 
     def list(self, limit: int) -> list[DeadLetter]:
         """Up to `limit` messages. They stay in the queue, and are visible to other readers at once."""
-        messages = []
-        for message in self._receive(limit):
+        messages = [*self._receive(limit)]  # all of them first: a message that is visible again is received again
+        for message in messages:
             self._client.change_message_visibility(
                 QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
             )
-            messages.append(_dead_letter(message))
-        return messages
+        return [_dead_letter(message) for message in messages]
 
     def redrive(self, *, unreadable: bool = False) -> Redriven:
         """Moves messages back to the landing queue: sent first, deleted after, so that none is lost in between.
