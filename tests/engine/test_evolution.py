@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from headgate.cli import plan
 from headgate.engine.verbs.schema_changes import schema_changes
 from headgate.planning.plan import Kind
 from tests.engine.world import World, edit_project, sale
@@ -70,3 +74,15 @@ def test_the_plan_of_schemas_shows_the_changes_of_the_next_run(edited) -> None:
     assert (silver.changed, silver.added) == ((), ("one: integer",))
     assert "no_such" in items.error
     assert (gold.changed, gold.added) == (("revenue: decimal(18,2) -> decimal(20,2)",), ())
+
+
+@pytest.mark.parametrize(("column", "code"), [('"no_such"', 1), ('F.lit(1).alias("extra")', 0)])
+def test_the_command_that_compares_schemas_fails_where_a_function_does(edited, monkeypatch, column, code) -> None:
+    world = edited("jobs/silver/transaction_items.py", '"transaction_id",', f'"transaction_id", {column},')
+    monkeypatch.setattr(plan, "spark_that_looks", lambda _: nullcontext(world.spark.newSession()))
+    monkeypatch.setenv("HEADGATE_LAKE", str(world.lake))
+    arguments = ["--schema", "--json", "--project", str(world.project.root), "-s", ITEMS]
+    done = CliRunner().invoke(plan.command, arguments)
+    assert done.exit_code == code, done.output
+    (items,) = json.loads(done.stdout)["tables"]
+    assert ("no_such" in items["error"], items["added"]) == (True, []) if code else (False, ["extra: integer"])

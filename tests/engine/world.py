@@ -16,6 +16,7 @@ from delta.tables import DeltaTable
 
 from headgate.contracts.environment import table_path
 from headgate.engine.verbs.table_report import Report
+from headgate.lake.dataset import dataset_of
 from headgate.planning.graph import load_graph
 from headgate.project import Project
 from headgate.testing.lake import NOON, Lake, Sent
@@ -121,7 +122,7 @@ class World(Lake):
 
     def bronze_uploads(self, dataset: str = "transactions") -> list[str]:
         delta = self.planner().ledger.open(f"bronze.{dataset}")
-        data = delta.to_pyarrow_dataset().to_table(columns=["upload"], filter=ds.field("_state") == "receipt")
+        data = dataset_of(delta).to_table(columns=["upload"], filter=ds.field("_state") == "receipt")
         return sorted(data["upload"].to_pylist())
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
+import sys
 
 import pytest
 from rich.console import Console
@@ -93,6 +96,30 @@ def drawn(lines: LiveLines) -> list[str]:
     console = Console(file=io.StringIO(), width=80)
     console.print(lines)
     return [line.rstrip() for line in console.file.getvalue().splitlines()]  # type: ignore[attr-defined]
+
+
+def test_a_terminal_shows_live_lines_and_keeps_none_of_them() -> None:
+    """On a pseudo terminal: the lines appear while the block runs, and are erased at its end."""
+    primary, secondary = os.openpty()
+    script = (
+        "import time\n"
+        "from headgate.cli.run_progress import shown_progress\n"
+        "with shown_progress(False) as show:\n"
+        "    show('silver.sales', 'gate')\n"
+        "    time.sleep(0.6)\n"
+        "print('the report')\n"
+    )
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "80"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=secondary, env=environment, text=True
+    )
+    os.close(secondary)
+    report, _ = process.communicate(timeout=60)
+    shown = os.read(primary, 1_000_000).decode()
+    os.close(primary)
+    assert report == "the report\n"
+    assert "silver.sales  gate  0 s" in shown
+    assert shown.rpartition("silver.sales")[2].count("\x1b[2K") >= 1  # erases the line
 
 
 def test_under_json_no_progress_is_shown(capsys) -> None:

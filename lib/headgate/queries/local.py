@@ -12,6 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from headgate.errors import UsageError
+from headgate.lake.dataset import dataset_of
 from headgate.ledger.ledger import Ledger
 from headgate.ledger.record_table import live_filter
 from headgate.queries.sql import Analysed, Query, analysed, for_duckdb
@@ -75,7 +76,7 @@ def _connection() -> Any:
 
 def _register(connection: Any, source: str, name: str, table: Any) -> None:
     """Makes a table readable by its full name. Arrow's dataset knows each file's partition and statistics."""
-    data = table.to_pyarrow_dataset()
+    data = dataset_of(table)
     names = data.schema.names
     condition = live_filter(names)
     connection.register(source, data.filter(condition) if condition is not None else data)

@@ -24,6 +24,7 @@ from headgate.engine.verbs.table_report import Report
 from headgate.errors import HeadgateError, UsageError
 from headgate.formats.sent_names import as_sent
 from headgate.generate.writers import from_text, parquet
+from headgate.lake.dataset import dataset_of
 from headgate.lake.upload_identity import Upload, hash_of_key, whole_hour
 from headgate.ledger.record_table import RECORD_BALANCE, STATE, State, is_live
 from headgate.planning.graph import Graph, load_graph
@@ -196,7 +197,7 @@ class Lake:
     def raw_rows(self, table: str) -> list[dict[str, Any]]:
         """Every row of a table, whatever its state."""
         delta = self.planner().ledger.open(table)
-        return delta.to_pyarrow_dataset().to_table().to_pylist() if delta else []
+        return dataset_of(delta).to_table().to_pylist() if delta else []
 
     def rows(self, table: str) -> list[dict[str, Any]]:
         """The live rows, without Headgate's own columns, in a stable order."""

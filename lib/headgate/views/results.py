@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from headgate.contracts.environment import Environment
 from headgate.errors import StorageError, UsageError
+from headgate.lake.dataset import dataset_of
 from headgate.ledger.ledger import Commit, Head, Ledger
 from headgate.ledger.metadata import USER_METADATA, CommitMetadata
 from headgate.ledger.position import Position, SourcePosition
@@ -91,7 +92,7 @@ def newest(ledger: Ledger, limit: int | None, version: int | None = None) -> pa.
     delta = ledger.open(TABLE, version)
     if delta is None:
         raise UsageError(f"{TABLE} is not built yet", fix="it is, with the first run of a table that has a suite")
-    return delta.to_pyarrow_dataset().to_table().sort_by([("at", "descending")]).slice(0, limit)
+    return dataset_of(delta).to_table().sort_by([("at", "descending")]).slice(0, limit)
 
 
 def _range(ledger: Ledger, table: str, recorded: SourcePosition | None) -> tuple[int, SourcePosition]:

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from headgate.errors import UsageError
+from headgate.lake.dataset import dataset_of
 from headgate.lake.upload_identity import Upload
 from headgate.ledger.ledger import Ledger
 from headgate.ledger.record_table import KEY, RECEIPT, REJECTED, UPLOAD_KEY, State, live_filter, state_filter
@@ -56,7 +57,7 @@ def _dataset(ledger: Ledger, table: str, version: int | None = None) -> ds.Datas
     delta = ledger.open(table, version)
     if delta is None:
         raise UsageError(f"{table} is not built yet", fix="headgate run")
-    return delta.to_pyarrow_dataset()
+    return dataset_of(delta)
 
 
 def _read(data: ds.Dataset, columns: list[str], wanted: ds.Expression | None, limit: int | None) -> pa.Table:

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from headgate.errors import UsageError, suggestion
+from headgate.lake.dataset import dataset_of
 from headgate.lake.upload_identity import parse_upload_id
 from headgate.ledger.ledger import Head, Ledger
 from headgate.ledger.record_table import State, live_filter, state_filter
@@ -166,7 +167,7 @@ class Tracer:
         return self._ledger.head(table, checked_version(self._ledger, table, at.version))
 
     def _data(self, head: Head) -> ds.Dataset:
-        return self._ledger.open(head.table, head.version).to_pyarrow_dataset()
+        return dataset_of(self._ledger.open(head.table, head.version))
 
     def _read(self, head: Head, slices: Slices, columns: Iterable[str]) -> pa.Table:
         """The live rows of the slices: these columns, and the file of each."""
