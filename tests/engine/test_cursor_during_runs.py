@@ -31,10 +31,9 @@ def test_pages_after_runs_and_maintenance_are_of_the_version_of_the_first_page(
     grown.environment = replace(grown.environment, time_travel=timedelta(days=7))
     client, path = client_of(grown), f"/v1/tables/{GOLD}/rows"
     before = client.rows(path)
-    first = client.get(path, limit=1, order="store_id")
+    first = client.get(path, limit=-(-len(before) // 3), order="store_id")
     rows, following, compacted = list(first.json["rows"]), first.json["next"], 0
-    assert len(before) > 2
-    for number in range(len(before) - 1):
+    for number in range(2):
         grown.upload([sale(1, revised=3 + number, total=f"2{number}.00"), sale(30 + number)], key=f"new {number}")
         grown.run_well()
         for table in (BRONZE, SILVER, ITEMS, GOLD):

@@ -22,6 +22,7 @@ from headgate.engine.gate.rules import import_ahead
 from headgate.engine.read import bronze
 from headgate.engine.read.author_errors import cause_of
 from headgate.engine.read.function import AuthoredFunction
+from headgate.engine.read.records import Records, read_records
 from headgate.engine.read.snapshots import moved_snapshot
 from headgate.engine.read.table_reader import TableReader
 from headgate.engine.runtime.materialize import stages
@@ -32,7 +33,7 @@ from headgate.engine.verbs.replay import Replayed, replay
 from headgate.engine.verbs.table_report import Report, done, report_of, since, version_of
 from headgate.engine.write.append import build_append
 from headgate.engine.write.merge import build_merge
-from headgate.engine.write.outcome import Job, Outcome
+from headgate.engine.write.outcome import Job, Outcome, RecordJob
 from headgate.engine.write.prepare import prepared
 from headgate.engine.write.replace import build_replace
 from headgate.errors import BatchRefused, ContractChanged, HeadgateError, InternalError, LostRace, StorageError
@@ -44,7 +45,7 @@ from headgate.planning.plan import Kind, Planner, Work, contract_of_records
 from headgate.project import Project
 from headgate.suites.quality import Acceptance
 from headgate.suites.suite import load_suites
-from headgate.table import Append, History, Merge, Replace
+from headgate.table import Append, Merge
 from headgate.views import reports, results
 
 log = logging.getLogger(__name__)
@@ -53,12 +54,7 @@ _TRIES = 3
 #: The reason of a table that did not begin because the run was told to stop.
 STOPPED = "the run was stopped before it"
 
-_BUILDERS: Mapping[type, Callable[[Any], Outcome]] = {
-    Append: build_append,
-    Merge: build_merge,
-    Replace: build_replace,
-    History: build_replace,
-}
+_RECORD_BUILDERS: Mapping[type, Callable[[RecordJob, Records], Outcome]] = {Append: build_append, Merge: build_merge}
 
 #: Up to so many bytes of sources and target a table is small, and its session has these settings.
 SMALL_BYTES = 32 * 2**20
@@ -256,7 +252,9 @@ class Runner:
         if node.layer == "bronze":
             return self._build_bronze(session, node, work)
         with self._job(session, node, work) as job:
-            return _BUILDERS[type(node.writes)](job)
+            if isinstance(job, RecordJob):
+                return _RECORD_BUILDERS[type(node.writes)](job, read_records(job))
+            return build_replace(job)
 
     def backfill(self, name: str, *, uploads: Iterable[str] = (), condition: str = "") -> Report:
         """Computes the chosen uploads again, or the slices that meet `condition`, SQL on their columns."""

@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from headgate.engine.read.output_schema import content_hash
-from headgate.engine.read.records import Records, read_records
+from headgate.engine.read.records import Records
 from headgate.engine.write.batch import Batch, apply_function, apply_rules, judge_quality, settle
 from headgate.engine.write.keys import text_key
 from headgate.engine.write.outcome import Outcome, RecordJob
@@ -20,12 +20,12 @@ from headgate.suites.quality import Judgement
 from headgate.table import SOURCE, Append
 
 
-def build_append(job: RecordJob) -> Outcome:
+def build_append(job: RecordJob, records: Records) -> Outcome:
     """Appends the rows of new records. Raises BatchRefused, with the target untouched, where the gate refuses them.
 
     Raises WrongCommit, after the commit, where Delta wrote another number of rows than the verdicts say.
     """
-    batch, quality = settle_append(job, read_records(job))
+    batch, quality = settle_append(job, records)
     rows = all_states(job, batch.rows, batch)
     commit = commit_rows(job, rows, batch, quality, job.writes_as(Append).partition_by)
     check_metrics(job, batch.counts, commit)

@@ -41,7 +41,7 @@ class CheckedRows:
 
 @dataclass(frozen=True)
 class Batch:
-    """A settled batch: every record is accounted for. All frames are staged.
+    """A settled batch: every record is accounted for. Verdicts and receipts are staged, rows as `apply_rules` says.
 
     rows: rows of accepted records: business columns, `_key`, `_source`, `_state`.
     verdicts: a row per row of `rows`: upload, record, first (of its record), verdict, in_target (it has the key).

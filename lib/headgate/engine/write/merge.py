@@ -1,8 +1,8 @@
 """`Merge`: the newest version of a key wins, and everything that a run says about a record is in one commit.
 
-`build_merge` reads from top to bottom:
+`build_merge` gets the records that the table reads, and works from top to bottom:
 
-    read_records -> apply_function -> place -> apply_rules -> decide -> settle -> judge_quality -> commit
+    apply_function -> place -> apply_rules -> decide -> settle -> judge_quality -> commit
 
 The table's `_state` separates its rows: `live`, `deleted` (tombstones, so that a late older row cannot restore a key
 back), `rejected` (the quarantine) and `receipt` (one per upload). A row's order is the tuple (sequence, received,
@@ -17,7 +17,7 @@ from delta.tables import DeltaMergeBuilder, DeltaTable
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from headgate.engine.read.records import Records, read_records
+from headgate.engine.read.records import Records
 from headgate.engine.write.batch import Batch, apply_function, apply_rules, judge_quality, settle
 from headgate.engine.write.keys import KeyRange, key_range, text_key
 from headgate.engine.write.outcome import Outcome, RecordJob
@@ -37,12 +37,12 @@ class MergeBatch:
     quality: Judgement
 
 
-def build_merge(job: RecordJob) -> Outcome:
+def build_merge(job: RecordJob, records: Records) -> Outcome:
     """Merges new records. Raises BatchRefused, with the target untouched, where the gate refuses them.
 
     Raises WrongCommit, after the commit, where Delta wrote other numbers of rows than the verdicts say.
     """
-    merge = settle_merge(job, read_records(job))
+    merge = settle_merge(job, records)
     commit = _commit(job, merge)
     check_metrics(job, merge.batch.counts, commit)
     return outcome_of(merge.batch.counts, commit, merge.quality)
