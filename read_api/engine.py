@@ -1,7 +1,6 @@
 """DuckDB as the query engine: one in-memory database per process, with bounded memory, time and file access.
 
-DuckDB was chosen by measurement over the engine of `deltalake` (docs/benchmarks.md). It can open files in the folder of
-the data files only, and no setting can be changed after the start.
+It can open files in the folder of the data files only, and no setting can be changed after the start.
 """
 
 from __future__ import annotations
