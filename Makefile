@@ -114,9 +114,9 @@ test-infra: $(READY) .venv-infra/.ready ## Terraform (validate, test, checkov), 
 	@bin/ensure-actionlint .venv-infra/bin
 	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),-m 'infra or not infra' tests/infra)
 
-record-calls: $(READY) ## Record the AWS calls of each component for the tests of IAM policies: some minutes.
+record-calls: $(READY) ## Record the AWS calls of each component for the tests of IAM policies: 8 minutes. One: ARGS=receiver.
 	@$(BIN)/python -m headgate.engine.runtime.jars s3
-	@PYTHONPATH=lib:. $(BIN)/python -m tests.infra.record_calls
+	@PYTHONPATH=lib:. $(BIN)/python -m tests.infra.record_calls $(ARGS)
 
 environment: ## Write conf/environments/ENV.yaml from Terraform's outputs: make environment ENV=dev.
 	@terraform -chdir=terraform/envs/$(ENV) output -raw environment_yaml > conf/environments/$(ENV).yaml.new

@@ -15,7 +15,8 @@ from typing import Any, Protocol
 from headgate.contracts.environment import Receiver
 from headgate.http.keys import Key, KeyFile, KeyRing
 from headgate.http.problems import Problem
-from headgate.http.store_keys import SCOPES, SECRET_PREFIX, SecretKeys
+from headgate.http.secret_keys import SECRET_PREFIX, SecretKeys
+from headgate.http.store_keys import SCOPES
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,7 @@ def _open_keys(place: str) -> _Ring:
         return KeyFile(Path(place), SCOPES)
     from headgate.aws.secrets import read_secret
 
-    name = place.removeprefix(SECRET_PREFIX)
-    return SecretKeys(place, lambda: read_secret(name))
+    return SecretKeys(place, SCOPES, read_secret)
 
 
 class Stores:

@@ -63,7 +63,7 @@ def _headgate(words: list[str]) -> Iterator[str]:
 
 
 def _terraform(words: list[str]) -> Iterator[str]:
-    if words[0] in ("fmt", "init", "providers", "test"):  # in the text: any folder
+    if words[0] in ("fmt", "init", "providers", "test", "validate"):  # in the text: any folder
         return
     folder = words[0].partition("=")[2].replace("$ENV", "dev")
     if not words[0].startswith("-chdir=") or not (ROOT / folder).is_dir():

@@ -7,6 +7,8 @@ tests compare the files with the policies.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import os
 import subprocess
@@ -14,7 +16,8 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,16 +33,24 @@ from tests.processes import ROOT, free_port
 RECORDED = Path(__file__).parent / "recorded"
 REGION = "eu-central-1"
 ENVIRONMENT = "cloud"
-SELECTED = ("--select", "+gold.dim_stores")
+#: Small tables, and one with a suite, whose results are a table too.
+SELECTED = ("--select", "+gold.dim_stores", "--select", "+silver.transactions")
 TOPIC = "headgate-test-notifications"
 HOW = {
-    "receiver": "headgate serve receiver: uploads, repeats, large uploads, receipts, readiness",
+    "receiver": "headgate serve receiver: uploads, repeats, large, late, resumed, presigned and test uploads, receipts",
     "deploy": "headgate deploy, twice, and --rollback; headgate run, plan and status; make schedulers",
     "engine": "the driver of EMR jobs: headgate run, twice, and headgate maintain; the files of the package",
-    "orchestration": "headgate plan; EMR job runs and steps, the job's outcome, queue and topic by headgate.aws",
+    "orchestration": "orchestration.planning; EMR job runs and steps, their outcome, queue and topic by headgate.aws",
     "trigger": "orchestration/lambda/on_arrival.py: handler",
     "read_api": "headgate serve api: tables, rows, changes, readiness",
 }
+#: The plan task of the DAGs.
+PLAN = """
+from headgate.planning.manifest import load_manifest
+from orchestration.planning import plan
+from pathlib import Path
+print(plan(load_manifest(Path("{path}"))))
+"""
 #: The local cloud's jobs, and what it downloads for them, have this access key.
 JOBS = "local"
 
@@ -59,7 +70,8 @@ class Setting:
         """The environment of a process that calls as `component`, on the environment `cloud`."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "HEADGATE_"))}
         jars = {"HEADGATE_JARS": os.environ["HEADGATE_JARS"]} if "HEADGATE_JARS" in os.environ else {}
-        aws = {"AWS_ACCESS_KEY_ID": component.upper(), "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": REGION}
+        aws = {"AWS_ACCESS_KEY_ID": component.upper(), "AWS_SECRET_ACCESS_KEY": "secret"}
+        aws |= {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
         own = {
             "HEADGATE_ENV": ENVIRONMENT,
             "HEADGATE_LAKE": f"s3://{BUCKET}",
@@ -77,32 +89,60 @@ class Setting:
         )
         return done.stdout
 
+    def python(self, component: str, code: str, **more: str) -> None:
+        """Runs Python code to its end. Raises CalledProcessError."""
+        environment = {**self.variables(component), **more}
+        subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, check=True)
+
     def headgate(self, component: str, *arguments: str, **more: str) -> str:
         """Runs a verb to its end and returns what it printed."""
         return self.run(component, "headgate.cli", *arguments, **more)
 
+    def secret(self, name: str, clients: dict[str, dict[str, Any]]) -> str:
+        """Makes a secret with a key and the scopes of each client; returns its name in environments."""
+        digests = {client: hashlib.sha256(f"key-of-{client}".encode()).hexdigest() for client in clients}
+        content = {client: {"keys": [{"sha256": digests[client]}], "scopes": clients[client]} for client in clients}
+        text = json.dumps({"format": 1, "clients": content})
+        self.client("setup", "secretsmanager").create_secret(Name=f"headgate-test/{name}", SecretString=text)
+        return f"secretsmanager:headgate-test/{name}"
+
     def upload(self, store: str) -> None:
-        """Lands the sample of stores without the receiver."""
-        sample = ROOT / "samples" / "stores.csv"
-        self.headgate("setup", "upload", str(sample), "--dataset", "stores", "--direct", "--store", store)
+        """Lands samples without the receiver."""
+        for dataset, name in (("stores", "stores.csv"), ("transactions", "transactions.jsonl")):
+            sample = str(ROOT / "samples" / name)
+            self.headgate("setup", "upload", sample, "--dataset", dataset, "--direct", "--store", store)
 
 
 def main() -> None:
-    """Records every component and writes one file each; the command line may limit what is written."""
+    """Records every component, or those that the command line names, and writes one file each."""
     recorder = Recorder()
     with tempfile.TemporaryDirectory(prefix="headgate-record-") as folder:
         options = parser().parse_args(["--port", "0", "--jars", str(ensure_s3_jars()), "--folder", folder])
         with serving(options, lambda cloud: _attached(recorder, cloud)) as endpoint:
             setting = Setting(make(endpoint, REGION, [BUCKET, ARTIFACTS, LOGS], f"{BUCKET}/landing/"))
             recorder.calls.clear()  # what made the resources
-            for step in (record_receiver, record_deploy, record_jobs, record_orchestration, record_trigger, record_api):
-                print(f"{step.__name__.removeprefix('record_')} ...", flush=True)
+            components = sys.argv[1:] or list(HOW)
+            for step in dict.fromkeys(step for component in components for step in steps_of(component)):
+                print(f"{step.__name__} ...", flush=True)
                 step(setting)
-    recorder.calls["engine"] = recorder.calls.pop(JOBS)
-    for component in sys.argv[1:] or HOW:
-        calls = recorder.calls[component].values()
-        (RECORDED / f"{component}.json").write_text(as_json(calls, HOW[component]))
-        print(f"{component}: {len(calls)} kinds of calls", flush=True)
+                _write(recorder, components)
+
+
+def steps_of(component: str) -> list[Callable[[Setting], None]]:
+    """The steps that record a component, after those that make what it needs."""
+    after = {"receiver": [record_receiver], "read_api": [build_gold, record_api]}
+    after |= {"deploy": [record_deploy, record_jobs], "engine": [record_deploy, record_jobs]}
+    after |= {"orchestration": [record_deploy, record_orchestration], "trigger": [record_deploy, record_trigger]}
+    return after[component]
+
+
+def _write(recorder: Recorder, components: Iterable[str]) -> None:
+    """Writes the calls of each component that has made some by now."""
+    for component in components:
+        calls = recorder.calls.get(JOBS if component == "engine" else component, {}).values()
+        if calls:
+            (RECORDED / f"{component}.json").write_text(as_json(calls, HOW[component]))
+            print(f"  {component}: {len(calls)} kinds of calls", flush=True)
 
 
 def _attached(recorder: Recorder, app: Callable) -> Recorder:
@@ -111,24 +151,64 @@ def _attached(recorder: Recorder, app: Callable) -> Recorder:
 
 
 def record_receiver(setting: Setting) -> None:
-    """Uploads through a real receiver: an ordinary key, a repeat, a key with a time, 20 MiB, and their receipts."""
-    line = (ROOT / "samples" / "stores.csv").read_bytes()
+    """Uploads through a real receiver: ordinary, repeated, late, large, for tests, resumed and presigned."""
+    place = setting.secret("store-keys", {"store-9": {}, "store-test": {"sandbox": True}})
+    _with_server(setting, "receiver", "receiver", send_uploads, HEADGATE_RECEIVER_KEY_FILE=place)
+
+
+def send_uploads(url: str) -> None:
+    """Sends the uploads of two stores whose keys are in a secret."""
+    small, late = (ROOT / "samples" / "stores.csv").read_bytes(), _uuid7(hours_ago=3)
     large = b'{"note": "' + b"x" * (20 * 2**20) + b'"}\n'
-    uploads = [("stores", "a-key", line, "text/csv"), ("stores", "a-key", line, "text/csv")]
-    uploads += [("stores", _uuid7(), line, "text/csv"), ("transactions", "large", large, "application/x-ndjson")]
-
-    def send(url: str) -> None:
+    csv, lines = "text/csv", "application/x-ndjson"
+    uploads = [("stores", "a-key", small, csv), ("stores", "a-key", small, csv), ("stores", _uuid7(), small, csv)]
+    uploads += [("stores", late, small, csv), ("transactions", "large", large, lines)]
+    for store in ("store-9", "store-test"):
         for dataset, key, body, media_type in uploads:
-            headers = {
-                "Authorization": "Bearer demo-store-1",
-                "Idempotency-Key": f'"{key}"',
-                "Content-Type": media_type,
-            }
-            answer = httpx.post(f"{url}/v1/datasets/{dataset}/uploads", content=body, headers=headers, timeout=120)
-            answer.raise_for_status()
-            httpx.get(f"{url}/v1/uploads/{answer.json().get('id', '')}", headers=headers, timeout=60)
+            answer = _post(url, f"/v1/datasets/{dataset}/uploads", store, key, body, {"Content-Type": media_type})
+            receipt = httpx.get(f"{url}/v1/uploads/{answer.json()['upload']}", headers=_bearer(store), timeout=60)
+            print(f"  {store} {dataset} {key}: {answer.status_code}, receipt {receipt.status_code}", flush=True)
+        _resume(url, store, large)
+        _put_presigned(url, store, small)
+    httpx.get(f"{url}/v1/uploads?dataset=stores", headers=_bearer("store-9"), timeout=60).raise_for_status()
 
-    _with_server(setting, "receiver", "receiver", send)
+
+def _resume(url: str, store: str, body: bytes) -> None:
+    """Sends a body in two requests, and gives up a second upload."""
+    half, kind = len(body) // 2, {"Content-Type": "application/x-ndjson", "Upload-Complete": "?0"}
+    for key in ("resumed", "given-up"):
+        begun = _post(url, "/v1/datasets/transactions/uploads", store, key, body[:half], kind)
+        place = (
+            url + begun.headers["Location"] if begun.headers["Location"].startswith("/") else begun.headers["Location"]
+        )
+        offset = httpx.head(place, headers=_bearer(store), timeout=60).headers["Upload-Offset"]
+        rest = {"Content-Type": "application/partial-upload", "Upload-Offset": offset, "Upload-Complete": "?1"}
+        if key == "given-up":
+            ended = httpx.delete(place, headers=_bearer(store), timeout=60)
+        else:
+            ended = httpx.patch(place, content=body[int(offset) :], headers=_bearer(store) | rest, timeout=120)
+        print(f"  {store} {key}: {begun.status_code}, {ended.status_code}", flush=True)
+        ended.raise_for_status()
+
+
+def _put_presigned(url: str, store: str, body: bytes) -> None:
+    digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
+    declared = {"Content-Type": "text/csv", "Upload-Length": str(len(body)), "Repr-Digest": f"sha-256=:{digest}:"}
+    put = _post(url, "/v1/datasets/stores/presigned", store, "presigned", b"", declared).json()
+    answer = httpx.put(put["url"], content=body, headers=put["headers"], timeout=60)
+    print(f"  {store} presigned: {answer.status_code}", flush=True)
+    answer.raise_for_status()
+
+
+def _post(url: str, path: str, store: str, key: str, body: bytes, headers: dict[str, str]) -> httpx.Response:
+    sent = _bearer(store) | {"Idempotency-Key": f'"{key}"'} | headers
+    answer = httpx.post(url + path, content=body, headers=sent, timeout=120)
+    answer.raise_for_status()
+    return answer
+
+
+def _bearer(client: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer key-of-{client}"}
 
 
 def record_deploy(setting: Setting) -> None:
@@ -153,14 +233,18 @@ def record_orchestration(setting: Setting) -> None:
     from headgate.aws.events import LandingQueue
     from headgate.aws.jobs import ServerlessJobs, StepJobs
     from headgate.aws.outcome import Lake
-    from headgate.planning.manifest import STEPS
+    from headgate.planning.manifest import STEPS, Manifest
 
-    setting.headgate("orchestration", "plan")
+    manifest = _manifest(setting)
+    with tempfile.NamedTemporaryFile(suffix=".json") as file:
+        Path(file.name).write_bytes(manifest)
+        setting.python("orchestration", PLAN.format(path=file.name))
+    job_settings = Manifest.from_json(manifest).job
     client = lambda service: setting.client("orchestration", service)  # noqa: E731
     command = ["--run-id", (token := str(uuid.uuid4())), "status", "--env", ENVIRONMENT]
     for jobs in (
-        ServerlessJobs(_settings(setting), client("emr-serverless")),
-        StepJobs(_settings(setting, platform=STEPS), client("emr"), client("emr")),
+        ServerlessJobs(job_settings, client("emr-serverless")),
+        StepJobs(replace(job_settings, platform=STEPS), client("emr"), client("emr")),
     ):
         job = jobs.submit("headgate_test_nightly", command, token)
         status = jobs.status(job)
@@ -179,33 +263,44 @@ def record_trigger(setting: Setting) -> None:
     event = {"Records": [{"messageId": "1", "body": json.dumps(body)}]}
     code = f"import sys; sys.path.insert(0, 'orchestration/lambda'); from on_arrival import handler; handler({event!r})"
     current = f"s3://{ARTIFACTS}/headgate/{ENVIRONMENT}/current.json"
-    variables = setting.variables("trigger") | {"HEADGATE_CURRENT": current, "AWS_DEFAULT_REGION": REGION}
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=variables, check=True)
+    setting.python("trigger", code, HEADGATE_CURRENT=current)
     sqs = setting.client("trigger", "sqs")
     for message in sqs.receive_message(QueueUrl=setting.resources.queue).get("Messages", ()):
         sqs.delete_message(QueueUrl=setting.resources.queue, ReceiptHandle=message["ReceiptHandle"])
 
 
+def build_gold(setting: Setting) -> None:
+    """Builds a table of gold without EMR, if it is not there."""
+    setting.upload("store-1")
+    setting.headgate("setup", "run", "--select", "+gold.dim_stores", HEADGATE_ENV="local")
+
+
 def record_api(setting: Setting) -> None:
     """Reads gold through a real read API."""
-    headers = {"Authorization": "Bearer demo-analyst"}
     table = "/v1/tables/gold.dim_stores"
 
     def read(url: str) -> None:
-        for path in ("/v1/tables", table, f"{table}/rows", f"{table}/changes?since=0"):
-            answer = httpx.get(url + path, headers=headers, timeout=120)
-            print(f"  GET {path}: {answer.status_code}")
+        for path in (
+            "/v1/tables",
+            table,
+            f"{table}/rows",
+            f"{table}/aggregates?aggregate=count",
+            f"{table}/changes?since=0",
+        ):
+            answer = httpx.get(url + path, headers=_bearer("analyst"), timeout=120)
+            print(f"  GET {path}: {answer.status_code}", flush=True)
             assert answer.status_code < 500, answer.text
 
-    _with_server(setting, "read_api", "api", read)
+    place = setting.secret("read-keys", {"analyst": {"tables": ["gold.*"]}})
+    _with_server(setting, "read_api", "api", read, HEADGATE_READ_API_KEYS_FILE=place)
 
 
-def _with_server(setting: Setting, component: str, server: str, use: Callable[[str], None]) -> None:
+def _with_server(setting: Setting, component: str, server: str, use: Callable[[str], None], **more: str) -> None:
     """Starts a server as `component`, calls `use` with its address when it is ready, and ends it."""
     port = free_port()
     command = [sys.executable, "-m", "headgate.cli", "serve", server, "--port", str(port)]
     # The environment `local` has the demonstration keys; its lake is the one of the variables.
-    variables = setting.variables(component) | {"HEADGATE_ENV": "local"}
+    variables = setting.variables(component) | {"HEADGATE_ENV": "local"} | more
     process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=subprocess.DEVNULL)
     try:
         _wait(f"http://127.0.0.1:{port}/readyz", process, command)
@@ -215,8 +310,8 @@ def _with_server(setting: Setting, component: str, server: str, use: Callable[[s
         process.wait(60)
 
 
-def _uuid7() -> str:
-    millis = int(time.time() * 1000)
+def _uuid7(hours_ago: int = 0) -> str:
+    millis = int((time.time() - hours_ago * 3600) * 1000)
     rest = uuid.uuid4().hex
     return f"{millis >> 16:08x}-{millis & 0xFFFF:04x}-7{rest[:3]}-8{rest[3:6]}-{rest[6:18]}"
 
@@ -234,11 +329,9 @@ def _wait(url: str, process: subprocess.Popen, command: Sequence[str]) -> None:
     raise SystemExit(f"{url} does not answer 200 after two minutes")
 
 
-def _settings(setting: Setting, **changes: str):  # type: ignore[no-untyped-def]
-    """How the deployed package's jobs are submitted."""
-    from dataclasses import replace
-
-    from headgate.planning.manifest import CurrentPackage, Manifest
+def _manifest(setting: Setting) -> bytes:
+    """The manifest of the deployed package."""
+    from headgate.planning.manifest import CurrentPackage
 
     s3 = setting.client("setup", "s3")
 
@@ -246,8 +339,7 @@ def _settings(setting: Setting, **changes: str):  # type: ignore[no-untyped-def]
         return s3.get_object(Bucket=ARTIFACTS, Key=key)["Body"].read()
 
     current = CurrentPackage.from_json(read(f"headgate/{ENVIRONMENT}/current.json"))
-    manifest = Manifest.from_json(read(current.manifest.removeprefix(f"s3://{ARTIFACTS}/")))
-    return replace(manifest.job, **changes)
+    return read(current.manifest.removeprefix(f"s3://{ARTIFACTS}/"))
 
 
 if __name__ == "__main__":

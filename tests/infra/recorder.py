@@ -26,6 +26,7 @@ ARTIFACTS, LOGS = BUCKET.replace("lake", "artifacts"), BUCKET.replace("lake", "l
 #: A bucket -> its ARN, as the policies' templates name it.
 _ARNS = {BUCKET: "${lake_arn}", ARTIFACTS: "${artifacts_arn}", LOGS: "${logs_arn}"}
 
+#: In the header of a request, or in the query of a presigned address.
 _CREDENTIAL = re.compile(r"Credential=([^/]+)/[^/]+/[^/]+/([^/]+)/aws4_request")
 _JOB_RUN = re.compile(r"/applications/[^/]+/jobruns(/[^/]+)?/?")
 _JOB_RUNS = {
@@ -73,7 +74,8 @@ class Recorder:
         self._turn, self._answering = threading.Lock(), threading.Lock()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
-        match = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
+        signed = environ.get("HTTP_AUTHORIZATION") or unquote(environ.get("QUERY_STRING", ""))
+        match = _CREDENTIAL.search(signed)
         if match:
             body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
             environ["wsgi.input"] = io.BytesIO(body)
@@ -129,6 +131,10 @@ def calls_of(service: str, environ: dict[str, Any], body: bytes) -> list[Call]:
         return _job_run_calls(environ)
     target = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
     operation = target or parse_qs(body.decode()).get("Action", [""])[0]
+    if service == "secretsmanager":
+        request = json.loads(body)
+        name = (request.get("SecretId") or request["Name"]).rpartition("/")[2]
+        return [Call(f"secretsmanager:{operation}", f"${{secrets_arn}}/{name}-AbCdEf")]
     if service == "glue":
         return _glue_calls(operation, json.loads(body or b"{}"))
     resources = {

@@ -127,7 +127,7 @@ def test_quick_terragrunt_files_parse_and_include_the_root():
     folder = ROOT / "terraform" / "envs"
     files = [folder / "root.hcl", *(folder / name / "terragrunt.hcl" for name in ENVIRONMENTS)]
     root, *children = json.loads(run([tool("python"), "-c", code, *files]))
-    assert root["remote_state"][0]["config"][0]["use_lockfile"] == [True] or root["remote_state"]
+    assert root["remote_state"][0]["config"][0]["use_lockfile"] is True
     assert all("root" in child["include"][0] for child in children)
 
 

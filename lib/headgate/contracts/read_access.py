@@ -40,7 +40,7 @@ SCHEMA: dict[str, Any] = {
         "native_mb": {"type": "integer", "minimum": 0, "x-wanted": "a whole number from 0"},
         "refresh_seconds": {"type": "number", "minimum": 0, "x-wanted": "a number of seconds from 0"},
         "store_column": _TEXT,
-        "keys_file": _TEXT,
+        "keys_file": {**_TEXT, "x-wanted": "a file, or secretsmanager:NAME"},
         "clients": clients_schema(SCOPES_SCHEMA),
     },
 }

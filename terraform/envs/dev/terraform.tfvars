@@ -1,4 +1,4 @@
-# Development: no NAT, no Airflow, one zone for endpoints, data that may be destroyed. About 150 USD a month when idle.
+# Development: no NAT, no Airflow, one zone for endpoints, data that may be destroyed. About 100 USD a month when idle: docs/operate/cost.md.
 environment        = "dev"
 account_id         = "111111111111" # replace by your account
 region             = "eu-central-1"

@@ -403,7 +403,7 @@ variable "require_mfa" {
 }
 
 variable "lake_formation" {
-  description = "Whether Lake Formation grants are made for analysts."
+  description = "Whether Lake Formation grants are made for the roles of people."
   type        = bool
   default     = false
 }

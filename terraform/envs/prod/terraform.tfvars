@@ -1,4 +1,4 @@
-# Production: three zones, no shared NAT, Airflow, landed uploads are kept. About 1,500 USD a month when idle.
+# Production: three zones, no shared NAT, Airflow, landed uploads are kept. About 1,200 USD a month when idle.
 environment        = "prod"
 account_id         = "333333333333" # replace by your account
 region             = "eu-central-1"

@@ -1,4 +1,4 @@
-# Staging: like production, smaller. About 800 USD a month when idle.
+# Staging: like production, smaller. About 700 USD a month when idle.
 environment        = "staging"
 account_id         = "222222222222" # replace by your account
 region             = "eu-central-1"

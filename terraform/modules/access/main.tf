@@ -3,21 +3,20 @@
 
 locals {
   values = {
-    partition             = var.partition
-    region                = var.region
-    account_id            = var.account_id
-    name_prefix           = var.name_prefix
-    lake_arn              = var.lake_bucket_arn
-    artifacts_arn         = var.artifacts_bucket_arn
-    logs_arn              = var.logs_bucket_arn
-    kms_key_arn           = var.kms_key_arn
-    queue_arn             = var.queue_arn
-    dead_letter_queue_arn = var.dead_letter_queue_arn
-    application_arn       = var.application_arn
-    gold_database         = var.gold_database
-    engine_role_arn       = "arn:${var.partition}:iam::${var.account_id}:role/${var.name_prefix}-engine"
-    secrets_arn           = "arn:${var.partition}:secretsmanager:${var.region}:${var.account_id}:secret:${var.name_prefix}"
-    topics_arn            = "arn:${var.partition}:sns:${var.region}:${var.account_id}:${var.name_prefix}"
+    partition       = var.partition
+    region          = var.region
+    account_id      = var.account_id
+    name_prefix     = var.name_prefix
+    lake_arn        = var.lake_bucket_arn
+    artifacts_arn   = var.artifacts_bucket_arn
+    logs_arn        = var.logs_bucket_arn
+    kms_key_arn     = var.kms_key_arn
+    queue_arn       = var.queue_arn
+    application_arn = var.application_arn
+    gold_database   = var.gold_database
+    engine_role_arn = "arn:${var.partition}:iam::${var.account_id}:role/${var.name_prefix}-engine"
+    secrets_arn     = "arn:${var.partition}:secretsmanager:${var.region}:${var.account_id}:secret:${var.name_prefix}"
+    topics_arn      = "arn:${var.partition}:sns:${var.region}:${var.account_id}:${var.name_prefix}"
   }
 
   # component = the file in trust/ with the principals that may take the role

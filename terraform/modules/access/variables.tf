@@ -89,16 +89,6 @@ variable "queue_arn" {
   }
 }
 
-variable "dead_letter_queue_arn" {
-  description = "ARN of the dead-letter queue of landing events."
-  type        = string
-
-  validation {
-    condition     = can(regex("^arn:", var.dead_letter_queue_arn))
-    error_message = "Give an ARN."
-  }
-}
-
 variable "tags" {
   description = "Tags for every resource of the module."
   type        = map(string)

@@ -29,10 +29,14 @@ resource "aws_kms_key" "this" {
         }
       },
       {
-        # S3 sends events to the encrypted queue; alarms, budgets and EventBridge publish to encrypted topics.
-        Sid       = "EventSourcesOfThisAccount"
-        Effect    = "Allow"
-        Principal = { Service = ["s3.amazonaws.com", "cloudwatch.amazonaws.com", "budgets.amazonaws.com", "events.amazonaws.com"] }
+        # S3 sends events to the encrypted queue; alarms, budgets, cost anomalies and EventBridge publish to encrypted topics.
+        Sid    = "EventSourcesOfThisAccount"
+        Effect = "Allow"
+        Principal = {
+          Service = [
+            "s3.amazonaws.com", "cloudwatch.amazonaws.com", "budgets.amazonaws.com", "costalerts.amazonaws.com", "events.amazonaws.com",
+          ]
+        }
         Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
         Resource  = "*"
         Condition = { StringEquals = { "aws:SourceAccount" = var.account_id } }

@@ -15,6 +15,7 @@ locals {
     name_prefix      = var.name_prefix
     lake_arn         = var.lake_bucket_arn
     artifacts_arn    = var.artifacts_bucket_arn
+    logs_arn         = var.logs_bucket_arn
     kms_key_arn      = var.kms_key_arn
     application_arn  = var.application_arn
     gold_database    = var.gold_database

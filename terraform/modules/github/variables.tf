@@ -59,6 +59,16 @@ variable "artifacts_bucket_arn" {
   }
 }
 
+variable "logs_bucket_arn" {
+  description = "ARN of the bucket with the logs of jobs."
+  type        = string
+
+  validation {
+    condition     = can(regex("^arn:", var.logs_bucket_arn))
+    error_message = "Give an ARN."
+  }
+}
+
 variable "kms_key_arn" {
   description = "ARN of the environment's KMS key."
   type        = string

@@ -61,6 +61,7 @@ module "lake" {
       probes  = { prefix = "health/", expire_days = 1 }
       runs    = { prefix = "runs/", expire_days = var.run_report_days }
       sandbox = { prefix = "sandbox/", expire_days = 7 }
+      resumed = { prefix = "incoming/", expire_days = 7 } # uploads under way; receivers keep them for receiver.resume_hours
     },
     # Claims decide the identity of an upload for as long as its landed object exists, so both have the same age limit.
     var.landing_days == null ? {} : { claims = { prefix = "claims/", expire_days = var.landing_days } },

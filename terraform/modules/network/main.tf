@@ -114,7 +114,7 @@ resource "aws_route_table_association" "private" {
   route_table_id = aws_route_table.private[count.index].id
 }
 
-# Stateless limits below the security groups: no remote administration and no database ports from outside the VPC.
+# Stateless limits below the security groups: no remote administration from outside the VPC.
 resource "aws_network_acl" "private" {
   vpc_id     = aws_vpc.this.id
   subnet_ids = aws_subnet.private[*].id
@@ -129,14 +129,19 @@ resource "aws_network_acl" "private" {
     to_port    = 0
   }
 
-  # Answers to connections that started inside: from AWS services over the gateway endpoint and from NAT.
-  ingress {
-    rule_no    = 200
-    protocol   = "tcp"
-    action     = "allow"
-    cidr_block = "0.0.0.0/0"
-    from_port  = 32768
-    to_port    = 65535
+  # Answers to connections that started inside: from S3 over the gateway endpoint and from NAT. Lambda connects from ports
+  # 1024 to 65535; the port of remote desktops is left out.
+  dynamic "ingress" {
+    for_each = { 200 = [1024, 3388], 210 = [3390, 65535] }
+
+    content {
+      rule_no    = ingress.key
+      protocol   = "tcp"
+      action     = "allow"
+      cidr_block = "0.0.0.0/0"
+      from_port  = ingress.value[0]
+      to_port    = ingress.value[1]
+    }
   }
 
   egress {

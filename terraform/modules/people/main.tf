@@ -57,11 +57,15 @@ resource "aws_iam_role_policy" "this" {
   policy = templatefile("${path.module}/policies/${each.key}.json", local.values)
 }
 
-# Lake Formation repeats the analyst's limits for engines that ask it, such as Athena and Redshift Spectrum.
-resource "aws_lakeformation_permissions" "analyst_tables" {
-  count = var.lake_formation && contains(keys(local.roles), "analyst") ? 1 : 0
+# Lake Formation repeats the limits of people for engines that ask it, such as Athena and Redshift Spectrum. Stores read nothing.
+locals {
+  readers = setintersection(["analyst", "engineer", "operator"], keys(local.roles))
+}
 
-  principal   = aws_iam_role.this["analyst"].arn
+resource "aws_lakeformation_permissions" "tables" {
+  for_each = var.lake_formation ? local.readers : toset([])
+
+  principal   = aws_iam_role.this[each.key].arn
   permissions = ["SELECT", "DESCRIBE"]
 
   table {
@@ -70,10 +74,10 @@ resource "aws_lakeformation_permissions" "analyst_tables" {
   }
 }
 
-resource "aws_lakeformation_permissions" "analyst_database" {
-  count = var.lake_formation && contains(keys(local.roles), "analyst") ? 1 : 0
+resource "aws_lakeformation_permissions" "database" {
+  for_each = var.lake_formation ? local.readers : toset([])
 
-  principal   = aws_iam_role.this["analyst"].arn
+  principal   = aws_iam_role.this[each.key].arn
   permissions = ["DESCRIBE"]
 
   database {

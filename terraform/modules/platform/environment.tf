@@ -23,8 +23,14 @@ locals {
       workgroup = module.catalog.workgroups["analysts"]
     }
     receiver = {
-      host = "0.0.0.0"
-      port = local.receiver_port
+      host     = "0.0.0.0"
+      port     = local.receiver_port
+      key_file = "secretsmanager:${module.secrets.names["store-keys"]}"
+    }
+    read_api = {
+      host      = "0.0.0.0"
+      port      = local.read_api_port
+      keys_file = "secretsmanager:${module.secrets.names["read-keys"]}"
     }
     automation = {
       topic_arn             = module.events.topic_arns["notifications"]

@@ -125,20 +125,19 @@ module "catalog" {
 module "access" {
   source = "../access"
 
-  name_prefix           = local.name_prefix
-  account_id            = var.account_id
-  partition             = var.partition
-  region                = var.region
-  lake_bucket_arn       = module.lake.lake_bucket_arn
-  artifacts_bucket_arn  = module.lake.artifacts_bucket_arn
-  logs_bucket_arn       = module.lake.logs_bucket_arn
-  kms_key_arn           = module.encryption.key_arn
-  queue_arn             = module.events.queue_arn
-  dead_letter_queue_arn = module.events.dead_letter_queue_arn
-  application_arn       = module.emr_serverless.application_arn
-  gold_database         = module.catalog.databases["gold"]
-  emr_on_ec2            = var.emr_ec2 != null
-  tags                  = local.tags
+  name_prefix          = local.name_prefix
+  account_id           = var.account_id
+  partition            = var.partition
+  region               = var.region
+  lake_bucket_arn      = module.lake.lake_bucket_arn
+  artifacts_bucket_arn = module.lake.artifacts_bucket_arn
+  logs_bucket_arn      = module.lake.logs_bucket_arn
+  kms_key_arn          = module.encryption.key_arn
+  queue_arn            = module.events.queue_arn
+  application_arn      = module.emr_serverless.application_arn
+  gold_database        = module.catalog.databases["gold"]
+  emr_on_ec2           = var.emr_ec2 != null
+  tags                 = local.tags
 }
 
 module "people" {
@@ -215,6 +214,7 @@ module "github" {
   state_key_arn        = var.github.state_key_arn
   lake_bucket_arn      = module.lake.lake_bucket_arn
   artifacts_bucket_arn = module.lake.artifacts_bucket_arn
+  logs_bucket_arn      = module.lake.logs_bucket_arn
   kms_key_arn          = module.encryption.key_arn
   application_arn      = module.emr_serverless.application_arn
   engine_role_arn      = module.access.role_arns["engine"]

@@ -5,10 +5,11 @@ locals {
   read_api_port = 8081
 
   service_environment = {
-    AWS_REGION    = var.region
-    HEADGATE_ENV  = var.environment
-    HEADGATE_LOG  = "json"
-    HEADGATE_LAKE = "s3://${module.lake.lake_bucket}"
+    AWS_REGION         = var.region
+    AWS_DEFAULT_REGION = var.region # boto3 reads no other variable
+    HEADGATE_ENV       = var.environment
+    HEADGATE_LOG       = "json"
+    HEADGATE_LAKE      = "s3://${module.lake.lake_bucket}"
   }
 
   services = {
@@ -18,7 +19,7 @@ locals {
         role          = "receiver"
         port          = local.receiver_port
         secrets       = {}
-        path_patterns = ["/v1/uploads", "/v1/uploads/*", "/v1/datasets", "/v1/datasets/*", "/v1/openapi.json"]
+        path_patterns = ["/v1/uploads*", "/v1/datasets*", "/v1/openapi.json", "/readyz"] # a rule takes five
         priority      = 100
         slow_seconds  = 2
       }

@@ -19,7 +19,8 @@ from headgate.cli.output import print_table
 from headgate.document import Invalid, as_error, load_document
 from headgate.errors import EnvironmentConfigError, UsageError, suggestion
 from headgate.http.keys import digest_of, new_key, read_keys
-from headgate.http.store_keys import SCOPES, SECRET_PREFIX
+from headgate.http.secret_keys import SECRET_PREFIX
+from headgate.http.store_keys import SCOPES
 
 _HEAD = "# Keys of stores, as SHA-256 digests. Change it by `headgate admin store`; receivers read it again.\n"
 

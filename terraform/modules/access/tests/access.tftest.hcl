@@ -1,18 +1,17 @@
 mock_provider "aws" {}
 
 variables {
-  name_prefix           = "headgate-test"
-  account_id            = "111111111111"
-  region                = "eu-central-1"
-  lake_bucket_arn       = "arn:aws:s3:::headgate-test-lake-111111111111"
-  artifacts_bucket_arn  = "arn:aws:s3:::headgate-test-artifacts-111111111111"
-  logs_bucket_arn       = "arn:aws:s3:::headgate-test-logs-111111111111"
-  kms_key_arn           = "arn:aws:kms:eu-central-1:111111111111:key/1"
-  queue_arn             = "arn:aws:sqs:eu-central-1:111111111111:headgate-test-landing"
-  dead_letter_queue_arn = "arn:aws:sqs:eu-central-1:111111111111:headgate-test-landing-dead-letters"
-  application_arn       = "arn:aws:emr-serverless:eu-central-1:111111111111:/applications/00abc"
-  gold_database         = "headgate_test_gold"
-  tags                  = { Project = "headgate", Environment = "test" }
+  name_prefix          = "headgate-test"
+  account_id           = "111111111111"
+  region               = "eu-central-1"
+  lake_bucket_arn      = "arn:aws:s3:::headgate-test-lake-111111111111"
+  artifacts_bucket_arn = "arn:aws:s3:::headgate-test-artifacts-111111111111"
+  logs_bucket_arn      = "arn:aws:s3:::headgate-test-logs-111111111111"
+  kms_key_arn          = "arn:aws:kms:eu-central-1:111111111111:key/1"
+  queue_arn            = "arn:aws:sqs:eu-central-1:111111111111:headgate-test-landing"
+  application_arn      = "arn:aws:emr-serverless:eu-central-1:111111111111:/applications/00abc"
+  gold_database        = "headgate_test_gold"
+  tags                 = { Project = "headgate", Environment = "test" }
 }
 
 run "one_role_per_component" {

@@ -6,6 +6,7 @@ variables {
   account_id           = "111111111111"
   region               = "eu-central-1"
   artifacts_bucket_arn = "arn:aws:s3:::headgate-test-artifacts-111111111111"
+  logs_bucket_arn      = "arn:aws:s3:::headgate-test-logs-111111111111"
   kms_key_arn          = "arn:aws:kms:eu-central-1:111111111111:key/1"
   application_arn      = "arn:aws:emr-serverless:eu-central-1:111111111111:/applications/00abc"
   engine_role_arn      = "arn:aws:iam::111111111111:role/headgate-test-engine"

@@ -78,8 +78,8 @@ run "network_acl_opens_no_administration_port" {
   command = plan
 
   assert {
-    condition     = alltrue([for r in aws_network_acl.private.ingress : r.from_port == 32768 && r.to_port == 65535 if r.cidr_block == "0.0.0.0/0"])
-    error_message = "A low port is open to the internet."
+    condition     = toset([for r in aws_network_acl.private.ingress : "${r.from_port}-${r.to_port}" if r.cidr_block == "0.0.0.0/0"]) == toset(["1024-3388", "3390-65535"])
+    error_message = "An administration port is open to the internet, or Lambda's ports for answers are not."
   }
 
   assert {

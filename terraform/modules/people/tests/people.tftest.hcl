@@ -42,7 +42,7 @@ run "roles_exist_for_named_people_only" {
   }
 
   assert {
-    condition     = length(aws_lakeformation_permissions.analyst_tables) == 0
+    condition     = length(aws_lakeformation_permissions.tables) == 0
     error_message = "Lake Formation is used without being asked for."
   }
 }
@@ -55,8 +55,13 @@ run "lake_formation" {
   }
 
   assert {
-    condition     = toset(aws_lakeformation_permissions.analyst_tables[0].permissions) == toset(["SELECT", "DESCRIBE"])
-    error_message = "Analysts may change tables."
+    condition     = toset(keys(aws_lakeformation_permissions.tables)) == toset(["analyst", "operator"])
+    error_message = "A role that exists has no grant, or a store has one."
+  }
+
+  assert {
+    condition     = alltrue([for grant in aws_lakeformation_permissions.tables : toset(grant.permissions) == toset(["SELECT", "DESCRIBE"])])
+    error_message = "People may change tables."
   }
 }
 

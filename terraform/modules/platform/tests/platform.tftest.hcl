@@ -157,6 +157,11 @@ run "a_small_platform" {
   }
 
   assert {
+    condition     = yamldecode(output.environment_yaml).receiver.key_file == "secretsmanager:${output.secret_names["store-keys"]}" && yamldecode(output.environment_yaml).read_api.keys_file == "secretsmanager:${output.secret_names["read-keys"]}"
+    error_message = "Receiver or read API does not know the secret with its keys."
+  }
+
+  assert {
     condition     = output.people_role_arns == {} && output.github_role_arns == null
     error_message = "A role exists that nobody may take."
   }
