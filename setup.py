@@ -2,6 +2,12 @@
 
 from setuptools import find_packages, setup
 
+FOLDERS = {
+    "headgate": "lib/headgate",
+    "ingest_api": "ingest_api",
+    "read_api": "read_api",
+    "orchestration": "orchestration",
+}
 CORE = [
     "click",
     "httpx",
@@ -22,19 +28,9 @@ setup(
     description="A Spark batch framework for EMR: uploads in, Delta tables out, nothing lost between.",
     license="Apache-2.0",
     python_requires=">=3.11,<3.14",
-    package_dir={
-        "headgate": "lib/headgate",
-        "ingest_api": "ingest_api",
-        "read_api": "read_api",
-        "orchestration": "orchestration",
-    },
+    package_dir=FOLDERS,
     packages=[
-        "headgate",
-        *(f"headgate.{p}" for p in find_packages("lib/headgate")),
-        "ingest_api",
-        "read_api",
-        "orchestration",
-        "orchestration.local_cloud",
+        package for root in FOLDERS for package in (root, *(f"{root}.{name}" for name in find_packages(FOLDERS[root])))
     ],
     package_data={
         "headgate": [
