@@ -19,7 +19,7 @@ from tests.processes import ROOT
 
 pytestmark = pytest.mark.cloud
 
-EVENTS = 10_000
+EVENTS, SECONDS = 10_000, 60
 TRIGGER = "terraform/modules/trigger/variables.tf"
 LABEL = "headgate_burst_on_arrival"
 JOB = "import time; time.sleep(3)\n"
@@ -108,9 +108,13 @@ def test_ten_thousand_events_are_at_most_five_jobs_and_dead_letters_are_redriven
     burst = Burst(cloud)
     started = time.monotonic()
     burst.send(0, ["garbage"])
+
+    def send(start: int) -> None:
+        time.sleep(max(0.0, started + SECONDS * start / EVENTS - time.monotonic()))
+        burst.send(start, [body(number) for number in range(start, start + 10)])
+
     with ThreadPoolExecutor(8) as pool:
-        batches = ((start, [body(number) for number in range(start, start + 10)]) for start in range(0, EVENTS, 10))
-        list(pool.map(lambda batch: burst.send(*batch), batches))
+        list(pool.map(send, range(0, EVENTS, 10)))
     sent, seconds = datetime.now(UTC), time.monotonic() - started
     print(f"{EVENTS} events in {seconds:.0f} s")
     wait_for(lambda: burst.waiting() == 0, 240)
