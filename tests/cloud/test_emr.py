@@ -303,9 +303,7 @@ def test_a_package_starts_from_an_empty_folder_with_spark_alone(deployed, tmp_pa
         shutil.unpack_archive(archive, tmp_path / address.partition("#")[2], **checks)
     for jar in submission.files["--jars"]:
         fetched(jar)
-    python = tmp_path / "environment" / "bin" / "python"
-    python.unlink()
-    python.symlink_to(Path(sys.base_prefix) / "bin" / "python3.11")  # on EMR it is the release's
+    use_python_of_this_machine(tmp_path / "environment")
     jar_files = ",".join(str(path) for path in tmp_path.glob("*.jar"))
     spark = Path(importlib.util.find_spec("pyspark").origin).parent
     command = [str(spark / "bin" / "spark-submit"), "--master", "local[1]", "--jars", jar_files]
@@ -324,6 +322,14 @@ def test_a_package_starts_from_an_empty_folder_with_spark_alone(deployed, tmp_pa
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "gold.daily_readings" in done.stdout
+
+
+def use_python_of_this_machine(environment: Path) -> None:
+    """On EMR the environment's Python is the release's, /usr/bin/python3.11."""
+    base, python = Path(sys.base_prefix) / "bin" / "python3.11", environment / "bin" / "python"
+    python.unlink()
+    python.symlink_to(base)
+    (environment / "pyvenv.cfg").write_text(f"home = {base.parent}\ninclude-system-site-packages = false\n")
 
 
 def test_a_package_that_is_built_twice_from_nothing_has_equal_bytes(deployed, tmp_path):
