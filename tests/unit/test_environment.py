@@ -72,6 +72,14 @@ def test_a_lake_in_s3_is_no_folder(load):
         _ = environment.folder
 
 
+def test_the_tables_of_a_namespace_are_not_registered_in_the_environments_catalog(load):
+    text = "lake: s3://bucket/prefix\ncatalog: {database: shared}\n"
+    assert load(text).catalog.database == "shared"
+    assert load(text, HEADGATE_NAMESPACE="ada").catalog.database == ""
+    own = {"HEADGATE_NAMESPACE": "ada", "HEADGATE_CATALOG_DATABASE": "ada"}
+    assert load(text, **own).catalog.database == "ada"
+
+
 def test_a_namespace_is_a_lake_of_its_own_below_the_environments(load):
     assert load("lake: s3://bucket/prefix/\n", HEADGATE_NAMESPACE="ada").lake == "s3://bucket/prefix/namespaces/ada"
 

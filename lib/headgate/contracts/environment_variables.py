@@ -26,7 +26,7 @@ RESERVED = (
     "HEADGATE_READ_KEY",
     faults.VARIABLE,
 )
-#: A variable that changes `lake`: a developer's own lake below a shared one.
+#: A variable that changes `lake`: a developer's own lake below a shared one, which no shared catalog registers.
 NAMESPACE = "HEADGATE_NAMESPACE"
 
 _NAMESPACE = re.compile(r"[a-z][a-z0-9-]{0,30}")
@@ -35,7 +35,10 @@ _NAMESPACE = re.compile(r"[a-z][a-z0-9-]{0,30}")
 def overridden(document: Document, environ: Mapping[str, str], schema: Mapping[str, Any]) -> Document:
     """`document` of this schema, with the keys that variables set. Raises Invalid for a variable without a key."""
     keys = {PREFIX + "_".join(trail).upper(): (trail, inner) for trail, inner in _keys((), schema)}
+    namespace = environ.get(NAMESPACE)
     value, places, problems = document.value, dict(document.places), []
+    if namespace and isinstance(value, dict):  # the catalog's tables are those of the shared lake
+        value = {key: inner for key, inner in value.items() if key != "catalog"}
     for name in sorted(n for n in environ if n.startswith(PREFIX) and n not in (*RESERVED, NAMESPACE)):
         if name not in keys:
             problems.append(_unknown_variable(name, keys))
@@ -45,7 +48,6 @@ def overridden(document: Document, environ: Mapping[str, str], schema: Mapping[s
         places = {t: place for t, place in places.items() if t[: len(trail)] != trail} | {trail: Place(name)}
     if problems:
         raise Invalid(problems)
-    namespace = environ.get(NAMESPACE)
     if namespace and isinstance(value, dict) and isinstance(value.get("lake"), str):
         value = {**value, "lake": _in_namespace(value["lake"], namespace)}
     return Document(document.file, value, places)
