@@ -106,31 +106,6 @@ def test_a_new_application_resumes_after_a_kill(world: World, point: str) -> Non
 
 
 @pytest.mark.long
-def test_another_run_maintenance_and_a_rollback_alternate_with_the_application(world: World) -> None:
-    """All want the lake's lock at the same time; whichever is first does the work, and each upload counts once."""
-    with watching(world) as process:
-        until(is_idle(world, 0), process)
-        for number in (1, 2):
-            upload_now(world, [sale(number), sale(number + 10, day=2), "{broken"], key=f"upload-{number}")
-            others = [begin(world), begin(world, verb="maintain")]
-            for other in others:
-                output, errors = other.communicate(timeout=_PATIENCE)
-                assert other.returncode == 0, output + errors
-        until(lambda: world.kinds() == {}, process)
-        assert world.tables() == model.tables(world.sent)
-        version = world.version("silver.transactions")
-        status, output, errors = run(world, "silver.transactions", "--to", "0", verb="rollback")
-        assert status == 0, output + errors
-        upload_now(world, [sale(1, revised=1, total="11.00")], key="upload-3")
-        until(lambda: world.kinds() == {}, process)
-        assert world.version("silver.transactions") > version + 1
-        assert world.tables() == model.tables(world.sent)
-        process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=60)
-    assert process.returncode == 0, errors
-
-
-@pytest.mark.long
 def test_a_table_that_fails_is_retried_and_its_siblings_go_on(world: World, tmp_path: Path) -> None:
     """Once the author has corrected the function the application restarts by itself, as the same process."""
     root = tmp_path / "project"
