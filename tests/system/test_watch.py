@@ -18,6 +18,7 @@ import pytest
 from headgate.project import Project
 from tests.engine import model
 from tests.engine.world import World, sale
+from tests.processes import children, command_of
 from tests.system.runs import begin, run, run_well, sales_in
 
 _PATIENCE = 240.0
@@ -150,6 +151,21 @@ def test_the_application_restarts_when_its_memory_exceeds_the_limit(world: World
     assert world.tables() == model.tables(world.sent)
 
 
+@pytest.mark.long
+def test_the_application_restarts_when_its_spark_is_gone(world: World) -> None:
+    with watching(world) as process:
+        until(is_idle(world, 0), process)
+        jvm = next(child for child in children(process.pid) if "java" in command_of(child))
+        os.kill(jvm, signal.SIGKILL)
+        upload_now(world, [sale(1)], key="first")
+        until(lambda: world.version(GOLD) >= 0, process)
+        process.send_signal(signal.SIGTERM)
+        output, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    assert "restarting: Spark is gone" in output
+    assert world.tables() == model.tables(world.sent)
+
+
 @pytest.mark.parametrize("option", ["--rebuild", "--dry-run", "--no-wait"])
 def test_options_of_a_single_run_are_refused(world: World, option: str) -> None:
     process = begin(world, "--watch", option)
@@ -278,7 +294,7 @@ def test_maintenance_while_uploads_arrive_changes_no_row(begun: World) -> None:
         while maintenance.poll() is None:
             upload_now(begun, [sale(number, day=number % 3 + 1), "{broken"], key=f"upload-{number}")
             number += 1
-            time.sleep(1)
+            time.sleep(3)
         output, errors = maintenance.communicate()
         assert maintenance.returncode == 0, output + errors
         until(is_current(begun, process.pid), process)

@@ -12,12 +12,14 @@ from headgate.contracts.environment import Environment
 from headgate.engine.runtime import s3a as s3
 from headgate.engine.runtime.delta_jar import delta_jars, require_one_delta
 from headgate.engine.runtime.jars import HEADGATE, ensure_jars, ensure_s3_jars
-from headgate.engine.runtime.jvm_access import import_helpers
+from headgate.engine.runtime.jvm_access import import_helpers, is_alive
 from headgate.engine.runtime.quiet import without_banner
 from headgate.engine.runtime.staging import forget_staged, keep_staged
 from headgate.engine.runtime.versions import require_same, require_versions
 from headgate.engine.runtime.workers import cluster_settings, require_master, watch_master
 from headgate.java import find_java
+
+log = logging.getLogger(__name__)
 
 _LOG_SETTINGS = Path(__file__).with_name("log4j2.properties")
 
@@ -131,11 +133,17 @@ def _submitted_session(environment: Environment, settings: Mapping[str, str]) ->
 
 
 def stop_session(session: SparkSession) -> None:
-    """Ends the application, and removes its staged files on a cluster."""
+    """Ends the application, and removes its staged files on a cluster. Nothing is left to end where its JVM is gone."""
+    was_alive = is_alive(session)
     try:
-        forget_staged(session)
-    finally:
-        session.stop()
+        try:
+            forget_staged(session)
+        finally:
+            session.stop()
+    except Exception as error:
+        if was_alive:
+            raise
+        log.info("Spark was gone before its end: %s", error)
 
 
 def class_path(environment: Environment) -> str:
