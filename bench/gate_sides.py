@@ -198,7 +198,7 @@ def _commit(batch: WrittenBatch, target: Path) -> None:
 
 def _job(project: Project, scope: Any, writes: Write | None = None) -> SimpleNamespace:
     writes = writes or Merge(keys=["sale_id"])
-    node = SimpleNamespace(name=TABLE, writes=writes, sources=())
+    node = SimpleNamespace(name=TABLE, writes=writes, sources=(), has_quarantine=isinstance(writes, Merge))
     return SimpleNamespace(
         node=node,
         project=project,

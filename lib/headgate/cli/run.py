@@ -240,7 +240,12 @@ def _print_nothing(target: Target, works: Sequence[Work], lost: Mapping[str, str
         return
     for table, details in lost.items():
         click.echo(f"{table}: {details}")
-    click.echo(f"nothing to do: {'every table is current' if works else 'no table is selected'}")
+    if not works:
+        click.echo("nothing to do: no table is selected")
+    elif any(work.head.exists for work in works):
+        click.echo("nothing to do: every table is current")
+    else:
+        click.echo("nothing to do: no upload of these tables has landed yet (headgate upload)")
 
 
 def _print(target: Target, run: str, reports: Sequence[Report], catalog: dict[str, Any] | None = None) -> None:
