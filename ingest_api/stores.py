@@ -9,13 +9,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+from headgate.aws.secrets import keys_at
 from headgate.contracts.environment import Receiver
-from headgate.http.keys import Key, KeyFile, KeyRing
+from headgate.http.keys import Key, KeyRing
 from headgate.http.problems import Problem
-from headgate.http.secret_keys import SECRET_PREFIX, SecretKeys
 from headgate.http.store_keys import SCOPES
 
 
@@ -40,19 +39,6 @@ class Sender:
             raise Problem(403, "dataset-not-allowed", f"this key may upload: {allowed}", datasets=sorted(self.datasets))
 
 
-class _Ring(Protocol):
-    def ring(self) -> KeyRing: ...
-
-
-def _open_keys(place: str) -> _Ring:
-    """The keys of a file, or of `secretsmanager:NAME`. Raises EnvironmentConfigError."""
-    if not place.startswith(SECRET_PREFIX):
-        return KeyFile(Path(place), SCOPES)
-    from headgate.aws.secrets import read_secret
-
-    return SecretKeys(place, SCOPES, read_secret)
-
-
 class Stores:
     """The stores that may upload."""
 
@@ -60,7 +46,7 @@ class Stores:
         """Raises EnvironmentConfigError where two stores share a key, or the key file is not valid."""
         keys = [Key(store, digest) for store, digests in settings.store_keys.items() for digest in digests]
         self._own = KeyRing(keys, "receiver.store_keys")
-        self._others: _Ring | None = _open_keys(settings.key_file) if settings.key_file else None
+        self._others = keys_at(settings.key_file, SCOPES) if settings.key_file else None
         self._rates = Rates(settings.workers, clock)
 
     @property

@@ -14,16 +14,16 @@ import deltalake
 import pyarrow as pa
 from flask import Flask, Response
 
+from headgate.aws.secrets import keys_at
 from headgate.contracts.environment import Environment, load_environment
 from headgate.contracts.read_access import SCOPES_SCHEMA
 from headgate.contracts.table_contract import TableContract, load_table_contracts
 from headgate.errors import StorageError
 from headgate.http import access, api_docs
-from headgate.http.keys import KeyFile, KeyRing, keys_of
+from headgate.http.keys import KeyRing, keys_of
 from headgate.http.metrics import Metrics
 from headgate.http.problems import Problem
 from headgate.http.responses import install_error_handlers, problem_response
-from headgate.http.secret_keys import SECRET_PREFIX, SecretKeys
 from headgate.ledger.ledger import Ledger
 from headgate.project import find_project
 from read_api import description
@@ -93,14 +93,9 @@ def _load_libraries() -> None:
 
 def _keys(environment: Environment) -> Callable[[], KeyRing]:
     """The keys of the secret or of the key file, which may change, or those of the environment."""
-
     settings = environment.read_api
-    if settings.keys_file.startswith(SECRET_PREFIX):
-        from headgate.aws.secrets import read_secret
-
-        return SecretKeys(settings.keys_file, SCOPES_SCHEMA, read_secret).ring
     if settings.keys_file:
-        return KeyFile(environment.path.parent / Path(settings.keys_file).expanduser(), SCOPES_SCHEMA).ring
+        return keys_at(settings.keys_file, SCOPES_SCHEMA, environment.path.parent).ring
     ring = KeyRing(keys_of(settings.clients, "read_api.clients"), "read_api.clients")
     return lambda: ring
 

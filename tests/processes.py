@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -20,6 +23,22 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def send_evenly(send: Callable[[int], None], number: int, seconds: float) -> float:
+    """Calls `send` with 0, 10, 20 and so on below `number`, from 8 threads, evenly over so many seconds.
+
+    Returns the seconds that it took.
+    """
+    began = time.monotonic()
+
+    def send_in_time(start: int) -> None:
+        time.sleep(max(0.0, began + seconds * start / number - time.monotonic()))
+        send(start)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(send_in_time, range(0, number, 10)))
+    return time.monotonic() - began
 
 
 def children(pid: int) -> list[int]:

@@ -7,7 +7,6 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from headgate.lake.upload_identity import Upload
 from orchestration.local_platform.airflow import Airflow
 from orchestration.local_platform.processes import Processes
 from tests.airflow.local import Cloud, manifest_for, start_cloud
+from tests.processes import send_evenly
 
 pytestmark = pytest.mark.platform
 
@@ -322,16 +322,13 @@ def test_a_burst_of_events_is_at_most_five_runs(platform, events):
 
 def send_events(cloud: Cloud, number: int, seconds: float = 60) -> float:
     """Puts events of `number` uploads on the landing queue, evenly. Returns the seconds that it took."""
-    sqs, url, began = cloud.client("sqs"), cloud.resources["queue"], time.monotonic()
+    sqs, url = cloud.client("sqs"), cloud.resources["queue"]
 
     def send(start):
-        time.sleep(max(0.0, began + seconds * start / number - time.monotonic()))
         entries = []
         for index in range(start, start + 10):
             record = {"s3": {"bucket": {"name": "lake"}, "object": {"key": f"retail/{landing_path(index)}"}}}
             entries.append({"Id": str(index), "MessageBody": json.dumps({"Records": [record]})})
         sqs.send_message_batch(QueueUrl=url, Entries=entries)
 
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(send, range(0, number, 10)))
-    return time.monotonic() - began
+    return send_evenly(send, number, seconds)

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import time
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
@@ -15,7 +14,7 @@ from headgate.aws.dead_letters import DeadLetters, Redriven
 from headgate.contracts.automation import Schedule
 from headgate.planning.manifest import CURRENT, SERVERLESS, CurrentPackage, JobSettings, Manifest, manifest_path
 from tests.cloud.conftest import ARTIFACTS, BUCKET, REGION, LocalCloud
-from tests.processes import ROOT
+from tests.processes import ROOT, send_evenly
 
 pytestmark = pytest.mark.cloud
 
@@ -106,16 +105,13 @@ def wait_for(condition, seconds: float) -> None:
 
 def test_ten_thousand_events_are_at_most_five_jobs_and_dead_letters_are_redriven(cloud):
     burst = Burst(cloud)
-    started = time.monotonic()
     burst.send(0, ["garbage"])
 
     def send(start: int) -> None:
-        time.sleep(max(0.0, started + SECONDS * start / EVENTS - time.monotonic()))
         burst.send(start, [body(number) for number in range(start, start + 10)])
 
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(send, range(0, EVENTS, 10)))
-    sent, seconds = datetime.now(UTC), time.monotonic() - started
+    seconds = send_evenly(send, EVENTS, SECONDS)
+    sent = datetime.now(UTC)
     print(f"{EVENTS} events in {seconds:.0f} s")
     wait_for(lambda: burst.waiting() == 0, 240)
     wait_for(lambda: all(job["state"] == "SUCCESS" for job in burst.jobs()), 120)

@@ -130,10 +130,14 @@ def main() -> None:
 
 def steps_of(component: str) -> list[Callable[[Setting], None]]:
     """The steps that record a component, after those that make what it needs."""
-    after = {"receiver": [record_receiver], "read_api": [build_gold, record_api]}
-    after |= {"deploy": [record_deploy, record_jobs], "engine": [record_deploy, record_jobs]}
-    after |= {"orchestration": [record_deploy, record_orchestration], "trigger": [record_deploy, record_trigger]}
-    return after[component]
+    return {
+        "receiver": [record_receiver],
+        "read_api": [build_gold, record_api],
+        "deploy": [record_deploy, record_jobs],
+        "engine": [record_deploy, record_jobs],
+        "orchestration": [record_deploy, record_orchestration],
+        "trigger": [record_deploy, record_trigger],
+    }[component]
 
 
 def _write(recorder: Recorder, components: Iterable[str]) -> None:
@@ -178,9 +182,7 @@ def _resume(url: str, store: str, body: bytes) -> None:
     half, kind = len(body) // 2, {"Content-Type": "application/x-ndjson", "Upload-Complete": "?0"}
     for key in ("resumed", "given-up"):
         begun = _post(url, "/v1/datasets/transactions/uploads", store, key, body[:half], kind)
-        place = (
-            url + begun.headers["Location"] if begun.headers["Location"].startswith("/") else begun.headers["Location"]
-        )
+        place = httpx.URL(url).join(begun.headers["Location"])
         offset = httpx.head(place, headers=_bearer(store), timeout=60).headers["Upload-Offset"]
         rest = {"Content-Type": "application/partial-upload", "Upload-Offset": offset, "Upload-Complete": "?1"}
         if key == "given-up":
@@ -299,7 +301,7 @@ def _with_server(setting: Setting, component: str, server: str, use: Callable[[s
     """Starts a server as `component`, calls `use` with its address when it is ready, and ends it."""
     port = free_port()
     command = [sys.executable, "-m", "headgate.cli", "serve", server, "--port", str(port)]
-    # The environment `local` has the demonstration keys; its lake is the one of the variables.
+    # Keys and lake are those of the variables.
     variables = setting.variables(component) | {"HEADGATE_ENV": "local"} | more
     process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=subprocess.DEVNULL)
     try:

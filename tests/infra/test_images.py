@@ -77,8 +77,8 @@ def distribution() -> dict[str, Any]:
 
     def find_packages(folder: str) -> list[str]:
         root = ROOT / folder
-        found = (path.parent.relative_to(root) for path in root.rglob("*/__init__.py"))
-        return [path.as_posix().replace("/", ".") for path in found]
+        packages = (path.parent.relative_to(root) for path in root.rglob("*/__init__.py"))
+        return [path.as_posix().replace("/", ".") for path in packages]
 
     result: dict[str, Any] = {}
     with pytest.MonkeyPatch.context() as patch:
@@ -91,8 +91,9 @@ def distribution() -> dict[str, Any]:
 
 def test_every_package_is_in_the_distribution():
     folders = [ROOT / folder for folder in distribution()["package_dir"].values()]
-    found = {path.parent for folder in folders for path in folder.rglob("__init__.py") if "templates" not in path.parts}
-    names = {path.relative_to(ROOT).as_posix().removeprefix("lib/").replace("/", ".") for path in found}
+    paths = (path for folder in folders for path in folder.rglob("__init__.py"))
+    packages = {path.parent for path in paths if "templates" not in path.parts}
+    names = {path.relative_to(ROOT).as_posix().removeprefix("lib/").replace("/", ".") for path in packages}
     assert names == set(distribution()["packages"])
     assert {"headgate", "ingest_api.storage", "read_api"} <= names
 

@@ -12,6 +12,7 @@ import pytest
 from deltalake import DeltaTable
 from deltalake.transaction import AddAction
 
+from headgate.lake import dataset
 from headgate.lake.dataset import dataset_of
 
 VALUES = [None, "0.0000", "-0.0988", "-1.5000", "-12.0001", "-3.0000", "1.0500", "9999999999999999.9999"]
@@ -50,3 +51,10 @@ def test_a_condition_on_the_partition_reads_its_file_only(by_amount: DeltaTable,
 
 def test_the_schema_is_that_of_the_table(by_amount: DeltaTable) -> None:
     assert dataset_of(by_amount).schema == pa.schema(by_amount.schema().to_arrow())
+
+
+def test_datasets_are_made_in_one_place() -> None:
+    """`to_pyarrow_dataset` alone cannot read every partition."""
+    lib = Path(dataset.__file__).parents[2]
+    callers = [path.name for path in lib.rglob("*.py") if ".to_pyarrow_dataset(" in path.read_text()]
+    assert callers == ["dataset.py"]

@@ -6,18 +6,21 @@ import io
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 
 from headgate.cli.history import counted
 from headgate.cli.plan import _print_schemas
-from headgate.cli.run import print_reports
+from headgate.cli.run import _print_nothing, print_reports
 from headgate.cli.run_progress import Lines, LiveLines, shown_progress
 from headgate.engine.gate.gate import _shown
 from headgate.engine.steps import FUNCTION, GATE, READ, listening, step
 from headgate.engine.verbs.schema_changes import SchemaChange
 from headgate.engine.verbs.table_report import Report
+from headgate.ledger.ledger import Head
+from headgate.planning.plan import Kind, Work
 from headgate.suites.quality import Result
 
 
@@ -120,6 +123,21 @@ def test_a_terminal_shows_live_lines_and_keeps_none_of_them() -> None:
     assert report == "the report\n"
     assert "silver.sales  gate  0 s" in shown
     assert shown.rpartition("silver.sales")[2].count("\x1b[2K") >= 1  # erases the line
+
+
+@pytest.mark.parametrize(
+    ("versions", "expected"),
+    [
+        ((), "nothing to do: no table is selected\n"),
+        ((0, -1), "nothing to do: every table is current\n"),
+        ((-1, -1), "nothing to do: no table is built, and there is nothing yet to build one from (headgate upload)\n"),
+    ],
+)
+def test_a_run_without_work_says_why(capsys, versions, expected) -> None:
+    heads = [Head(f"gold.t{number}", "", version, "", -1) for number, version in enumerate(versions)]
+    works = [Work(head.table, Kind.CURRENT, "no new uploads", head) for head in heads]
+    _print_nothing(SimpleNamespace(as_json=False), works)
+    assert capsys.readouterr().out == expected
 
 
 def test_under_json_no_progress_is_shown(capsys) -> None:

@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 from headgate.errors import EnvironmentConfigError
+from headgate.http.keys import KeyFile
+from headgate.http.secret_keys import SECRET_PREFIX, SecretKeys
+
+
+def keys_at(place: str, scopes: Mapping[str, Any], folder: Path = Path()) -> KeyFile | SecretKeys:
+    """Returns the keys of a file, relative to `folder`, or of `secretsmanager:NAME`, both of which may change.
+
+    `scopes` is the schema of a client's scopes. Raises EnvironmentConfigError.
+    """
+    if place.startswith(SECRET_PREFIX):
+        return SecretKeys(place, scopes, read_secret)
+    return KeyFile(folder / Path(place).expanduser(), scopes)
 
 
 def read_secret(name: str) -> str:

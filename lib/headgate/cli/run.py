@@ -245,7 +245,7 @@ def _print_nothing(target: Target, works: Sequence[Work], lost: Mapping[str, str
     elif any(work.head.exists for work in works):
         click.echo("nothing to do: every table is current")
     else:
-        click.echo("nothing to do: no upload of these tables has landed yet (headgate upload)")
+        click.echo("nothing to do: no table is built, and there is nothing yet to build one from (headgate upload)")
 
 
 def _print(target: Target, run: str, reports: Sequence[Report], catalog: dict[str, Any] | None = None) -> None:

@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from pyspark.sql import SparkSession
@@ -18,8 +19,6 @@ from headgate.engine.runtime.staging import forget_staged, keep_staged
 from headgate.engine.runtime.versions import require_same, require_versions
 from headgate.engine.runtime.workers import cluster_settings, require_master, watch_master
 from headgate.java import find_java
-
-log = logging.getLogger(__name__)
 
 _LOG_SETTINGS = Path(__file__).with_name("log4j2.properties")
 
@@ -134,16 +133,11 @@ def _submitted_session(environment: Environment, settings: Mapping[str, str]) ->
 
 def stop_session(session: SparkSession) -> None:
     """Ends the application, and removes its staged files on a cluster. Nothing is left to end where its JVM is gone."""
-    was_alive = is_alive(session)
-    try:
+    with suppress(*(() if is_alive(session) else (Exception,))):
         try:
             forget_staged(session)
         finally:
             session.stop()
-    except Exception as error:
-        if was_alive:
-            raise
-        log.info("Spark was gone before its end: %s", error)
 
 
 def class_path(environment: Environment) -> str:
