@@ -6,7 +6,7 @@ of the machine is in the results: trust the ratios, not the milliseconds.
 
     make bench NAME=read                                             # everything on a folder: about 6 minutes
     make bench NAME=read ARGS="--rows 500000 --seconds 2 --clients 1 16"
-    make bench NAME=read ARGS="--lake s3"                            # the read API on an S3 API (versitygw)
+    make bench NAME=read ARGS="--lake s3"                            # on an S3 API (versitygw), with Trino by reference
     make bench NAME=read ARGS="--servers headgate roapi --queries point page"   # a part; the others' rows are kept
 """
 
@@ -31,7 +31,8 @@ from typing import Any
 import common
 import numpy as np
 import pyarrow as pa
-from deltalake import WriterProperties, write_deltalake
+import read_trino
+from deltalake import DeltaTable, WriterProperties, write_deltalake
 
 from headgate.http.keys import digest_of
 from tests.s3.servers import BUCKET, versitygw
@@ -84,6 +85,8 @@ def main() -> None:
             if not arguments.servers or server.name in arguments.servers:
                 results += measure(server, arguments)
                 _write(name, results, arguments.rows, before)  # what is measured stays, if a later server fails
+        if lake.variables and (not arguments.servers or "trino" in arguments.servers):
+            results += by_trino(folder, lake, arguments)
     rows = _write(name, results, arguments.rows, before)
     common.print_table(list(rows[0]), [list(row.values()) for row in rows])
 
@@ -97,13 +100,25 @@ def _write(name: str, results: list[dict[str, Any]], count: int, before: dict[st
     return rows
 
 
+def by_trino(folder: Path, lake: Lake, arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    """Returns the rows of Trino, a reference at one client; none where it is not installed."""
+    if not read_trino.is_installed():
+        print("trino left out: env $(bin/ensure_trino.py FOLDER) make bench NAME=read installs and names it")
+        return []
+    schema = DeltaTable(lake.table, storage_options=dict(lake.variables)).schema().to_json()
+    s3 = dict(lake.variables)
+    return list(
+        read_trino.measured(folder, lake.table, schema, s3, arguments.queries, arguments.rows, arguments.seconds)
+    )
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=5_000_000)
     parser.add_argument("--seconds", type=int, default=3, help="of each measurement")
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 16, 64])
     parser.add_argument("--queries", nargs="+", choices=QUERIES, default=list(QUERIES))
-    parser.add_argument("--servers", nargs="+", help="only these of headgate, duckdb-flask, roapi")
+    parser.add_argument("--servers", nargs="+", help="only these of headgate, duckdb-flask, roapi, trino")
     parser.add_argument("--lake", choices=["folder", "s3"], default="folder")
     arguments = parser.parse_args()
     if shutil.which("wrk") is None:
@@ -290,8 +305,9 @@ def aims(results: list[dict[str, Any]]) -> list[common.Aim]:
         common.at_most("point, 1 client, P99", point and point["p99_ms"], 20, " ms"),
         common.at_most("errors of the read API", sum(r["errors"] for r in results if r["server"] == "headgate"), 0),
     ]
-    for peer in sorted({r["server"] for r in results} - {"headgate"}):
-        ratios = [r["ratio"] or 0 for r in results if r["server"] == peer and r["clients"] > 1]
+    for peer in sorted({r["server"] for r in results} - {"headgate", "trino"}):
+        # A peer that answers nothing has no ratio.
+        ratios = [r["ratio"] for r in results if r["server"] == peer and r["clients"] > 1 and r["ratio"] is not None]
         least = min(ratios, default=None)
         name = f"requests/s over {peer}, least of all queries at 16 and 64 clients"
         wanted.append(common.Aim(name, least, ">= 1", None if least is None else least >= 1))

@@ -7,6 +7,7 @@ import socket
 import struct
 from typing import Any
 
+from headgate.http.announcement import announce
 from headgate.http.logs import logging_config
 from headgate.http.metrics import worker_exited
 
@@ -32,9 +33,10 @@ logconfig_dict = logging_config({"ingest_api": "INFO", "ingest_api.access": "INF
 
 
 def when_ready(server: Any) -> None:
-    """Accepted connections take the listener's receive timeout over: gthread sets none, and would wait for ever."""
+    """Prints the address. Accepted connections take the listener's receive timeout over: gthread sets none."""
     for listener in server.LISTENERS:
         listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", _IDLE_SECONDS, 0))
+    announce()
 
 
 def pre_request(worker: Any, request: Any) -> None:

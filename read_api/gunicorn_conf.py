@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from headgate.http.announcement import announce
 from headgate.http.logs import logging_config
 from headgate.http.metrics import worker_exited
 
@@ -18,6 +19,11 @@ limit_request_field_size = 8190
 limit_request_fields = 64
 logger_class = "headgate.http.gunicorn_logger.WithoutAccessLog"
 logconfig_dict = logging_config({"read_api": "INFO", "read_api.access": "INFO"})
+
+
+def when_ready(server: Any) -> None:
+    """Prints the address."""
+    announce()
 
 
 def child_exit(server: Any, worker: Any) -> None:

@@ -103,7 +103,7 @@ def test_gunicorn_replaces_the_process(repository, monkeypatch):
     seen = {}
     monkeypatch.setattr(serve.os, "execve", lambda path, argv, env: seen.update(path=path, argv=argv, env=env))
     result = CliRunner().invoke(serve.command, ["receiver", "--project", str(repository.root), "--port", "8123"])
-    assert result.exit_code == 0 and "http://127.0.0.1:8123" in result.output
+    assert result.exit_code == 0 and "http://127.0.0.1:8123" in seen["env"]["_HEADGATE_ANNOUNCEMENT"]
     assert seen["path"] == sys.executable and "--bind=127.0.0.1:8123" in seen["argv"]
     assert str(repository.root) in seen["env"]["PYTHONPATH"]
 

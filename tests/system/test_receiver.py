@@ -1,6 +1,7 @@
 """The receiver as a process: real HTTP, workers that are killed, clients that misbehave."""
 
 import hashlib
+import json
 import os
 import random
 import signal
@@ -90,6 +91,23 @@ def test_workers_killed_in_the_middle_lose_and_double_nothing(repository, tmp_pa
     results = {upload: hashlib.sha256(content).hexdigest() for upload, content in landed(lake).items()}
     assert len(acknowledged) >= 8 * AT_LEAST
     assert results == dict(acknowledged)
+
+
+@pytest.mark.parametrize("server", ["receiver", "api"])
+def test_an_address_that_is_printed_accepts_connections(repository, tmp_path, server):
+    command = [sys.executable, "-m", "headgate.cli", "serve", server, "--port", str(free_port()), "--json"]
+    environment = environ(HEADGATE_LAKE=str(tmp_path / "lake"))
+    process = subprocess.Popen(
+        [*command, "--project", str(repository.root)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        url = json.loads(process.stdout.readline())["url"]
+        assert httpx.get(f"{url}/healthz", timeout=60).status_code == 200  # at once, without a retry
+    finally:
+        stop(process, 15)
 
 
 def send_until(done: Event, url: str, number: int) -> list[tuple[str, str]]:

@@ -152,12 +152,15 @@ def test_the_history_of_a_table_that_is_not_built_says_so(lake: Lake, capsys: py
 
 def test_a_receiver_that_is_away_may_be_tried_again(lake: Lake, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     monkeypatch.setattr("headgate.client.upload.time.sleep", lambda _: None)
-    monkeypatch.setattr("headgate.client.upload._pause", lambda *_: 0.0)
+    pauses: list[int] = []
+    monkeypatch.setattr("headgate.client.upload._pause", lambda count, _: pauses.append(count) or 0.0)
     lake.write("a.jsonl", "{}")
     with pytest.raises(SystemExit) as ended:
-        run_command(["upload", "a.jsonl", "--dataset", "sales", "--url", "http://127.0.0.1:1", "--key", "k", "--json"])
-    [error] = json.loads(capsys.readouterr().out)["failed"]
-    assert (ended.value.code, error["retryable"]) == (75, True)
+        how = ["--dataset", "sales", "--url", "http://127.0.0.1:1", "--key", "k", "--json"]
+        run_command(["upload", "a.jsonl", "b.jsonl", *how])
+    failed = json.loads(capsys.readouterr().out)["failed"]
+    assert (ended.value.code, [error["retryable"] for error in failed]) == (75, [True, True])
+    assert pauses == [1, 2, 3]  # the second file fails at once: 15 files took a minute
 
 
 def test_ctrl_c_says_that_committed_work_stays(lake: Lake, monkeypatch: pytest.MonkeyPatch, capsys) -> None:

@@ -343,7 +343,8 @@ def test_only_the_first_records_are_read_and_the_contract_says_so(project, capsy
         ("x.csv", "a,b\n", "the file has no record"),
         ("x.csv", "", "the file has no record"),
         ("x.csv", b"a\n\xff\xfe\n", "cannot be read as csv"),
-        ("x.jsonl", '{"a": 1}\n[1]\n', "record 2 is not a JSON object"),
+        ("x.csv", "a,b\n1,2\n1\n2\n", "line 3 has 1 values, the header has 2 (readable records: 1, others: 2)"),
+        ("x.jsonl", "[1]\n", "line 1: it is not a JSON object"),
         ("x.jsonl", '{"a": 1\n', "cannot be read as jsonl"),
         ("x.json", "nothing", "cannot be read as json"),
         ("x.jsonl", '{"a": {"b c": 1, "b-c": 2}}', "would both be named 'b_c'"),
@@ -355,6 +356,26 @@ def test_a_file_that_cannot_be_used_is_one_message(project, capsys, name, conten
     code, out, err = run(capsys, write(project, name, content))
     assert (code, out) == (2, "") and message in err
     assert not list(project.datasets.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "broken"),
+    [
+        ("x.csv", "a;b\n1;2\n3\n4;5\n", "line 3 has 1 values, the header has 2"),
+        ("x.csv", 'a,b\n1,2\n3,4\n5,"cut', "line 4: unexpected end of data"),
+        ("x.jsonl", '{"a": 1, "b": 2}\n{"a": 3, "b":\n{"a": 4, "b": 5}\n', "line 2: Expecting value"),
+        ("x.jsonl", '{"a": 1, "b": 2}\n[1]\n{"a": 4, "b": 5}\n', "line 2: it is not a JSON object"),
+        ("x.json", '[{"a": 1, "b": 2}, 7, {"a": 4, "b": 5}]', "element 2: it is not a JSON object"),
+    ],
+)
+def test_records_that_cannot_be_read_are_named_and_left_out(project, capsys, name, content, broken):
+    code, out, _ = run(capsys, write(project, name, content))
+    assert code == 0 and "(2 records read)" in out
+    assert f"records that cannot be read, which a run would quarantine: 1\n  {broken}" in out
+    assert [(c.name, c.type, c.required) for c in load_contracts(project)["x"].fields] == [
+        ("a", "bigint", True),
+        ("b", "bigint", True),
+    ]
 
 
 def test_a_name_that_no_column_can_have_becomes_the_physical_name(project, capsys):

@@ -84,6 +84,16 @@ def test_the_column_of_the_slices_can_be_chosen(project, capsys):
     assert load_graph(project).node("gold.loans_by_class").writes == Replace(by=["class"])
 
 
+def test_a_gold_table_by_several_columns_has_a_row_for_each_of_their_values(project, capsys):
+    run(capsys, "loans", "--from", "loans")
+    run(capsys, "loans_by_day_and_class", "--from", "silver.loans", "--by", "borrowed_on", "--by", "class")
+    node = load_graph(project).node("gold.loans_by_day_and_class")
+    assert node.writes == Replace(by=["borrowed_on", "class"])
+    assert node.reads == {"loans": Affected("silver.loans", by=["borrowed_on", "class"])}
+    module = (project.jobs / "gold" / "loans_by_day_and_class.py").read_text()
+    assert 'groupBy("borrowed_on", "class")' in module and "One row per borrowed_on and class." in module
+
+
 @pytest.mark.parametrize("source", ["loans", "counts"])
 def test_every_proposed_test_is_python_and_has_two_tests(project, capsys, source):
     run(capsys, source, "--from", source)

@@ -14,10 +14,12 @@ from pathlib import Path
 import click
 
 from headgate.cli.options import Target, print_json, target_options
+from headgate.cli.output import json_text
 from headgate.contracts.contract import load_contracts
 from headgate.contracts.environment import Cluster
 from headgate.contracts.table_contract import load_table_contracts
 from headgate.errors import SetupError, UsageError
+from headgate.http.announcement import VARIABLE
 
 
 @click.group()
@@ -38,12 +40,18 @@ def receiver(target: Target, host: str | None, port: int | None) -> None:
     _check_lake(target)
     _check_port(host or settings.host, port or settings.port)
     contracts = load_contracts(target.project)  # a wrong contract is said here, not by each worker
-    _announce(target, address, next(iter(sorted(contracts)), "DATASET"))
+    dataset = next(iter(sorted(contracts)), "DATASET")
     arguments = _gunicorn(target, address)
     metrics = os.environ.get("PROMETHEUS_MULTIPROC_DIR") or tempfile.mkdtemp(
         prefix="headgate-metrics-", dir=_memory_folder()
     )
-    variables = {**os.environ, "PYTHONPATH": _python_path(), "PROMETHEUS_MULTIPROC_DIR": metrics}
+    try_it = f"try it: headgate upload FILE --dataset {dataset} --url http://{address} --key KEY"
+    variables = {
+        **os.environ,
+        "PYTHONPATH": _python_path(),
+        "PROMETHEUS_MULTIPROC_DIR": metrics,
+        VARIABLE: _announcement(target, "receiver", address, try_it),
+    }
     # Replaces this process, so that signals reach gunicorn itself.
     os.execve(sys.executable, arguments, variables)
 
@@ -64,11 +72,6 @@ def api(target: Target, host: str | None, port: int | None) -> None:
     _check_installed("api", "flask", "gunicorn", "duckdb", "orjson", "read_api")
     address = _address(host or settings.host, port or settings.port)
     load_table_contracts(target.project)  # a wrong contract is reported here, not by each worker
-    if target.as_json:
-        print_json({"url": f"http://{address}", "environment": target.environment.name})
-    else:
-        click.echo(f"read API for {target.environment.name}: http://{address}  (lake: {target.environment.lake})")
-        click.echo(f"read and try it: http://{address}/v1/docs")
     application = f"read_api.app:for_project({str(target.project.root)!r}, {target.environment.name!r})"
     options = {"bind": address, "workers": settings.workers, "threads": settings.threads}
     arguments = ["--config=python:read_api.gunicorn_conf", *(f"--{name}={value}" for name, value in options.items())]
@@ -77,6 +80,7 @@ def api(target: Target, host: str | None, port: int | None) -> None:
         "HEADGATE_CURSOR_SECRET": os.environ.get("HEADGATE_CURSOR_SECRET") or secrets.token_hex(32),
         "PROMETHEUS_MULTIPROC_DIR": tempfile.mkdtemp(prefix="headgate-metrics-", dir=_memory_folder()),
         "PYTHONPATH": _python_path(),
+        VARIABLE: _announcement(target, "read API", address, f"read and try it: http://{address}/v1/docs"),
     }
     command_line = [sys.executable, "-m", "gunicorn", *arguments, application]
     os.execve(sys.executable, command_line, {**os.environ, **variables})
@@ -133,13 +137,12 @@ def _address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _announce(target: Target, address: str, dataset: str) -> None:
-    url = f"http://{address}"
+def _announcement(target: Target, name: str, address: str, try_it: str) -> str:
+    """What the server prints once it accepts connections."""
+    environment = target.environment
     if target.as_json:
-        print_json({"url": url, "environment": target.environment.name})
-        return
-    click.echo(f"receiver for {target.environment.name}: {url}  (lake: {target.environment.lake})")
-    click.echo(f"try it: headgate upload FILE --dataset {dataset} --url {url} --key KEY")
+        return json_text({"url": f"http://{address}", "environment": environment.name})
+    return f"{name} for {environment.name}: http://{address}  (lake: {environment.lake})\n{try_it}"
 
 
 def _gunicorn(target: Target, address: str) -> list[str]:

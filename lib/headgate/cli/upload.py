@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from headgate.views.progress import Progress
 
 _SENT, _REFUSED = "sent", "refused"
+_ASK_AGAIN_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,7 @@ class _OverHttp:
     def __init__(self, http: httpx.Client, url: str, key: str, dataset: str, show: bool) -> None:
         self._http, self._url, self._key, self._dataset, self._show = http, url, key, dataset, show
         self._described: dict[str, Any] | None = None
+        self._failed: tuple[float, HeadgateError] | None = None
 
     def deliver(self, file: Path, idempotency_key: str) -> Sent:
         from headgate.client import send_file
@@ -144,10 +146,17 @@ class _OverHttp:
         return _sent(file, receipt, receipt.replayed, *known)
 
     def _describe(self) -> dict[str, Any]:
+        """What the receiver says of the dataset. Where it did not answer a moment ago, each file fails at once."""
         from headgate.client import describe
 
+        if self._failed is not None and time.monotonic() - self._failed[0] < _ASK_AGAIN_SECONDS:
+            raise self._failed[1]
         if self._described is None:
-            self._described = describe(self._url, self._key, self._dataset, self._http)
+            try:
+                self._described = describe(self._url, self._key, self._dataset, self._http)
+            except HeadgateError as error:
+                self._failed = time.monotonic(), error
+                raise
         return self._described
 
     def _known(self, upload: str) -> tuple[str, str]:

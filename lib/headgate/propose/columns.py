@@ -72,9 +72,9 @@ def _is_category(field: Field, key: Sequence[str]) -> bool:
     return field.type == "string" and field.name not in key and not is_identifier(field)
 
 
-def measures(contract: Contract, columns: Iterable[str], by: str) -> list[Measure]:
+def measures(contract: Contract, columns: Iterable[str], by: Iterable[str]) -> list[Measure]:
     """Returns sums of the numbers of a silver table, and means of its doubles; at most three."""
-    names = set(columns) - {by, sequence_column(contract)} - set(contract.key)
+    names = set(columns) - {*by, sequence_column(contract)} - set(contract.key)
     numeric = [f for f in contract.fields if f.name in names and f.type in ("decimal", "double", "int", "bigint")]
     return [_measure(field) for field in numeric if not is_identifier(field)][:_MAX_MEASURES]
 

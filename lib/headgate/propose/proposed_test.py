@@ -49,6 +49,7 @@ def silver_test(table: str, contract: Contract) -> str:
             f'    lake.run("+silver.{table}")\n'
             f'    assert len(lake.rows("silver.{table}")) == 2\n',
             f"silver.{table}",
+            {name: value for name, value in second.items() if first.get(name) != value},
         )
     key = {name: second[name] for name in contract.key}
     correction = _correction(contract, first, second)
@@ -65,6 +66,7 @@ def silver_test(table: str, contract: Contract) -> str:
         f'    lake.run("+silver.{table}")\n'
         f'    assert_rows(lake, "silver.{table}", {_rows(expected)})\n',
         f"silver.{table}",
+        correction if sequence_column(contract) else key,
     )
 
 
@@ -88,7 +90,7 @@ def _without(values: Mapping[str, Any], name: str | None) -> dict[str, Any]:
     return {key: value for key, value in values.items() if key != name}
 
 
-def gold_test(table: str, contract: Contract, by: str, measures: Sequence[Measure]) -> str:
+def gold_test(table: str, contract: Contract, by: Sequence[str], measures: Sequence[Measure]) -> str:
     """Returns a test of a gold table: three records in two slices, and the rows that they make."""
     records = _sliced(contract, by)
     first = records[0]
@@ -100,20 +102,21 @@ def gold_test(table: str, contract: Contract, by: str, measures: Sequence[Measur
     return _module(
         contract,
         first,
-        f"test_a_{by}_adds_up(lake):\n"
+        f"test_a_{'_'.join(by)}_adds_up(lake):\n"
         f"    upload(\n        lake,\n{calls}    )\n"
         f'    lake.run("+gold.{table}")\n'
         f'    assert_rows(lake, "gold.{table}", {_rows(expected)})\n',
         f"gold.{table}",
+        changes[0],
     )
 
 
-def _sliced(contract: Contract, by: str) -> list[dict[str, Any]]:
+def _sliced(contract: Contract, by: Sequence[str]) -> list[dict[str, Any]]:
     """Three records, the first two in the same slice."""
-    source = _source_of(contract, by)
     records = example_records(contract, 3)
-    if source in records[0]:
-        records[1][source] = records[0][source]
+    for source in (_source_of(contract, name) for name in by):
+        if source in records[0]:
+            records[1][source] = records[0][source]
     return records
 
 
@@ -124,23 +127,27 @@ def _source_of(contract: Contract, by: str) -> str:
 
 
 def _expected(
-    contract: Contract, records: Sequence[Mapping[str, Any]], by: str, measures: Sequence[Measure]
+    contract: Contract, records: Sequence[Mapping[str, Any]], by: Sequence[str], measures: Sequence[Measure]
 ) -> list[dict[str, Any]]:
-    source = _source_of(contract, by)
-    is_day = source != by
-    slices: dict[Any, list[Mapping[str, Any]]] = {}
+    slices: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
     for record in records:
-        value = record.get(source)
-        slices.setdefault(value[:10] if is_day and value is not None else value, []).append(record)
+        slices.setdefault(tuple(_value_of(contract, record, name) for name in by), []).append(record)
     fields = {field.name: field for field in contract.fields}
     return [
         {
-            by: value,
+            **dict(zip(by, values, strict=True)),
             "row_count": len(rows),
             **{m.name: _sum(fields[m.source], [row.get(m.source) for row in rows]) for m in measures if m.sums},
         }
-        for value, rows in slices.items()
+        for values, rows in slices.items()
     ]
+
+
+def _value_of(contract: Contract, record: Mapping[str, Any], name: str) -> Any:
+    """The value of a column of the silver table: of the day of a time, the date."""
+    source = _source_of(contract, name)
+    value = record.get(source)
+    return value[:10] if source != name and value is not None else value
 
 
 def _sum(field: Field, values: Sequence[Any]) -> Any:
@@ -151,7 +158,8 @@ def _sum(field: Field, values: Sequence[Any]) -> Any:
     return str(sum(map(Decimal, present), Decimal())) if field.type == "decimal" else sum(present)
 
 
-def _module(contract: Contract, first: Mapping[str, Any], test: str, table: str) -> str:
+def _module(contract: Contract, first: Mapping[str, Any], test: str, table: str, other: Mapping[str, Any]) -> str:
+    """The module with `test`, and a test that sends the first record and one with the values `other` in any order."""
     asserts = ["assert_rows"] if "assert_rows(" in test else []
     return (
         "import pytest\n\n"
@@ -166,7 +174,7 @@ def _module(contract: Contract, first: Mapping[str, Any], test: str, table: str)
         f"def {test}\n\n"
         f'@pytest.mark.parametrize("check", [{", ".join(_CHECKS)}])\n'
         "def test_the_rows_do_not_depend_on_order_or_repetition(lake, check):\n"
-        "    upload(lake, record(), record())\n"
+        f"    upload(lake, record(), record({_arguments(other)}))\n"
         f'    check(lake, "{table}")\n'
     )
 

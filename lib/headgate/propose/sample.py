@@ -6,7 +6,7 @@ import csv
 import gzip
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import islice
@@ -41,6 +41,7 @@ class Sample:
     """Records of a file, in order. `whole` says whether these are all records of the file.
 
     A record is a dict; in a CSV its values are text, and None where they are empty. `schema` is a Parquet file's own.
+    `broken` says of each record that cannot be read where it is and why: a run quarantines it, the others go on.
     """
 
     path: Path
@@ -51,10 +52,11 @@ class Sample:
     dialect: CsvDialect = field(default_factory=CsvDialect)
     compressed: bool = False
     schema: pa.Schema | None = field(default=None, repr=False)
+    broken: Sequence[str] = ()
 
 
 def read_sample(path: Path, most: int = DEFAULT_RECORDS, format_: str | None = None) -> Sample:
-    """Returns at most `most` records of the file. Raises UsageError where it cannot be read or has no record.
+    """Returns at most `most` records of the file. Raises UsageError where it, or most of its records, cannot be read.
 
     The format is that of the suffix, unless `format_` names it; .json is a document, an array or JSON lines.
     """
@@ -73,6 +75,13 @@ def read_sample(path: Path, most: int = DEFAULT_RECORDS, format_: str | None = N
         raise UsageError(
             f"cannot be read as {kind}: {error}", where=str(path), fix="check the file, or give --format"
         ) from error
+    if len(sample.broken) > len(sample.records):
+        raise UsageError(
+            f"cannot be read as {kind}: {sample.broken[0]} "
+            f"(readable records: {len(sample.records):,}, others: {len(sample.broken):,})",
+            where=str(path),
+            fix="check the file, or give --format",
+        )
     if not sample.records:
         raise UsageError("the file has no record", where=str(path), fix="give a file with data")
     return sample
@@ -103,23 +112,40 @@ def _csv(path: Path, file: io.TextIOWrapper, most: int, compressed: bool) -> Sam
         strict=True,
     )
     columns = tuple(next(reader, ()))
-    records = []
-    for row in islice((row for row in reader if row), most):
-        if len(row) != len(columns):
-            raise ValueError(f"line {reader.line_num} has {len(row)} values, the header has {len(columns)}")
+    records: list[dict[str, Any]] = []
+    broken: list[str] = []
+    for row in _rows(reader, columns, broken):
+        if len(records) + len(broken) >= most:
+            return Sample(path, "csv", records, columns, False, dialect, compressed, broken=broken)
         records.append({name: value if value != "" else None for name, value in zip(columns, row, strict=True)})
-    whole = next(reader, None) is None
-    return Sample(path, "csv", records, columns, whole, dialect, compressed)
+    return Sample(path, "csv", records, columns, True, dialect, compressed, broken=broken)
+
+
+def _rows(reader: Any, columns: Sequence[str], broken: list[str]) -> Iterator[list[str]]:
+    """Yields the rows that have the header's columns; says in `broken` what is wrong with the others."""
+    while True:
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            broken.append(f"line {reader.line_num}: {error}")
+            continue
+        if len(row) == len(columns):
+            yield row
+        elif row:
+            broken.append(f"line {reader.line_num} has {len(row)} values, the header has {len(columns)}")
 
 
 def _dialect_of(head: str) -> CsvDialect:
-    """The delimiter that splits the first lines into the most columns, the same number in each line."""
+    """The delimiter that splits the header, and most of the first lines, into the most columns."""
     best, columns = ",", 1
     for delimiter in _DELIMITERS:
         rows = [row for row in csv.reader(io.StringIO(head), delimiter=delimiter) if row]
-        sizes = {len(row) for row in (rows[:-1] or rows)}  # the last line may be cut inside quotes
-        if len(sizes) == 1 and max(sizes) > columns:
-            best, columns = delimiter, max(sizes)
+        size = len(rows[0]) if rows else 0
+        alike = sum(len(row) == size for row in rows)  # a few lines may be broken, and the last one cut inside quotes
+        if size > columns and 2 * alike > len(rows):
+            best, columns = delimiter, size
     escape = "\\" if '\\"' in head else '"'
     return CsvDialect(best, '"', escape)
 
@@ -139,25 +165,39 @@ def _json(path: Path, file: io.TextIOWrapper, kind: str, most: int, compressed: 
         return _json_lines(path, io.StringIO(text), most, compressed)
     is_array = isinstance(document, list)
     values = document if is_array else [document]
-    records = [_object(value, number) for number, value in enumerate(values[:most], start=1)]
-    return _json_sample(path, "json_array" if is_array else "json", records, len(values) <= most, compressed)
+    records: list[dict[str, Any]] = []
+    broken: list[str] = []
+    for number, value in enumerate(values[:most], start=1):
+        try:
+            records.append(_object(value))
+        except ValueError as error:
+            broken.append(f"element {number}: {error}")
+    return _json_sample(path, "json_array" if is_array else "json", records, broken, len(values) <= most, compressed)
 
 
 def _json_lines(path: Path, file: Iterable[str], most: int, compressed: bool) -> Sample:
     lines = ((number, line) for number, line in enumerate(file, start=1) if line.strip())
-    records = [_object(json.loads(line, parse_float=Decimal), number) for number, line in islice(lines, most)]
-    return _json_sample(path, "jsonl", records, next(lines, None) is None, compressed)
+    records: list[dict[str, Any]] = []
+    broken: list[str] = []
+    for number, line in islice(lines, most):
+        try:
+            records.append(_object(json.loads(line, parse_float=Decimal)))
+        except ValueError as error:
+            broken.append(f"line {number}: {error}")
+    return _json_sample(path, "jsonl", records, broken, next(lines, None) is None, compressed)
 
 
-def _object(value: Any, number: int) -> dict[str, Any]:
+def _object(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise ValueError(f"record {number} is not a JSON object")
+        raise ValueError("it is not a JSON object")
     return value
 
 
-def _json_sample(path: Path, kind: str, records: Sequence[dict[str, Any]], whole: bool, compressed: bool) -> Sample:
+def _json_sample(
+    path: Path, kind: str, records: Sequence[dict[str, Any]], broken: Sequence[str], whole: bool, compressed: bool
+) -> Sample:
     columns = tuple(dict.fromkeys(name for record in records for name in record))
-    return Sample(path, kind, records, columns, whole, compressed=compressed)
+    return Sample(path, kind, records, columns, whole, compressed=compressed, broken=broken)
 
 
 # --- Parquet

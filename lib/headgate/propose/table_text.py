@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from headgate.contracts.contract import Contract
 from headgate.propose.columns import Measure, day_column, sequence_column
 
@@ -39,21 +41,22 @@ def _key_remark(contract: Contract) -> str:
     return "    # The contract has no primaryKey: a record that is sent again becomes a second row.\n"
 
 
-def gold_module(table: str, source: str, by: str, measures: list[Measure]) -> str:
-    """Returns the module of a gold table with one row per value of `by` of the silver table `source`."""
+def gold_module(table: str, source: str, by: Sequence[str], measures: list[Measure]) -> str:
+    """Returns the module of a gold table with one row per value of the columns `by` of the silver table `source`."""
     parameter = source.partition(".")[2]
     aggregates = ['F.count("*").alias("row_count")', *(measure.expression for measure in measures)]
+    groups = ", ".join(f'"{name}"' for name in by)
     return (
         f"from pyspark.sql import DataFrame\n{_IMPORT_FUNCTIONS}\n"
         "from headgate import Affected, Replace, table\n\n\n"
-        f'@table(\n    "gold.{table}",\n    reads={{"{parameter}": Affected("{source}", by=["{by}"])}},\n'
-        f'    writes=Replace(by=["{by}"]),\n)\n'
-        f'def {table}({parameter}: DataFrame) -> DataFrame:\n    """One row per {by}."""\n'
-        f'    return {parameter}.groupBy("{by}").agg(\n{_lines(aggregates)}    )\n'
+        f'@table(\n    "gold.{table}",\n    reads={{"{parameter}": Affected("{source}", by={_names(by)})}},\n'
+        f"    writes=Replace(by={_names(by)}),\n)\n"
+        f'def {table}({parameter}: DataFrame) -> DataFrame:\n    """One row per {" and ".join(by)}."""\n'
+        f"    return {parameter}.groupBy({groups}).agg(\n{_lines(aggregates)}    )\n"
     )
 
 
-def _names(names: list[str]) -> str:
+def _names(names: Sequence[str]) -> str:
     return "[" + ", ".join(f'"{name}"' for name in names) + "]"
 
 

@@ -19,6 +19,7 @@ from headgate.propose.sample import DEFAULT_RECORDS, Sample, read_sample
 
 _FORMATS = ("csv", "jsonl", "json", "parquet")
 _DEFAULT_STORE = "store-1"
+_SHOWN = 5  # records that cannot be read
 
 
 @click.command()
@@ -80,6 +81,10 @@ def _print(
         return
     click.echo(f"created  {shown}  ({len(sample.records):,} records read{'' if sample.whole else ', not all'})\n")
     _print_columns(inferred)
+    if sample.broken:
+        click.echo(f"\nrecords that cannot be read, which a run would quarantine: {len(sample.broken):,}")
+        for line in [*sample.broken[:_SHOWN], *["..."] * (len(sample.broken) > _SHOWN)]:
+            click.echo(f"  {line}")
     click.echo("\nRead the contract and correct it. Then:")
     for line in following:
         click.echo(f"  {line}")
@@ -98,6 +103,7 @@ def _findings(sample: Sample, inferred: Inferred) -> dict[str, Any]:
     """What --json prints about the file."""
     return {
         "records": len(sample.records),
+        "broken": list(sample.broken),
         "whole": sample.whole,
         "format": sample.format,
         "columns": [_as_dict(column) for column in inferred.columns],

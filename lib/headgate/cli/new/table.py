@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import keyword
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,10 +41,15 @@ class Proposal:
 @click.command()
 @click.argument("name")
 @click.option("--from", "source", required=True, help="A dataset, or a silver table that reads a dataset.")
-@click.option("--by", help="For a gold table: the column with one row per value.  [default: a day, else a category]")
+@click.option(
+    "--by",
+    multiple=True,
+    help="For a gold table: the column with one row per value. Repeat it for one row per value of several.  "
+    "[default: a day, else a category]",
+)
 @click.option("--dry-run", is_flag=True, help="Print the module and the test; write nothing.")
 @target_options
-def table(target: Target, name: str, source: str, by: str | None, dry_run: bool) -> None:
+def table(target: Target, name: str, source: str, by: tuple[str, ...], dry_run: bool) -> None:
     """Propose the table NAME: its module, and a test with made-up records.
 
     From a dataset it is a silver table with the newest version of each key; from a silver table it is a gold table with
@@ -72,12 +78,12 @@ def table(target: Target, name: str, source: str, by: str | None, dry_run: bool)
             click.echo(f"  {line}")
 
 
-def propose(project: Project, graph: Graph, name: str, source: str, by: str | None) -> Proposal:
+def propose(project: Project, graph: Graph, name: str, source: str, by: Sequence[str]) -> Proposal:
     """Returns the table NAME made from a dataset or a silver table. Raises UsageError where that is not possible."""
     if source in graph.contracts or source.removeprefix("bronze.") in graph.contracts:
         contract = graph.contracts[source.removeprefix("bronze.")]
         table = _table_name(name, "silver")
-        if by is not None:
+        if by:
             raise UsageError("--by is for a gold table", where="new table", fix="leave it out")
         return Proposal(f"silver.{table}", silver_module(table, contract), silver_test(table, contract))
     return _gold(project, graph, _table_name(name, "gold"), source, by)
@@ -101,7 +107,7 @@ def _table_name(name: str, layer: str) -> str:
     return table
 
 
-def _gold(project: Project, graph: Graph, table: str, source: str, by: str | None) -> Proposal:
+def _gold(project: Project, graph: Graph, table: str, source: str, by: Sequence[str]) -> Proposal:
     if source not in graph.nodes:
         known = [*graph.contracts, *(name for name in graph.nodes if name.startswith("silver."))]
         raise UsageError(
@@ -111,15 +117,17 @@ def _gold(project: Project, graph: Graph, table: str, source: str, by: str | Non
         )
     contract = _contract_behind(graph, source)
     columns = _columns_named_in(project.root / graph.node(source).module)
-    chosen = by or slice_column(contract, columns)
-    if chosen is None:
+    proposed = slice_column(contract, columns)
+    chosen = tuple(dict.fromkeys(by)) or (() if proposed is None else (proposed,))
+    if not chosen:
         raise UsageError(
             f"no column of {source} is a day or a category", where="new table", fix="name a column: --by COLUMN"
         )
-    if chosen not in columns:
-        raise UsageError(
-            f"{source} has no column '{chosen}'.{suggestion(chosen, columns)}", where="--by", fix="name another column"
-        )
+    for name in chosen:
+        if name not in columns:
+            raise UsageError(
+                f"{source} has no column '{name}'.{suggestion(name, columns)}", where="--by", fix="name another column"
+            )
     summed = measures(contract, columns, chosen)
     module = gold_module(table, source, chosen, summed)
     return Proposal(f"gold.{table}", module, gold_test(table, contract, chosen, summed))
