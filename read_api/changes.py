@@ -1,4 +1,8 @@
-"""The change feed: which rows each commit inserted, updated and deleted, commit by commit, from the Delta log."""
+"""The change feed: which rows each commit inserted, updated and deleted, commit by commit, from the Delta log.
+
+A commit that replaces files without change data also removes and adds rows that stay. Where its files are small, such
+rows are left out: those that it removes and adds with the same values, as often as it does both.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ from headgate.http.problems import Problem
 from headgate.ledger.ledger import Commit, Ledger
 from read_api import sql
 from read_api.catalog import Access
+from read_api.columns import quoted
 from read_api.engine import FileGone
 from read_api.parameters import RowQuery
 from read_api.reader import Page, Reader
@@ -23,14 +28,27 @@ from read_api.sql import LocalFile, Statement
 TYPE, VERSION, TIME = "_change_type", "_commit_version", "_commit_timestamp"
 #: The maximum of commits that a page reads.
 _MOST_COMMITS = 1000
+#: Rows that stay are left out where a commit's files have at most so many bytes: each page reads them all.
+_MOST_COMPARED = 16 * 2**20
+_COPY = "_copy"
 
 
 @dataclass(frozen=True)
 class _ChangeFile:
-    """A file of changes in a commit; `kind` is empty if the rows have their own kind of change."""
+    """A file of changes in a commit; `kind` is empty if the rows have their own kind of change.
+
+    `alike` are the files of that kind, this one too, and `opposite` those of the other kind, where they are compared.
+    """
 
     file: DataFile
     kind: str
+    alike: Sequence[DataFile] = ()
+    opposite: Sequence[DataFile] = ()
+
+    @property
+    def files(self) -> list[DataFile]:
+        """All files that its rows are read from."""
+        return [*self.alike, *self.opposite] if self.opposite else [self.file]
 
 
 @dataclass(frozen=True)
@@ -88,11 +106,11 @@ class Changes:
         limit: int,
         number: int,
     ) -> list[tuple[Any, ...]]:
-        def statement(local: LocalFile) -> Statement:
+        def statement(local: Sequence[LocalFile]) -> Statement:
             return _statement(change, local, query, access, snapshot, after, limit)
 
         try:
-            rows = self._reader.file_rows(change.file, statement)
+            rows = self._reader.file_rows(change.files, statement)
         except (FileGone, FileNotFoundError) as error:
             raise _gone(snapshot.table, commit.version) from error
         moment = datetime.fromtimestamp(commit.timestamp / 1000, UTC)
@@ -111,27 +129,38 @@ def _page(query: RowQuery, rows: Sequence[tuple[Any, ...]], after: list[Any] | N
 
 def _files(commit: Commit, snapshot: Snapshot) -> Iterator[_ChangeFile]:
     """The files that hold the commit's changes: its change data if it has some, else whole added and removed files."""
-    has_cdc = any("cdc" in action for action in commit.actions)
-    wanted = {"cdc": ""} if has_cdc else {"remove": "delete", "add": "insert"}
-    for action_name, kind in wanted.items():
-        for action in commit.actions:
-            file = action.get(action_name)
-            if file is not None and (action_name == "cdc" or file.get("dataChange", True)):
-                yield _ChangeFile(_data_file(file, snapshot), kind)
+    if any("cdc" in action for action in commit.actions):
+        yield from (_ChangeFile(file, "") for file in _named(commit, "cdc", snapshot))
+        return
+    removed, added = _named(commit, "remove", snapshot), _named(commit, "add", snapshot)
+    compared = all(isinstance(kind, str) for kind in snapshot.types.values())
+    if compared and sum(file.size for file in (*removed, *added)) <= _MOST_COMPARED:
+        yield from (_ChangeFile(file, "delete", removed, added) for file in removed)
+        yield from (_ChangeFile(file, "insert", added, removed) for file in added)
+    else:
+        yield from (_ChangeFile(file, "delete") for file in removed)
+        yield from (_ChangeFile(file, "insert") for file in added)
 
 
-def _data_file(action: Mapping[str, Any], snapshot: Snapshot) -> DataFile:
+def _named(commit: Commit, action_name: str, snapshot: Snapshot) -> list[DataFile]:
+    """The files of the commit's actions of a kind that change data, numbered."""
+    files = (action[action_name] for action in commit.actions if action_name in action)
+    changing = (file for file in files if action_name == "cdc" or file.get("dataChange", True))
+    return [_data_file(file, number, snapshot) for number, file in enumerate(changing)]
+
+
+def _data_file(action: Mapping[str, Any], number: int, snapshot: Snapshot) -> DataFile:
     path = f"{table_path(snapshot.table)}/{unquote(action['path'])}"
     values = action.get("partitionValues") or {}
     # An empty text in the log means that the partition has no value.
     return DataFile(
-        0, path, int(action.get("size") or 0), None, {name: value or None for name, value in values.items()}
+        number, path, int(action.get("size") or 0), None, {name: value or None for name, value in values.items()}
     )
 
 
 def _statement(
     change: _ChangeFile,
-    local: LocalFile,
+    local: Sequence[LocalFile],
     query: RowQuery,
     access: Access,
     snapshot: Snapshot,
@@ -141,7 +170,10 @@ def _statement(
     """The SQL for the changes of one file after a row: the columns, the kind of change, the row's number."""
     types = {**snapshot.types, TYPE: "string"}
     names = sql.needed(query, access)
-    inner = sql.source([local], {}, names if change.kind else [*names, TYPE], types)
+    if change.opposite:
+        inner = _that_do_not_stay(change, local, snapshot)
+    else:
+        inner = sql.source(local, {}, names if change.kind else [*names, TYPE], types)
     condition = sql.where(query.filters, access)
     kind = f"'{change.kind}'" if change.kind else TYPE
     selected = ", ".join([*(sql.selected(column) for column in query.columns), f"{kind} AS {TYPE}", sql.ROW])
@@ -149,4 +181,17 @@ def _statement(
         f"SELECT {selected} FROM ({inner}) WHERE {condition.text} AND {sql.ROW} > {int(after)} "
         f"ORDER BY {sql.ROW} LIMIT {int(limit)}",
         list(condition.values),
+    )
+
+
+def _that_do_not_stay(change: _ChangeFile, local: Sequence[LocalFile], snapshot: Snapshot) -> str:
+    """A subquery of the file's rows without those that the opposite files have too, as many as these have."""
+    count, types = len(change.alike), snapshot.types
+    names = [quoted(name) for name in types]
+    copy = f"row_number() OVER (PARTITION BY {', '.join(names)} ORDER BY {sql.FILE}, {sql.ROW}) AS {_COPY}"
+    own, other = (sql.source(part, {}, types, types) for part in (local[:count], local[count:]))
+    same = " AND ".join(f"own.{name} IS NOT DISTINCT FROM other.{name}" for name in [*names, _COPY])
+    return (
+        f"SELECT * FROM (SELECT *, {copy} FROM ({own})) AS own WHERE {sql.FILE} = {change.file.number} "
+        f"AND NOT EXISTS (SELECT 1 FROM (SELECT *, {copy} FROM ({other})) AS other WHERE {same})"
     )

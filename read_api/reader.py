@@ -81,9 +81,11 @@ class Reader:
         names = (*(c.name for c in query.groups), *(a.name for a in query.aggregates))
         return Page(names, None, result, None) if isinstance(result, pa.Table) else Page(names, result, None, None)
 
-    def file_rows(self, file: DataFile, statement: Callable[[LocalFile], Statement]) -> list[tuple[Any, ...]]:
-        """Returns rows of one data file, by the SQL that `statement` makes. Raises FileGone."""
-        text = statement(self._local([file])[0])
+    def file_rows(
+        self, files: Sequence[DataFile], statement: Callable[[Sequence[LocalFile]], Statement]
+    ) -> list[tuple[Any, ...]]:
+        """Returns rows of data files, by the SQL that `statement` makes. Raises FileGone."""
+        text = statement(self._local(files))
         return self._engine.rows(text.text, text.values)
 
     def _matching(self, snapshot: Snapshot, query: RowQuery, access: Access) -> list[DataFile]:

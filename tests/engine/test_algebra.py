@@ -415,7 +415,7 @@ def test_a_new_column_comes_with_new_rows_alone_too(changed: World) -> None:
 
 
 def test_a_source_with_a_new_column_and_a_lost_log_is_read_again(changed: World) -> None:
-    changed.records("visits", [visit("v9", "q", 9)], key="second")
+    changed.records("visits", [visit("v2", "n", 2, revision=2, amount=3)], key="second")  # a MERGE: one commit
     changed.run_well("+silver.visits")
     clean_up_log(changed, VISITS)  # its newest commit, which adds the column, is still there
     reports = changed.run_well(DAILY)

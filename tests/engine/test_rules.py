@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from headgate.engine.gate import rules
 from headgate.engine.gate.rules import judge_batch, rules_of
-from headgate.errors import SuiteError
+from headgate.errors import SetupError, SuiteError
 from headgate.project import Project
 from headgate.suites.suite import Suite, load_suites
 
@@ -139,6 +139,13 @@ def test_gx_is_imported_ahead_only_where_the_rules_of_a_suite_are_not_kept(cache
     assert begun.wait(10)
 
 
+def test_a_run_with_suites_without_gx_says_how_to_install_it(cached, monkeypatch):
+    monkeypatch.setattr("headgate.engine.gate.gx.find_spec", lambda _: None)
+    rules.import_ahead([], cached[1])
+    with pytest.raises(SetupError, match="great-expectations is not installed"):
+        rules.import_ahead([cached[0]], cached[1])
+
+
 def test_gx_is_called_again_if_a_column_has_another_type(sales, cached, monkeypatch):
     requested = opened(monkeypatch)
     rules_of(cached[0], sales.selectExpr("id", "CAST(quantity AS bigint) AS quantity", "store"), cached[1])
@@ -181,7 +188,7 @@ def test_a_cache_that_cannot_be_written_costs_time_only(sales, cached, tmp_path)
             ),
             "unable to parse",
         ),
-        (entry("expect_column_values_to_match_regex", column="store", regex="("), "Unclosed group"),
+        (entry("expect_column_values_to_match_regex", column="store", regex="("), "is not a regular expression"),
         (entry("expect_column_values_to_be_in_set", column="store", value_set=[1, 2]), "fails on text"),
         (entry("expect_column_values_to_be_in_set", column="quantity", value_set=["x"]), "fails on text"),
         (entry(BETWEEN, column="id", min_value=0, row_condition="row_number() OVER (ORDER BY id) = 1"), "judged"),

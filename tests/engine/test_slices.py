@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from headgate.engine.verbs.table_report import Report
+from headgate.ledger.ledger import Commit, Ledger
 from tests.engine.world import World, sale, write_project
 
 SILVER, ITEMS, GOLD = "silver.transactions", "silver.transaction_items", "gold.daily_store_sales"
@@ -162,11 +164,16 @@ NOTES = {
 
 @dataclass(frozen=True)
 class Notes:
-    """A project of notes whose days and labels may be null, before and after a second run."""
+    """A project of notes whose days and labels may be null, before and after a second run.
+
+    commit: the second one of gold.labels. operation: how it is made.
+    """
 
     before: dict[str, list[tuple]]
     after: dict[str, list[tuple]]
     reports: dict[str, Report]
+    commit: Commit
+    operation: str
 
 
 def note(name: str, day: int | None, label: str | None, *, revision: int = 1, gone: bool = False) -> dict[str, Any]:
@@ -174,8 +181,8 @@ def note(name: str, day: int | None, label: str | None, *, revision: int = 1, go
     return {"note_id": name, "revision": revision, "day": written, "label": label, "gone": gone}
 
 
-@pytest.fixture(scope="module")
-def notes(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Notes:
+@pytest.fixture(scope="module", params=["WRITE", "MERGE"], ids=["files are replaced", "by a MERGE"])
+def notes(request: pytest.FixtureRequest, spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Notes:
     root = tmp_path_factory.mktemp("notes")
     world = World(spark, write_project(root, NOTES), root / "lake")
     first = [
@@ -199,8 +206,12 @@ def notes(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Note
         note("g", 3, "only", revision=2, gone=True),
     ]
     world.records("notes", second, key="second")
-    reports = world.run()
-    return Notes(before, tables_of_notes(world), reports)
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "MERGE":
+            patch.setattr("headgate.engine.write.rewrite._MOST_ROWS", 0)
+        reports = world.run()
+    commit = Ledger(world.environment).commit("gold.labels", 1)
+    return Notes(before, tables_of_notes(world), reports, commit, request.param)
 
 
 def tables_of_notes(world: World) -> dict[str, list[tuple]]:
@@ -229,6 +240,14 @@ def labels(tables: dict[str, list[tuple]], label: str | None) -> int:
 )
 def test_equal_rows_of_a_slice_are_kept_as_many_as_there_are(notes: Notes, label: str, copies: list[int]) -> None:
     assert [labels(notes.before, label), labels(notes.after, label)] == copies
+
+
+def test_a_change_by_difference_counts_the_rows_that_differ(notes: Notes) -> None:
+    before, after = (Counter(tables["gold.labels"]) for tables in (notes.before, notes.after))
+    changed = {row for row in before | after if before[row] != after[row]}  # equal rows cannot be distinguished
+    came, went = (sum(count for row, count in rows.items() if row in changed) for rows in (after, before))
+    assert notes.commit.operation == notes.operation
+    assert notes.commit.metadata.counts == {"inserted": came, "deleted": went}
 
 
 def test_a_slice_of_null_by_keys_loses_missing_rows(notes: Notes) -> None:

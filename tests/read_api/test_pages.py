@@ -4,9 +4,12 @@ import json
 import threading
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
 
+import pyarrow as pa
 import pytest
-from deltalake import DeltaTable
+from deltalake import DeltaTable, write_deltalake
 
 from headgate.http.keys import digest_of
 from headgate.http.problems import Problem
@@ -111,6 +114,34 @@ def test_changes_rebuild_the_table(analyst, sales):
         else:
             copy.remove(row)
     assert sorted(copy) == sorted(json.dumps(row, sort_keys=True) for row in analyst.rows())
+
+
+def rates(lake: Path, rows: list[tuple[str | None, str | None]], mode: str) -> None:
+    """Writes a commit of gold.rates without change data."""
+    values = [None if rate is None else Decimal(rate) for _, rate in rows]
+    table = pa.table({"currency": [c for c, _ in rows], "rate": pa.array(values, pa.decimal128(18, 6))})
+    write_deltalake(str(lake / "gold/rates"), table, mode=mode)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 100])
+def test_rows_that_stay_where_files_are_replaced_are_no_changes(analyst, sales, limit):
+    rates(sales, [("USD", "1.1"), ("JPY", "170"), ("XAU", None), (None, "2")], "append")
+    stay = [("EUR", "1"), ("USD", "1.1"), ("XAU", None), (None, "2")]  # USD was there twice
+    rates(sales, [*stay, ("JPY", "171"), ("JPY", "171"), ("EUR", "1")], "overwrite")
+    changes = analyst.rows("/v1/tables/gold.rates/changes", since=1, limit=limit)
+    assert sorted((c["_change_type"], c["currency"], c["rate"]) for c in changes) == [
+        ("delete", "JPY", "170.000000"),
+        ("delete", "USD", "1.100000"),
+        ("insert", "EUR", "1.000000"),
+        ("insert", "JPY", "171.000000"),
+        ("insert", "JPY", "171.000000"),
+    ]
+
+
+def test_where_replaced_files_are_large_each_of_their_rows_is_a_change(analyst, sales, monkeypatch):
+    monkeypatch.setattr("read_api.changes._MOST_COMPARED", 0)
+    rates(sales, [("EUR", "1"), ("USD", "1.2")], "overwrite")
+    assert len(analyst.rows("/v1/tables/gold.rates/changes", since=0)) == 4
 
 
 def test_changes_after_the_newest_version_are_none(analyst):

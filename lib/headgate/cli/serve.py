@@ -69,7 +69,7 @@ def api(target: Target, host: str | None, port: int | None) -> None:
     """Serve gold tables to programs over HTTP: gunicorn, until it is stopped. No Spark is needed."""
     settings = target.environment.read_api
     _check_host(target, host, "read_api", settings.host)
-    _check_installed("api", "flask", "gunicorn", "duckdb", "orjson", "read_api")
+    _check_installed("api", "flask", "gunicorn", "duckdb", "read_api")
     address = _address(host or settings.host, port or settings.port)
     load_table_contracts(target.project)  # a wrong contract is reported here, not by each worker
     application = f"read_api.app:for_project({str(target.project.root)!r}, {target.environment.name!r})"

@@ -23,6 +23,9 @@ _DOUBLE = re.compile(r"[+-]?(\d+(\.\d+)?|\.\d+)([eE][+-]?\d+)?")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?\s*(Z|[+-]\d{2}:?\d{2})?")
 _MAX_BIGINT = 2**63 - 1
+#: Values of columns with such names are not copied into a contract.
+_PERSONAL = re.compile(r"name|mail|phone|mobile|street|address|birth|guest|person|member", re.IGNORECASE)
+_LEAST_SCALE = 2  # a sample in which money has one decimal or none would reject cents later
 _MAX_SCALE = 9  # a number with more decimals is a measurement: a double
 _SPARE_DIGITS = 3  # before the point, beyond the largest value of the sample
 _LEAST_PRECISION = 12
@@ -87,7 +90,7 @@ def _from_values(name: str, values: Sequence[Any], *, as_text: bool) -> Column:
         items = [item for value in present for item in value]
         return Column(name, "array", required=required, items=_from_values("item", items, as_text=False))
     logical, physical, notes = _scalar_type(present, as_text)
-    return Column(name, logical, physical, required, notes=(*notes, *_few_values(logical, physical, present)))
+    return Column(name, logical, physical, required, notes=(*notes, *_few_values(name, logical, present)))
 
 
 def _odd(name: str, required: bool, shown: str) -> Column:
@@ -137,7 +140,7 @@ def _number_type(texts: Sequence[str]) -> tuple[str, str, tuple[str, ...]]:
     if any("e" in text.lower() or not (_INTEGER.fullmatch(text) or _DECIMAL.fullmatch(text)) for text in texts):
         return "number", "double", ()
     parts = [text.lstrip("+-").partition(".") for text in texts]
-    scale, whole = max(len(part[2]) for part in parts), max(len(part[0]) for part in parts)
+    scale, whole = max(_LEAST_SCALE, *(len(part[2]) for part in parts)), max(len(part[0]) for part in parts)
     if scale > _MAX_SCALE:
         return "number", "double", ()
     return "number", f"decimal({min(38, max(_LEAST_PRECISION, whole + _SPARE_DIGITS + scale))},{scale})", ()
@@ -151,9 +154,9 @@ def _is(kind: type[date] | type[datetime], text: str) -> bool:
     return True
 
 
-def _few_values(logical: str, physical: str, values: Sequence[Any]) -> tuple[str, ...]:
-    """A remark on a column with few different values, and the line that allows only these."""
-    if logical not in ("string", "integer"):
+def _few_values(name: str, logical: str, values: Sequence[Any]) -> tuple[str, ...]:
+    """A remark on a column with few different values, and the line that allows only these, unless they are personal."""
+    if _PERSONAL.search(name) or logical not in ("string", "integer"):
         return ()
     counts = Counter(str(value) for value in values)
     if not 1 < len(counts) <= _ENUM_VALUES or len(values) < _ENUM_RATIO * len(counts):
@@ -186,7 +189,7 @@ def _from_arrow(name: str, kind: pa.DataType, values: Sequence[Any]) -> Column:
         items = [item for value in present for item in value]
         return Column(name, "array", required=required, items=_from_arrow("item", kind.value_type, items))
     logical, physical, notes = _arrow_scalar(kind)
-    return Column(name, logical, physical, required, notes=(*notes, *_few_values(logical, physical, present)))
+    return Column(name, logical, physical, required, notes=(*notes, *_few_values(name, logical, present)))
 
 
 def _arrow_scalar(kind: pa.DataType) -> tuple[str, str, tuple[str, ...]]:

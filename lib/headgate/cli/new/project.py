@@ -48,7 +48,8 @@ def _check_empty(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise UsageError("is a file", where=str(folder), fix="name a new or an empty folder")
     try:
-        if folder.is_dir() and any(folder.iterdir()):
+        # Such as .git, or the .venv that Headgate is installed in.
+        if folder.is_dir() and not all(path.name.startswith(".") for path in folder.iterdir()):
             raise UsageError("the folder is not empty", where=str(folder), fix="name a new or an empty folder")
     except OSError as error:
         raise StorageError(f"cannot read: {error.strerror}", where=str(folder), fix="name another folder") from error

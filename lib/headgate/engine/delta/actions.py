@@ -6,7 +6,7 @@ import json
 import math
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -81,6 +81,11 @@ def removal_of(table: Any, slices: pa.Table | None) -> Removal:
             partition = {name: delta_text(value) for name, value in zip(names, values, strict=True)}
             results.append(RemovedFile(path, size, partition, rows))
     return Removal(results)
+
+
+def removal_of_files(table: Any, paths: Collection[str]) -> Removal:
+    """These files, by their paths as the log has them."""
+    return Removal([file for file in removal_of(table, None).files or () if file.path in paths])
 
 
 def keys_of(slices: pa.Table, names: Sequence[str]) -> set[tuple[Any, ...]]:

@@ -8,7 +8,7 @@ by an exception where they overlap, in silence where they do not, so the log is 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -30,6 +30,7 @@ from headgate.engine.delta.actions import (
     indexed_columns,
     metrics_of,
     removal_of,
+    removal_of_files,
     why_not_by_actions,
 )
 from headgate.engine.delta.carried import METADATA_CONF, session_confs, taken_over
@@ -143,6 +144,19 @@ class Committer:
         """
         removal = replace(removal_of(self._table, slices), predicate=predicate)
         return self._publish(batch, removal, self.partition_by, {}, facts)
+
+    def can_rewrite(self, files: Collection[str], schema: StructType) -> bool:
+        """Whether `rewrite` can replace these files by rows of `schema`; else a MERGE has to make the change."""
+        new = delta_schema(schema, self.node.name)
+        removal = removal_of_files(self._table, files)
+        return not why_not_by_actions(self._table, new, self.partition_by, removal, whole=False)
+
+    def rewrite(self, batch: WrittenBatch, files: Collection[str], **facts: Any) -> Commit:
+        """Replaces files of the table by the batch: their rows that stay, and new ones.
+
+        In the change feed the rows that stay are deleted and inserted again; on net they do not change.
+        """
+        return self._publish(batch, removal_of_files(self._table, files), self.partition_by, {}, facts)
 
     def add_files(
         self,

@@ -24,7 +24,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType
 
-from headgate.engine.gate.gx import Condition, GxFrame, GxResult, import_gx, refused
+from headgate.engine.gate.gx import Condition, GxFrame, GxResult, import_gx, refused, require_installed
 from headgate.engine.gate.native import BATCH_VIEW, is_plain, judge_plain
 from headgate.engine.read.function import plan_classes, unrepeatable
 from headgate.engine.runtime.jvm_access import expression_of, require_pattern
@@ -77,7 +77,13 @@ def rules_of(suite: Suite, shape: DataFrame, cache: Path | None) -> list[Rule]:
 
 
 def import_ahead(suites: Iterable[Suite], cache: Path) -> None:
-    """Starts to import GX during a run's first work, if the rules of any of `suites` are not in the cache."""
+    """Starts to import GX during a run's first work, if the rules of any of `suites` are not in the cache.
+
+    Raises SetupError where there are suites, and GX is not installed.
+    """
+    suites = list(suites)
+    if suites:
+        require_installed()
     if any(suite.rows and not _keeps(cache, suite) for suite in suites):
         Thread(target=import_gx, name="import of GX", daemon=True).start()
 

@@ -31,6 +31,8 @@ MOST_FILES = 200
 MOST_ROWS = 20_000
 
 CHANGE_TYPE = "_change_type"
+#: The path of a row's file, as the log has it.
+FILE = "_file"
 _READERS = 8
 
 
@@ -56,8 +58,8 @@ class _NotPlain(Exception):
     """Something that Delta's own reader has to read."""
 
 
-def snapshot(ledger: Ledger, table: str, version: int) -> LocalRows | None:
-    """All rows of a version; None where Delta's reader has to read them."""
+def snapshot(ledger: Ledger, table: str, version: int, *, with_file: bool = False) -> LocalRows | None:
+    """All rows of a version; None where Delta's reader has to read them. with_file: with the column `_file`."""
     delta = ledger.open(table, version)
     files = ledger.files(table, version)
     names = ("path", "size_bytes", "num_records")
@@ -70,7 +72,7 @@ def snapshot(ledger: Ledger, table: str, version: int) -> LocalRows | None:
         _File(path, size, {name: values[name][number] for name in partitions})
         for number, (path, size) in enumerate(zip(paths, sizes, strict=True))
     ]
-    return _read(ledger, table, delta, chosen, [])
+    return _read(ledger, table, delta, chosen, [pa.field(FILE, pa.string())] if with_file else [])
 
 
 def feed(ledger: Ledger, table: str, since: int, version: int) -> LocalRows | None:
@@ -139,6 +141,8 @@ def _column(content: pa.Table, file: _File, field: pa.Field) -> pa.Array | pa.Ch
     """A column of a file. A partition column is what the log says, a column that the file does not have is null."""
     if field.name in file.partition:
         return _repeated(file.partition[field.name], field.type, content.num_rows)
+    if field.name == FILE:
+        return pa.repeat(pa.scalar(file.path), content.num_rows)
     if field.name == CHANGE_TYPE and file.change is not None:
         return pa.repeat(pa.scalar(file.change), content.num_rows)
     if field.name not in content.column_names:

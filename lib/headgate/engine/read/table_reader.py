@@ -29,6 +29,11 @@ class TableReader:
         rows = local_files.snapshot(self.ledger, table, version) if self.local else None
         return self._frame(rows) if rows else read_at(self.session, self._uri(table), version)
 
+    def at_with_file(self, table: str, version: int) -> DataFrame | None:
+        """All rows of a version with the path of their file, `_file`; None where this process does not read them."""
+        rows = local_files.snapshot(self.ledger, table, version, with_file=True) if self.local else None
+        return self._frame(rows) if rows else None
+
     def feed(self, table: str, since: int, version: int) -> DataFrame:
         """The change feed of (since, version], with `_change_type`; from the beginning where `since` is -1."""
         rows = local_files.feed(self.ledger, table, since, version) if self.local else None

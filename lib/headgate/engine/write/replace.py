@@ -1,7 +1,8 @@
 """`Replace` and `History`: the output replaces each affected slice completely.
 
-By partition if a slice is one or more whole partitions; otherwise by difference, in one MERGE
-that deletes missing rows, inserts new rows, and does not touch equal rows.
+By partition if a slice is one or more whole partitions; otherwise by difference: missing rows are deleted, new rows
+inserted, and equal rows are not touched. One MERGE does it, or, in a small table, a commit that replaces the files with
+missing rows (`rewrite.py`).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from headgate.engine.read.changes import (
     outside_slices,
     read_affected,
 )
+from headgate.engine.read.local_files import FILE
 from headgate.engine.read.output_schema import (
     content_hash,
     indexed_columns,
@@ -38,6 +40,7 @@ from headgate.engine.steps import FUNCTION, step
 from headgate.engine.write.history import require_no_ties, versions
 from headgate.engine.write.outcome import Job, Outcome
 from headgate.engine.write.record_commit import require_metrics
+from headgate.engine.write.rewrite import rewrite_of
 from headgate.errors import TableError, suggestion
 from headgate.ledger.ledger import Commit
 from headgate.ledger.metadata import row_facts
@@ -184,7 +187,10 @@ def _replace_partitions(job: Job, rows: DataFrame, slices: Slices, marks: Marks,
 
 def _replace_by_difference(job: Job, rows: DataFrame, slices: Slices, quality: Judgement, rows_in: int) -> Outcome:
     """Deletes the rows of the slices that are gone and inserts the new ones, in one commit."""
-    target = job.reader.at(job.node.name, job.work.head.version).filter(slices.within(""))
+    name, version = job.node.name, job.work.head.version
+    in_files = job.reader.at_with_file(name, version)
+    whole = job.reader.at(name, version) if in_files is None else in_files
+    target = whole.filter(slices.within(""))
     existing = target if slices.exact or slices.values is None else in_slices(target, slices.values)
     changes = job.stages.stage(_difference(rows, existing))
     # A row outside of the slices differs from all that are compared, so it is among the changes.
@@ -196,7 +202,11 @@ def _replace_by_difference(job: Job, rows: DataFrame, slices: Slices, quality: J
     new = changes.filter("_copies > 0").withColumn("_copy", F.explode(F.sequence(F.lit(1), F.col("_copies"))))
     inserts = new.select(*rows.columns)
     if counts["gone"]:
-        gone = changes.filter("_gone > 0").select(*rows.columns, "_hash")
+        gone = changes.filter("_gone > 0")
+        rewrite = None if in_files is None else rewrite_of(job, in_files, gone, inserts)
+        if rewrite is not None:
+            return _outcome(job, rewrite.commit(job, facts), quality, rows_in, rewritten=True)
+        gone = gone.select(*rows.columns, "_hash")
         return _outcome(job, _merge_difference(job, gone, inserts, slices, facts), quality, rows_in)
     spread = inserts.hint("rebalance", *job.writes_as(Replace, History).partition_by)
     with job.committer.writing(spread) as batch:
@@ -217,14 +227,21 @@ def _difference(rows: DataFrame, existing: DataFrame) -> DataFrame:
     """One row for each content that differs: `_gone` copies to delete, `_copies` to insert, and its hash.
 
     Identical rows cannot be distinguished, so if their number changes, all of them are deleted and inserted.
+    Where `existing` has the column `_file`, `_files` are the files with a copy to delete.
     """
-    new = rows.select("*", F.lit(1).alias("_new"), F.lit(0).alias("_old"))
-    old = with_columns_of(existing, rows).select("*", F.lit(0).alias("_new"), F.lit(1).alias("_old"))
+    shaped = rows.withColumn(FILE, F.lit(None).cast("string"))
+    new = shaped.select("*", F.lit(1).alias("_new"), F.lit(0).alias("_old"))
+    old = with_columns_of(existing, shaped).select("*", F.lit(0).alias("_new"), F.lit(1).alias("_old"))
     counted = (
         new.union(old)
         .withColumn("_hash", content_hash(rows))
         .groupBy("_hash")
-        .agg(F.sum("_old").alias("_gone"), F.sum("_new").alias("_copies"), *(F.first(n).alias(n) for n in rows.columns))
+        .agg(
+            F.sum("_old").alias("_gone"),
+            F.sum("_new").alias("_copies"),
+            *([F.collect_set(FILE).alias("_files")] if FILE in existing.columns else []),
+            *(F.first(name).alias(name) for name in rows.columns),
+        )
     )
     return counted.filter("_gone <> _copies")
 
@@ -257,13 +274,21 @@ def _advance(job: Job, shape: DataFrame, quality: Judgement = NOT_JUDGED) -> Out
     return Outcome(commit.version, 0, 0, quality=quality.results)
 
 
-def _outcome(job: Job, commit: Commit, quality: Judgement, rows_in: int) -> Outcome:
-    """The outcome by the commit's own counts. Raises WrongCommit where Delta counted other rows."""
+def _outcome(job: Job, commit: Commit, quality: Judgement, rows_in: int, *, rewritten: bool = False) -> Outcome:
+    """The outcome by the commit's own counts. Raises WrongCommit where Delta counted other rows.
+
+    rewritten: the new files have rows that stay, too.
+    """
     recorded = commit.metadata.counts if commit.metadata else {}
     counts = {name: recorded[name] for name in ("inserted", "deleted")}
-    merged = commit.operation == "MERGE"
-    names = ("numTargetRowsInserted", "numTargetRowsDeleted") if merged else ("numOutputRows",)
-    require_metrics(job, commit, dict(zip(names, counts.values(), strict=False)))
+    if commit.operation == "MERGE":
+        expected = {"numTargetRowsInserted": counts["inserted"], "numTargetRowsDeleted": counts["deleted"]}
+    elif rewritten:
+        removed = int(commit.metrics.get("numDeletedRows", -1))
+        expected = {"numOutputRows": removed - counts["deleted"] + counts["inserted"]}
+    else:
+        expected = {"numOutputRows": counts["inserted"]}
+    require_metrics(job, commit, expected)
     return Outcome(commit.version, rows_in, counts["inserted"], counts=counts, quality=quality.results)
 
 
