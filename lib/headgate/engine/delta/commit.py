@@ -152,10 +152,12 @@ class Committer:
         return not why_not_by_actions(self._table, new, self.partition_by, removal, whole=False)
 
     def rewrite(self, batch: WrittenBatch, files: Collection[str], **facts: Any) -> Commit:
-        """Replaces files of the table by the batch: their rows that stay, and new ones.
+        """Replaces files of the table by the batch: their rows that stay, and new ones. Needs `can_rewrite`.
 
         In the change feed the rows that stay are deleted and inserted again; on net they do not change.
         """
+        if not self.can_rewrite(files, batch.rows.schema):  # Delta's own writer would replace the whole table
+            raise ValueError(f"{self.node.name} cannot be rewritten by files")
         return self._publish(batch, removal_of_files(self._table, files), self.partition_by, {}, facts)
 
     def add_files(

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from headgate.engine.gate.marks import Marks
@@ -197,9 +197,8 @@ def require_one_row_a_record(rows: DataFrame, node: Node) -> None:
         )
 
 
-def require_inside(outside: DataFrame, by: tuple[str, ...], node: Node) -> None:
+def require_inside(row: Row | None, by: tuple[str, ...], node: Node) -> None:
     """Raises BatchRefused where the output holds a row of a slice that is not being recomputed."""
-    row = outside.head()
     if row is not None:
         slice_ = ", ".join(f"{name}={row[name]}" for name in by)
         raise BatchRefused(

@@ -6,11 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
-from pyspark.sql.types import DateType, IntegralType, MapType, StringType, StructField, StructType
+from pyspark.sql.types import MapType, StructField, StructType
 
-from headgate.engine.read.slice_conditions import between, bounds_of, one_of, one_of_as_sql, points_of
+from headgate.engine.read.slice_conditions import (
+    EXACT_AS_TEXT,
+    between,
+    bounds_of,
+    exact_rows,
+    one_of,
+    one_of_as_sql,
+    points_of,
+)
 from headgate.engine.read.table_reader import TableReader
 from headgate.engine.runtime.materialize import Stages, local_frame, local_rows, table_of
 from headgate.ledger.record_table import live_condition
@@ -19,8 +27,6 @@ from headgate.planning.plan import Source
 _ADDED = ("insert", "update_postimage")
 #: Up to so many slices of a small work are named one by one; more are told by their bounds.
 _MOST_POINTS = 200
-#: Types whose values are the same after a cast to text and back.
-_EXACT_AS_TEXT = (StringType, IntegralType, DateType)
 
 
 def live(frame: DataFrame) -> DataFrame:
@@ -104,7 +110,7 @@ def read_affected(
 def _distinct(parts: Sequence[DataFrame], stages: Stages) -> DataFrame:
     """The different rows of all parts, staged."""
     kinds = {tuple(field.dataType for field in part.schema) for part in parts}
-    if len(kinds) == 1 and all(isinstance(field.dataType, _EXACT_AS_TEXT) for field in parts[0].schema):
+    if len(kinds) == 1 and all(isinstance(field.dataType, EXACT_AS_TEXT) for field in parts[0].schema):
         rows = [local_rows(part) for part in parts]
         if all(part is not None for part in rows):
             unique = {tuple(row): row.asDict() for part in rows for row in part or ()}
@@ -119,9 +125,8 @@ def _nullable(schema: StructType) -> StructType:
 
 def _are_few(values: DataFrame) -> bool:
     """Whether the slices are in the plan, few, and of types that literals name exactly."""
-    rows = local_rows(values)
-    kinds = (field.dataType for field in values.schema)
-    return rows is not None and len(rows) <= _MOST_POINTS and all(isinstance(kind, _EXACT_AS_TEXT) for kind in kinds)
+    rows = exact_rows(values)
+    return rows is not None and len(rows) <= _MOST_POINTS
 
 
 def _filtered(frames: Mapping[str, DataFrame], condition: Column) -> dict[str, DataFrame]:
@@ -164,6 +169,18 @@ def in_slices(rows: DataFrame, values: DataFrame) -> DataFrame:
 def outside_slices(rows: DataFrame, values: DataFrame) -> DataFrame:
     """The rows whose slice is none of `values`."""
     return _by_slices(rows, values, "left_anti")
+
+
+def row_outside(rows: DataFrame, values: DataFrame) -> Row | None:
+    """A row whose slice is none of `values`; None where there is none.
+
+    One Spark job, and none where both are in the plan.
+    """
+    slices, wanted = exact_rows(rows.select(values.columns)), exact_rows(values)
+    if slices is None or wanted is None:
+        return outside_slices(rows, values).head()
+    known = {tuple(row) for row in wanted}
+    return next((row for row in slices if tuple(row) not in known), None)
 
 
 def _by_slices(rows: DataFrame, values: DataFrame, how: str) -> DataFrame:

@@ -9,15 +9,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import reduce
 from operator import and_
+from typing import Any
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
+from pyspark.sql.types import DateType, IntegralType, StringType
+
+from headgate.engine.runtime.materialize import local_rows
 
 #: A value as Spark casts it to text (None for null), and its type.
 Literal = tuple[str | None, str]
 #: The least and the greatest value of a column, and how many nulls it has.
 Bounds = tuple[Literal, Literal, int]
 
+#: Types whose values are the same after a cast to text and back, and equal where Python's are.
+EXACT_AS_TEXT = (StringType, IntegralType, DateType)
 _REAL = ("float", "double")
 
 
@@ -29,7 +35,13 @@ def points_of(values: DataFrame) -> list[dict[str, Literal]]:
 
 
 def bounds_of(values: DataFrame, by: Sequence[str]) -> dict[str, Bounds]:
-    """Returns the bounds of each column of `by`; empty where there are no rows. One Spark job."""
+    """Returns the bounds of each column of `by`; empty where there are no rows.
+
+    One Spark job, and none where the rows are in the plan.
+    """
+    rows = exact_rows(values)
+    if rows is not None:
+        return {name: _bounds([row[name] for row in rows], _types(values)[name]) for name in by} if rows else {}
     sides = [
         f(name).cast("string").alias(f"{label}_{name}") for name in by for label, f in (("lo", F.min), ("hi", F.max))
     ]
@@ -40,6 +52,21 @@ def bounds_of(values: DataFrame, by: Sequence[str]) -> dict[str, Bounds]:
     types = _types(values)
     sides_of = {name: ((row[f"lo_{name}"], types[name]), (row[f"hi_{name}"], types[name])) for name in by}
     return {name: (*sides_of[name], row[f"nulls_{name}"]) for name in by}
+
+
+def exact_rows(values: DataFrame) -> list[Row] | None:
+    """The rows of a frame that are in the plan and that Python compares and writes as Spark does; None for others."""
+    exact = all(isinstance(field.dataType, EXACT_AS_TEXT) for field in values.schema)
+    return local_rows(values) if exact else None
+
+
+def _bounds(values: Sequence[Any], kind: str) -> Bounds:
+    present = [value for value in values if value is not None]
+    if not present:
+        return (None, kind), (None, kind), len(values)
+    key = str.encode if kind == "string" else None  # Spark compares bytes
+    least, greatest = min(present, key=key), max(present, key=key)
+    return (str(least), kind), (str(greatest), kind), len(values) - len(present)
 
 
 def one_of(points: Sequence[Mapping[str, Literal]], prefix: str = "") -> Column:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import reduce
 from typing import Any
 
 import pyarrow as pa
@@ -104,10 +105,13 @@ def arrow_of(frame: DataFrame) -> pa.Table:
     return frame.toArrow() if rows is None else table_of([row.asDict() for row in rows], frame.schema)
 
 
-def count_rows(frame: DataFrame) -> int:
-    """The number of rows; one Spark job, and none where they are in the plan."""
-    rows = local_rows(frame.select(F.lit(1)))
-    return frame.count() if rows is None else len(rows)
+def count_rows(*frames: DataFrame) -> int:
+    """The number of rows of all frames; one Spark job for those whose rows are not in the plan."""
+    narrow = [frame.select(F.lit(1)) for frame in frames]
+    counts = [None if (rows := local_rows(frame)) is None else len(rows) for frame in narrow]
+    others = [frame for frame, count in zip(narrow, counts, strict=True) if count is None]
+    counted = reduce(DataFrame.union, others).count() if others else 0
+    return counted + sum(count or 0 for count in counts)
 
 
 def _in_plan(frame: DataFrame) -> DataFrame | None:

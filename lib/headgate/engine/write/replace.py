@@ -12,7 +12,7 @@ from functools import reduce
 from typing import Any
 
 from delta.tables import DeltaMergeBuilder, DeltaTable
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
 from headgate.engine.delta.actions import are_inside
@@ -23,8 +23,8 @@ from headgate.engine.read.changes import (
     AffectedRead,
     Slices,
     in_slices,
-    outside_slices,
     read_affected,
+    row_outside,
 )
 from headgate.engine.read.local_files import FILE
 from headgate.engine.read.output_schema import (
@@ -70,7 +70,7 @@ def build_replace(job: Job) -> Outcome:
     marks = gate.marks_of(job, shape)
     if slices.values is None:
         return _build_whole(job, rows, marks, slices.rows)
-    rows_in = sum(count_rows(frame) for frame in slices.rows.values())
+    rows_in = count_rows(*slices.rows.values())
     if slices.exact and _is_by_partition(job):
         return _replace_partitions(job, rows, slices, marks, rows_in)
     rows, quality = gate.judge_rows(job, marks, rows)
@@ -82,11 +82,11 @@ def _output(job: Job, rows: DataFrame) -> DataFrame:
     return versions(rows, job.node.writes) if isinstance(job.node.writes, History) else rows
 
 
-def _outside(rows: DataFrame, slices: Slices) -> DataFrame:
-    """The rows that belong to none of the slices."""
+def _row_outside(rows: DataFrame, slices: Slices) -> Row | None:
+    """A row that belongs to none of the slices; None where there is none."""
     if slices.exact or slices.values is None:
-        return rows.filter(~F.coalesce(slices.within(""), F.lit(False)))
-    return outside_slices(rows, slices.values)
+        return rows.filter(~F.coalesce(slices.within(""), F.lit(False))).head()
+    return row_outside(rows, slices.values)
 
 
 def _read(job: Job) -> Slices:
@@ -168,7 +168,7 @@ def _require_in_slices_of_sources(job: Job, rows: DataFrame, sources: Mapping[st
         return
     by = slices_of(job.writes_as(Replace, History))
     known = reduce(DataFrame.union, (frame.select(*by) for frame in sources.values())).distinct()
-    gate.require_inside(outside_slices(rows.select(*by).distinct(), known), by, job.node)
+    gate.require_inside(row_outside(rows.select(*by).distinct(), known), by, job.node)
 
 
 def _replace_partitions(job: Job, rows: DataFrame, slices: Slices, marks: Marks, rows_in: int) -> Outcome:
@@ -179,7 +179,7 @@ def _replace_partitions(job: Job, rows: DataFrame, slices: Slices, marks: Marks,
     spread = rows.hint("rebalance", *job.writes_as(Replace, History).partition_by)
     with job.committer.writing(spread) as batch:
         if not are_inside(batch.files, partitions):
-            gate.require_inside(_outside(batch.rows, slices), slices.by, job.node)
+            gate.require_inside(_row_outside(batch.rows, slices), slices.by, job.node)
         quality = gate.judge_written(job, marks, batch.rows)
     commit = job.committer.replace(batch, partitions, slices.predicate, **quality.facts)
     return _outcome(job, commit, quality, rows_in)
@@ -194,7 +194,7 @@ def _replace_by_difference(job: Job, rows: DataFrame, slices: Slices, quality: J
     existing = target if slices.exact or slices.values is None else in_slices(target, slices.values)
     changes = job.stages.stage(_difference(rows, existing))
     # A row outside of the slices differs from all that are compared, so it is among the changes.
-    gate.require_inside(_outside(changes, slices), slices.by, job.node)
+    gate.require_inside(_row_outside(changes, slices), slices.by, job.node)
     counts = _totals(changes)
     if not counts["gone"] and not counts["copies"]:
         return _advance(job, rows, quality)
