@@ -174,16 +174,17 @@ def _gate(session: SparkSession, rows: DataFrame, target: Path, project: Project
 
 def _replaced(session: SparkSession, rows: DataFrame, target: Path, project: Project, clock: Clock) -> int:
     """What `replace` does with a table that is built whole: its files are judged, and then committed."""
-    job: Any = _job(project, None, Replace())  # it stages nothing
-    with clock.part("rules"):
-        marks = gate.marks_of(job, rows.limit(0))
-    with clock.part("write"):
-        written = _files(rows, target, project)
-    with clock.part("judge"):
-        gate.judge_written(job, marks, written.rows)
-    with clock.part("commit"):
-        _commit(written, target)
-    return 0
+    with stages() as scope:
+        job: Any = _job(project, scope, Replace())
+        with clock.part("rules"):
+            marks = gate.marks_of(job, rows.limit(0))
+        with clock.part("write"):
+            written = _files(rows, target, project)
+        with clock.part("judge"):
+            gate.judge_written(job, marks, written.rows)
+        with clock.part("commit"):
+            _commit(written, target)
+    return _staged_bytes(session)
 
 
 def _files(rows: DataFrame, target: Path, project: Project) -> WrittenBatch:
