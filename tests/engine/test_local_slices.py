@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.types import StructType
 
 from headgate.engine.read.changes import outside_slices, row_outside
 from headgate.engine.read.slice_conditions import bounds_of, exact_rows
-from headgate.engine.runtime.materialize import count_rows
+from headgate.engine.runtime.materialize import count_rows, local_frame, table_of
 
 SCHEMA = "text string, number bigint, day date"
 ROWS: list[tuple[Any, ...]] = [
@@ -23,6 +24,12 @@ ROWS: list[tuple[Any, ...]] = [
 ]
 
 
+def in_plan(session: SparkSession, rows: list[tuple[Any, ...]]) -> DataFrame:
+    """The rows, in the plan."""
+    schema = StructType.fromDDL(SCHEMA)
+    return local_frame(session, table_of([dict(zip(schema.names, row, strict=True)) for row in rows], schema), schema)
+
+
 def by_spark(session: SparkSession, rows: list[tuple[Any, ...]]) -> DataFrame:
     """The rows, which Spark has to compute."""
     return session.createDataFrame(rows, SCHEMA).repartition(1)
@@ -30,20 +37,20 @@ def by_spark(session: SparkSession, rows: list[tuple[Any, ...]]) -> DataFrame:
 
 @pytest.mark.parametrize("rows", [ROWS, ROWS[:1], [(None, None, None)], []], ids=["mixed", "one", "nulls", "none"])
 def test_the_bounds_are_those_of_spark(spark: SparkSession, rows: list[tuple[Any, ...]]) -> None:
-    local, other = spark.createDataFrame(rows, SCHEMA), by_spark(spark, rows)
+    local, other = in_plan(spark, rows), by_spark(spark, rows)
     assert exact_rows(local) is not None and exact_rows(other) is None
     assert bounds_of(local, local.columns) == bounds_of(other, other.columns)
 
 
 @pytest.mark.parametrize("known", [ROWS, ROWS[:-1], ROWS[1:], []])
 def test_a_row_outside_of_the_slices_is_found_as_spark_finds_it(spark: SparkSession, known: list) -> None:
-    local = row_outside(spark.createDataFrame(ROWS, SCHEMA), spark.createDataFrame(known, SCHEMA))
+    local = row_outside(in_plan(spark, ROWS), in_plan(spark, known))
     outside = [tuple(row) for row in outside_slices(by_spark(spark, ROWS), by_spark(spark, known)).collect()]
     assert (local is None) == (not outside)
     assert local is None or tuple(local) in outside
 
 
 def test_rows_of_several_frames_are_counted_together(spark: SparkSession) -> None:
-    frames = [spark.createDataFrame(ROWS, SCHEMA), by_spark(spark, ROWS), spark.range(5).repartition(2)]
+    frames = [in_plan(spark, ROWS), by_spark(spark, ROWS), spark.range(5).repartition(2)]
     assert count_rows(*frames) == 2 * len(ROWS) + 5
     assert count_rows() == 0
