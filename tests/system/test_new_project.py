@@ -148,13 +148,13 @@ def test_json_lists_exactly_the_files_made(tmp_path):
 
 
 def test_an_empty_folder_is_taken(tmp_path):
-    (tmp_path / "p").mkdir()
+    (tmp_path / "p" / ".venv").mkdir(parents=True)  # which Headgate is installed in
     assert headgate("new", "project", "p", folder=tmp_path).returncode == 0
 
 
-@pytest.mark.parametrize("name", ["p", "p/kept"])
-def test_what_is_there_is_never_written_over(tmp_path, name):
-    kept = tmp_path / "p" / "kept"
+@pytest.mark.parametrize(("name", "file"), [("p", "kept"), ("p/kept", "kept"), ("p", ".gitignore")])
+def test_what_is_there_is_never_written_over(tmp_path, name, file):
+    kept = tmp_path / "p" / file
     kept.parent.mkdir()
     kept.write_text("mine")
     refused = headgate("new", "project", name, folder=tmp_path)

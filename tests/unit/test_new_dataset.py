@@ -259,6 +259,13 @@ def test_a_parquet_file_keeps_its_own_types(project, capsys):
     assert (contract.format, contract.key) == ("parquet", ("id",))
 
 
+@pytest.mark.parametrize("name", ["guest_name", "email", "home_address", "MobileNo"])
+def test_values_of_a_column_about_people_are_not_copied_into_the_contract(project, capsys, name):
+    run(capsys, write(project, "stays.csv", f"{name},room\n" + "Ada,red\nBob,blue\n" * 20))
+    text = (project.datasets / "stays.yaml").read_text()
+    assert "red" in text and "Ada" not in text
+
+
 def test_a_type_that_headgate_rejects_has_a_remark(project):
     path = project.root / "x.parquet"
     pq.write_table(pa.table({"a": pa.array([b"x"]), "at": pa.array([datetime(2026, 3, 1, tzinfo=UTC)])}), path)

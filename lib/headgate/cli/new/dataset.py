@@ -93,10 +93,15 @@ def _print(
 def _print_columns(inferred: Inferred) -> None:
     key = inferred.keys[0] if inferred.keys else ()
     rows = [
-        (column.name, _type_of(column), _yes(column.required), _yes(column.name in key), "; ".join(column.notes))
+        (column.name, _type_of(column), _yes(column.required), _yes(column.name in key), _remark(column))
         for column in inferred.columns
     ]
     print_table(["column", "type", "required", "key", "remark"], rows)
+
+
+def _remark(column: Column) -> str:
+    """The remarks without their details, which are in the contract."""
+    return "; ".join(note.partition(";")[0] for note in column.notes)
 
 
 def _findings(sample: Sample, inferred: Inferred) -> dict[str, Any]:

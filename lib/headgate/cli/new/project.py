@@ -18,6 +18,8 @@ _NAMES = {
     "gitignore": ".gitignore",
     "gitkeep": ".gitkeep",
 }  # under their own names git would apply them to the templates
+#: What may be in the folder already: a repository, and the environment that Headgate is installed in.
+_BESIDE = (".git", ".venv", "venv")
 #: Files of the sample project that a project without sample has too.
 _SHARED = ("gitignore", "conf/environments/local.yaml", "conf/great_expectations.yml")
 
@@ -29,7 +31,7 @@ _SHARED = ("gitignore", "conf/environments/local.yaml", "conf/great_expectations
 def project(folder: Path, empty: bool, as_json: bool) -> None:
     """Make a project in DIR, with a small working sample.
 
-    The sample has sensor readings, from an upload to a gold table. DIR is created; if it exists, it has to be empty.
+    The sample has sensor readings, from an upload to a gold table. DIR is created; if it exists, it has to be empty, but for .git and .venv.
     """
     _check_empty(folder)
     files = _copy(_template_files(empty), folder)
@@ -48,8 +50,7 @@ def _check_empty(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise UsageError("is a file", where=str(folder), fix="name a new or an empty folder")
     try:
-        # Such as .git, or the .venv that Headgate is installed in.
-        if folder.is_dir() and not all(path.name.startswith(".") for path in folder.iterdir()):
+        if folder.is_dir() and not all(path.name in _BESIDE for path in folder.iterdir()):
             raise UsageError("the folder is not empty", where=str(folder), fix="name a new or an empty folder")
     except OSError as error:
         raise StorageError(f"cannot read: {error.strerror}", where=str(folder), fix="name another folder") from error
