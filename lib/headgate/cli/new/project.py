@@ -31,7 +31,8 @@ _SHARED = ("gitignore", "conf/environments/local.yaml", "conf/great_expectations
 def project(folder: Path, empty: bool, as_json: bool) -> None:
     """Make a project in DIR, with a small working sample.
 
-    The sample has sensor readings, from an upload to a gold table. DIR is created; if it exists, it has to be empty, but for .git and .venv.
+    The sample has sensor readings, from an upload to a gold table. DIR is created; if it exists, it has to be empty,
+    but for .git and .venv.
     """
     _check_empty(folder)
     files = _copy(_template_files(empty), folder)
