@@ -1,13 +1,21 @@
-"""The peer of `latency`: the same uploads through the same 7 or 3 tables, in plain PySpark and Delta."""
+"""The peer of `latency`: the same uploads through the same 7 or 3 tables, in plain PySpark and Delta.
+
+python bench/hand_rounds.py PROJECT LAKE TABLES      one round in a process of its own, with Headgate's session
+"""
 
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import hand
 import whole
+from common import environment_on
 from pyspark.sql import SparkSession
+
+from headgate.engine.runtime.session import start_session
+from headgate.project import Project
 
 #: Tables that the 7 tables read and to which these uploads add nothing: they stay empty, as they do for Headgate.
 _EMPTY = {
@@ -45,3 +53,16 @@ def build(spark: SparkSession, lake: Path, tables: int) -> None:
     hand.write_sales(spark, batch, sales)
     daily = hand.daily_sales(spark.read.format("delta").load(sales))
     hand.overwrite(daily, str(lake / hand.GOLD / "daily_store_sales"))
+
+
+def main(project: str, lake: str, tables: str) -> None:
+    """Builds a round; the first one makes the empty tables too."""
+    session = start_session(environment_on(Project(Path(project)), Path(lake)), small=True)
+    if not (Path(lake) / next(iter(_EMPTY))).exists():
+        prepare(session, Path(lake))
+    build(session, Path(lake), int(tables))
+    session.stop()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -2,8 +2,8 @@
 
 `--mode warm` (the default): runs in one session, whose first rounds warm it and are not counted; seconds, processor
 seconds and Spark jobs of each table, beside the same tables written by hand, by turns in the same session. `--jobs`
-prints the step of the run that started each job. `--mode cold`: each round is a process of `headgate run`.
-`--mode watch`: one process of `headgate run --watch` takes all rounds.
+prints the step of the run that started each job. `--mode cold`: each round is a process of `headgate run`,
+and one by hand. `--mode watch`: one process of `headgate run --watch` takes all rounds.
 """
 
 from __future__ import annotations
@@ -230,6 +230,7 @@ def _processes(model: Model, folder: Path, options: argparse.Namespace) -> list[
     command = [sys.executable, "-m", "headgate.cli", "run", *selected, "--project", str(project.root)]
     environ = {**os.environ, "HEADGATE_LAKE": str(lake), "HEADGATE_WATCH_POLL_SECONDS": "0.2"}
     rounds: list[tuple[float, float]] = []
+    by_hand: list[tuple[float, float]] = []
     watcher = None
     if options.mode == "watch":
         watcher = subprocess.Popen([*command, "--watch"], env=environ, stdout=subprocess.DEVNULL)
@@ -245,12 +246,31 @@ def _processes(model: Model, folder: Path, options: argparse.Namespace) -> list[
             _wait(watcher, lambda runs=number + 1: _runs(lake) >= runs)
         rounds.append((time.perf_counter() - started, cpu_seconds() - cpu))
         print(f"  {model.name}, {options.mode}, round {number}: {rounds[-1][0]:.2f} s", file=sys.stderr)
+        if watcher is None:
+            by_hand.append(_hand_process(project, lake, folder / "by-hand", len(model.tables)))
+            print(f"  {model.name}, by hand, round {number}: {by_hand[-1][0]:.2f} s", file=sys.stderr)
     if watcher is not None:
         watcher.terminate()
         assert watcher.wait(60) == 0, watcher.returncode
-    seconds, cpus = zip(*rounds[-options.rounds :], strict=True)
-    row = {"model": model.name, "mode": options.mode, "seconds": round(median(seconds), 2)}
-    return [{**row, "cpu": round(median(cpus), 2), "rounds": [round(pair[0], 2) for pair in rounds]}]
+    sides = {options.mode: rounds, **({"cold by hand": by_hand} if by_hand else {})}
+    return [_process_row(model, mode, measured, options.rounds) for mode, measured in sides.items()]
+
+
+def _process_row(model: Model, mode: str, rounds: Sequence[tuple[float, float]], counted: int) -> dict[str, Any]:
+    seconds, cpus = zip(*rounds[-counted:], strict=True)
+    row = {"model": model.name, "mode": mode, "seconds": round(median(seconds), 2)}
+    return {**row, "cpu": round(median(cpus), 2), "rounds": [round(pair[0], 2) for pair in rounds]}
+
+
+def _hand_process(project: Project, lake: Path, by_hand: Path, tables: int) -> tuple[float, float]:
+    """A round by hand in a process of its own: seconds and processor seconds."""
+    hand_rounds.link_landed(lake / "landing", by_hand)
+    command = [sys.executable, str(Path(hand_rounds.__file__)), str(project.root), str(by_hand), str(tables)]
+    started, cpu = time.perf_counter(), cpu_seconds()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _wait(process, lambda: process.poll() is not None)
+    assert process.returncode == 0, process.returncode
+    return time.perf_counter() - started, cpu_seconds() - cpu
 
 
 def _wait(process: subprocess.Popen[bytes], condition: Callable[[], bool]) -> None:
