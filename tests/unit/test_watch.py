@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -79,3 +81,21 @@ def test_a_changed_or_new_file_of_the_project_shows(tmp_path: Path) -> None:
 
 def test_the_memory_is_at_least_that_of_this_process() -> None:
     assert used_bytes() > 2**20
+
+
+RESTARTING = """
+import os, signal, sys
+from headgate.cli.watch.watcher import StopSignals
+stop = StopSignals()
+stop.listen()
+if sys.argv[1] == "first":
+    assert not stop.is_set_after_blocking()
+    os.kill(os.getpid(), signal.SIGTERM)
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:-1], "second"])
+print(stop.is_set)
+"""
+
+
+def test_a_signal_during_a_restart_reaches_the_new_program():
+    done = subprocess.run([sys.executable, "-c", RESTARTING, "first"], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr

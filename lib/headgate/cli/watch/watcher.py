@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from headgate.engine.verbs.table_report import Report
 
 _FIRST_RETRY = 5.0
+_STOPPING = (signal.SIGTERM, signal.SIGINT)
 _GB = 2**30
 
 #: Shows the reports of a run, and registers what it built.
@@ -57,22 +58,26 @@ def watch(target: Target, graph: Graph, names: Sequence[str], show: Show) -> Non
             reason = watcher.loop(session)
     finally:
         watcher.end()
-    if reason:
+    if reason and not stop.is_set_after_blocking():
         _restart(target, reason)
     _say(target, "stopped")
     sys.exit(0)
 
 
 class StopSignals:
-    """SIGTERM and Ctrl-C as a flag; the second one interrupts what is in progress."""
+    """SIGTERM and Ctrl-C as a flag; the second one interrupts what is in progress.
+
+    A signal that comes while the application restarts waits, blocked, for the new program's `listen`.
+    """
 
     def __init__(self) -> None:
         self._event = threading.Event()
 
     def listen(self) -> None:
         """Handles both signals from now on, in place of any handler before."""
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in _STOPPING:
             signal.signal(number, self._handle)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
 
     def _handle(self, number: int, _: Any) -> None:
         if self._event.is_set():
@@ -83,6 +88,11 @@ class StopSignals:
     def is_set(self) -> bool:
         """Whether a signal has come."""
         return self._event.is_set()
+
+    def is_set_after_blocking(self) -> bool:
+        """Blocks both signals, and returns whether one has come before: none is lost between this and `execv`."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
+        return self.is_set
 
     def wait(self, seconds: float) -> None:
         """Returns after so many seconds, or when a signal comes."""
