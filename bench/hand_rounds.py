@@ -1,6 +1,6 @@
 """The peer of `latency`: the same uploads through the same 7 or 3 tables, in plain PySpark and Delta.
 
-python bench/hand_rounds.py PROJECT LAKE TABLES      one round in a process of its own, with Headgate's session
+As a command, with PROJECT, LAKE and TABLES, it builds one round in a process of its own, with Headgate's session.
 """
 
 from __future__ import annotations

@@ -239,9 +239,7 @@ def _processes(model: Model, folder: Path, options: argparse.Namespace) -> list[
         started, cpu = time.perf_counter(), cpu_seconds()
         _land(lake, records, FIRST_RECORDS if number == 0 else RECORDS, datetime.now(UTC), f"round-{number}")
         if watcher is None:
-            process = subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL)
-            _wait(process, lambda process=process: process.poll() is not None)
-            assert process.returncode == 0, process.returncode
+            _run(command, environ)
         else:
             _wait(watcher, lambda runs=number + 1: _runs(lake) >= runs)
         rounds.append((time.perf_counter() - started, cpu_seconds() - cpu))
@@ -267,10 +265,14 @@ def _hand_process(project: Project, lake: Path, by_hand: Path, tables: int) -> t
     hand_rounds.link_landed(lake / "landing", by_hand)
     command = [sys.executable, str(Path(hand_rounds.__file__)), str(project.root), str(by_hand), str(tables)]
     started, cpu = time.perf_counter(), cpu_seconds()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _run(command, os.environ)
+    return time.perf_counter() - started, cpu_seconds() - cpu
+
+
+def _run(command: Sequence[str], environ: Mapping[str, str]) -> None:
+    process = subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL)
     _wait(process, lambda: process.poll() is not None)
     assert process.returncode == 0, process.returncode
-    return time.perf_counter() - started, cpu_seconds() - cpu
 
 
 def _wait(process: subprocess.Popen[bytes], condition: Callable[[], bool]) -> None:

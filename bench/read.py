@@ -105,8 +105,8 @@ def by_trino(folder: Path, lake: Lake, arguments: argparse.Namespace) -> list[di
     if not read_trino.is_installed():
         print("trino left out: env $(bin/ensure_trino.py FOLDER) make bench NAME=read installs and names it")
         return []
-    schema = DeltaTable(lake.table, storage_options=dict(lake.variables)).schema().to_json()
     s3 = dict(lake.variables)
+    schema = DeltaTable(lake.table, storage_options=s3).schema().to_json()
     return list(
         read_trino.measured(folder, lake.table, schema, s3, arguments.queries, arguments.rows, arguments.seconds)
     )

@@ -10,15 +10,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-from moto.moto_server.threaded_moto_server import ThreadedMotoServer
+from unittest.mock import patch
 
 from headgate.aws.catalog.glue import GlueDatabase
 from headgate.aws.clients import BotoClients
 from headgate.ledger.ledger import schema_of
 from headgate.views.gold import GoldColumn, GoldTable
 from tests.s3.servers import REGION
-from tests.trino.server import DATABASE, Trino, trino_server
+from tests.trino.server import DATABASE, Trino, glue_server, trino_server
 
 _LEAST = 5  # queries, however long they take
 _RANDOM = random.Random(1)  # noqa: S311 - no secret
@@ -34,25 +33,17 @@ def measured(
 ) -> Iterator[dict[str, Any]]:
     """Yields a row for each query, as `read.measure` does. `schema` is the table's, as Delta has it in JSON."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line for each request
-    glue = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    glue.start()
-    try:
-        host, port = glue.get_host_and_port()
-        address = f"http://{host}:{port}"
-        _register(address, table, schema)
-        home, java = Path(os.environ["TRINO_HOME"]), Path(os.environ["TRINO_JAVA_HOME"])
-        (folder / "trino").mkdir()
-        with trino_server(home, java, folder / "trino", s3, address) as trino:
+    home, java = Path(os.environ["TRINO_HOME"]), Path(os.environ["TRINO_JAVA_HOME"])
+    (folder / "trino").mkdir()
+    with patch.dict(os.environ, s3), glue_server() as glue:
+        _register(table, schema)
+        with trino_server(home, java, folder / "trino", s3, glue) as trino:
             for query in queries:
                 yield _measure(trino, query, rows, seconds)
-    finally:
-        glue.stop()
 
 
-def _register(glue: str, table: str, schema: str) -> None:
-    os.environ.update({"AWS_ENDPOINT_URL_GLUE": glue, "AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench"})
+def _register(table: str, schema: str) -> None:
     client = BotoClients(REGION).client("glue")
-    client.create_database(DatabaseInput={"Name": DATABASE})
     columns = tuple(GoldColumn(name, kind) for name, kind in schema_of(schema).items())
     GlueDatabase(client, DATABASE, "bench").register([GoldTable("gold.fct_sales", table, columns)])
 

@@ -140,9 +140,9 @@ def test_gx_is_imported_ahead_only_where_the_rules_of_a_suite_are_not_kept(cache
 
 
 def test_a_run_with_suites_without_gx_says_how_to_install_it(cached, monkeypatch):
-    monkeypatch.setattr("headgate.engine.gate.gx.find_spec", lambda _: None)
+    monkeypatch.setattr("headgate.installed.find_spec", lambda _: None)
     rules.import_ahead([], cached[1])
-    with pytest.raises(SetupError, match="great-expectations is not installed"):
+    with pytest.raises(SetupError, match="the suites of this run: great_expectations is not installed"):
         rules.import_ahead([cached[0]], cached[1])
 
 

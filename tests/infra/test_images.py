@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-import runpy
-import sys
 from fnmatch import fnmatch
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 import yaml
 
+from tests.distribution import setup_arguments
 from tests.infra.dockerfiles import Instruction, instructions
 
 ROOT = Path(__file__).parents[2]
@@ -72,35 +69,18 @@ def test_packages_are_installed_with_the_constraints(path):
             assert "-c constraints" in command or "--no-deps" in command, command
 
 
-def distribution() -> dict[str, Any]:
-    """The arguments that setup.py gives to setuptools, which is not installed here."""
-
-    def find_packages(folder: str) -> list[str]:
-        root = ROOT / folder
-        packages = (path.parent.relative_to(root) for path in root.rglob("*/__init__.py"))
-        return [path.as_posix().replace("/", ".") for path in packages]
-
-    result: dict[str, Any] = {}
-    with pytest.MonkeyPatch.context() as patch:
-        setuptools = SimpleNamespace(setup=result.update, find_packages=find_packages)
-        patch.setitem(sys.modules, "setuptools", setuptools)
-        patch.chdir(ROOT)
-        runpy.run_path(str(ROOT / "setup.py"))
-    return result
-
-
 def test_every_package_is_in_the_distribution():
-    folders = [ROOT / folder for folder in distribution()["package_dir"].values()]
+    folders = [ROOT / folder for folder in setup_arguments()["package_dir"].values()]
     paths = (path for folder in folders for path in folder.rglob("__init__.py"))
     packages = {path.parent for path in paths if "templates" not in path.parts}
     names = {path.relative_to(ROOT).as_posix().removeprefix("lib/").replace("/", ".") for path in packages}
-    assert names == set(distribution()["packages"])
+    assert names == set(setup_arguments()["packages"])
     assert {"headgate", "ingest_api.storage", "read_api"} <= names
 
 
 @EACH_SERVICE
 def test_every_package_of_the_project_is_copied_before_it_is_installed(path):
-    folders = set(distribution()["package_dir"].values())
+    folders = set(setup_arguments()["package_dir"].values())
     copied = {copy.arguments[0] for copy in of(path, "COPY") if copy.stage == 0}
     assert folders and {folder.split("/")[0] for folder in folders} <= copied
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 
 from headgate.aws.catalog.glue import GlueDatabase
 from headgate.aws.clients import BotoClients
@@ -27,7 +26,7 @@ from headgate.views.gold import GoldColumn, GoldTable
 from retail.generate import DATASETS, Spec, uploads
 from tests.engine.world import NOON, World
 from tests.s3.servers import REGION, Server
-from tests.trino.server import DATABASE, Trino, trino_server
+from tests.trino.server import DATABASE, Trino, glue_server, trino_server
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 SPEC = Spec(
@@ -74,15 +73,8 @@ def installed() -> tuple[Path, Path]:
 @pytest.fixture(scope="session")
 def glue(s3_server: Server) -> Iterator[str]:
     """A Glue API with the empty database of gold; boto3's clients of Glue find it."""
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    endpoint = f"http://{host}:{port}"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ENDPOINT_URL_GLUE", endpoint)
-        BotoClients(REGION).client("glue").create_database(DatabaseInput={"Name": DATABASE})
+    with glue_server() as endpoint:
         yield endpoint
-    server.stop()
 
 
 @pytest.fixture(scope="session")

@@ -11,11 +11,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import httpx
 import trino
+from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 
+from headgate.aws.clients import BotoClients
 from tests.processes import free_port
+from tests.s3.servers import REGION
 
 _START_SECONDS = 300
 _JVM = """\
@@ -52,6 +56,21 @@ class Trino:
 
 
 DATABASE = "headgate_gold"
+
+
+@contextmanager
+def glue_server() -> Iterator[str]:
+    """A Glue API with the empty database of gold, which boto3's clients of Glue find; yields its address."""
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        endpoint = f"http://{host}:{port}"
+        with patch.dict(os.environ, AWS_ENDPOINT_URL_GLUE=endpoint):
+            BotoClients(REGION).client("glue").create_database(DatabaseInput={"Name": DATABASE})
+            yield endpoint
+    finally:
+        server.stop()
 
 
 @contextmanager

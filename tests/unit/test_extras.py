@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.distribution import setup_arguments
+from tests.processes import ROOT
+
 OWN = {"headgate", "ingest_api", "read_api", "orchestration"}
 #: Folder -> the extras that its users install. Without one a folder uses the core alone.
 PARTS = {
@@ -44,10 +46,8 @@ LEFT_OUT = {
 @pytest.fixture(scope="module")
 def declared() -> dict[str, list[str]]:
     """The requirements that setup.py names: of the core as "", and of each extra."""
-    tree = ast.parse((ROOT / "setup.py").read_text())
-    core = next(n.value for n in ast.walk(tree) if isinstance(n, ast.Assign) and ast.unparse(n.targets[0]) == "CORE")
-    extras = next(n.value for n in ast.walk(tree) if isinstance(n, ast.keyword) and n.arg == "extras_require")
-    return {"": ast.literal_eval(core), **ast.literal_eval(extras)}
+    arguments = setup_arguments()
+    return {"": arguments["install_requires"], **arguments["extras_require"]}
 
 
 def imported(folder: Path) -> Iterator[tuple[str, Path]]:

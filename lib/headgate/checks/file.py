@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from headgate.contracts.contract import Contract
-from headgate.errors import SetupError, UploadRefused
+from headgate.errors import UploadRefused
+from headgate.formats.records import layout_of, split
 
 MOST_SHOWN = 20
 
@@ -63,10 +64,6 @@ def check_file(file: Path, contract: Contract, most_bytes: int) -> FileReport:
 
 
 def _problems(body: bytes, contract: Contract, compressed: bool, report: FileReport) -> Iterator[tuple[int, str]]:
-    try:
-        from headgate.formats.records import layout_of, split
-    except ImportError as error:
-        raise SetupError(f"{error.name} is not installed", fix="pip install 'headgate[spark]'") from error
     for number, record in enumerate(split(body, layout_of(contract), gzipped=compressed)):
         report.records += 1
         if record.problem is not None:

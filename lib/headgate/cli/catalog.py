@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from headgate.cli.options import Target
-from headgate.errors import HeadgateError, SetupError, UsageError
+from headgate.errors import HeadgateError, UsageError
+from headgate.installed import require_installed
 from headgate.planning.graph import Graph
 from headgate.views.gold import LAYER, gold_tables
 
@@ -58,8 +58,7 @@ def registrations(target: Target, graph: Graph, *, dry_run: bool = False, prune:
 
 
 def _database(target: Target) -> GlueDatabase:
-    if find_spec("boto3") is None:
-        raise SetupError("boto3 is not installed", where="catalog", fix="pip install 'headgate[aws]'")
+    require_installed("boto3", extra="aws", where="catalog")
     from headgate.aws.catalog.glue import GlueDatabase
     from headgate.aws.clients import BotoClients
 

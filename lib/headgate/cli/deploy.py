@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,8 @@ from headgate.cli.catalog import drift_lines, has_catalog, registrations, show_a
 from headgate.cli.options import Target, print_json, target_options
 from headgate.cli.output import print_table, progress
 from headgate.contracts.environment import effective_values
-from headgate.errors import SetupError, UsageError
+from headgate.errors import UsageError
+from headgate.installed import require_installed
 from headgate.planning.deployment import manifest_of
 from headgate.planning.graph import load_graph
 
@@ -76,9 +76,7 @@ def require_emr(target: Target) -> None:
             where=target.project.relative(environment.path),
             fix="choose an environment with engine: emr, by --env",
         )
-    for module in ("boto3", "packaging"):
-        if find_spec(module) is None:
-            raise SetupError(f"{module} is not installed", where="deploy", fix="pip install 'headgate[aws]'")
+    require_installed("boto3", "packaging", extra="aws", where="deploy")
 
 
 def artifacts_of(target: Target) -> Artifacts:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import click
@@ -10,7 +9,8 @@ import click
 from headgate.cli.options import Target, print_json, target_options
 from headgate.cli.output import print_table, progress
 from headgate.cli.show import print_rows, rows_options
-from headgate.errors import SetupError, UsageError
+from headgate.errors import UsageError
+from headgate.installed import require_installed
 from headgate.queries.saved import load_queries, saved_query
 
 if TYPE_CHECKING:
@@ -65,9 +65,7 @@ def _list(target: Target) -> None:
 
 def _parsed(target: Target, name: str | None, sql: str | None) -> Query:
     """The query as parsed SQL. Raises SetupError without sqlglot, UsageError for what is no SELECT."""
-    for module in ("sqlglot", "duckdb"):
-        if find_spec(module) is None:
-            raise SetupError(f"{module} is not installed", where="query", fix="pip install 'headgate[query]'")
+    require_installed("sqlglot", "duckdb", extra="query", where="query")
     from headgate.queries.sql import InvalidQuery, parsed
 
     try:
@@ -107,8 +105,7 @@ def _on_athena(target: Target, query: Query, limit: int) -> pa.Table:
     from headgate.queries.sql import InvalidQuery, for_athena
 
     require_catalog(target)
-    if find_spec("boto3") is None:
-        raise SetupError("boto3 is not installed", where="query", fix="pip install 'headgate[aws]'")
+    require_installed("boto3", extra="aws", where="query")
     from headgate.aws.catalog.athena import Athena
     from headgate.aws.clients import BotoClients, aws_errors
 

@@ -20,6 +20,7 @@ from headgate.contracts.environment import Cluster
 from headgate.contracts.table_contract import load_table_contracts
 from headgate.errors import SetupError, UsageError
 from headgate.http.announcement import VARIABLE
+from headgate.installed import require_installed
 
 
 @click.group()
@@ -35,7 +36,7 @@ def receiver(target: Target, host: str | None, port: int | None) -> None:
     """Take uploads over HTTP: gunicorn, until it is stopped. SIGTERM lets uploads under way end."""
     settings = target.environment.receiver
     _check_host(target, host, "receiver", settings.host)
-    _check_installed("receiver", "flask", "gunicorn", "ingest_api")
+    require_installed("flask", "gunicorn", "ingest_api", extra="receiver", where="receiver")
     address = _address(host or settings.host, port or settings.port)
     _check_lake(target)
     _check_port(host or settings.host, port or settings.port)
@@ -69,7 +70,7 @@ def api(target: Target, host: str | None, port: int | None) -> None:
     """Serve gold tables to programs over HTTP: gunicorn, until it is stopped. No Spark is needed."""
     settings = target.environment.read_api
     _check_host(target, host, "read_api", settings.host)
-    _check_installed("api", "flask", "gunicorn", "duckdb", "read_api")
+    require_installed("flask", "gunicorn", "duckdb", "read_api", extra="api", where="api")
     address = _address(host or settings.host, port or settings.port)
     load_table_contracts(target.project)  # a wrong contract is reported here, not by each worker
     application = f"read_api.app:for_project({str(target.project.root)!r}, {target.environment.name!r})"
@@ -101,12 +102,6 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _check_installed(extra: str, *modules: str) -> None:
-    for module in modules:
-        if find_spec(module) is None:
-            raise SetupError(f"{module} is not installed", where=extra, fix=f"pip install 'headgate[{extra}]'")
 
 
 def _check_lake(target: Target) -> None:
@@ -227,9 +222,7 @@ def cloud(target: Target, port: int, folder: Path | None, keep: bool, slots: int
     """
     from headgate.engine.runtime.jars import ensure_s3_jars
 
-    for module in ("moto", "boto3"):
-        if find_spec(module) is None:
-            raise SetupError(f"{module} is not installed", where="local cloud", fix="pip install 'headgate[cloud]'")
+    require_installed("moto", "boto3", extra="cloud", where="local cloud")
     jars = ensure_s3_jars()
     arguments = [sys.executable, "-m", "orchestration.local_cloud", "--port", str(port), "--region", region]
     arguments += ["--folder", str(folder or target.project.cache / "cloud"), "--slots", str(slots), "--jars", str(jars)]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from headgate.contracts.upload_format import CsvDialect
 from headgate.errors import UsageError
@@ -32,6 +32,8 @@ _SUFFIXES = {
     ".parquet": "parquet",
     ".pq": "parquet",
 }
+#: A record, or the place of one that cannot be read and what is wrong with it.
+_Record: TypeAlias = dict[str, Any] | str
 _DELIMITERS = ",;\t|"
 _LINES_FOR_DIALECT = 50
 
@@ -112,29 +114,30 @@ def _csv(path: Path, file: io.TextIOWrapper, most: int, compressed: bool) -> Sam
         strict=True,
     )
     columns = tuple(next(reader, ()))
-    records: list[dict[str, Any]] = []
-    broken: list[str] = []
-    for row in _rows(reader, columns, broken):
-        if len(records) + len(broken) >= most:
-            return Sample(path, "csv", records, columns, False, dialect, compressed, broken=broken)
-        records.append({name: value if value != "" else None for name, value in zip(columns, row, strict=True)})
-    return Sample(path, "csv", records, columns, True, dialect, compressed, broken=broken)
+    rows = _csv_records(reader, columns)
+    records, broken = _divided(islice(rows, most))
+    return Sample(path, "csv", records, columns, next(rows, None) is None, dialect, compressed, broken=broken)
 
 
-def _rows(reader: Any, columns: Sequence[str], broken: list[str]) -> Iterator[list[str]]:
-    """Yields the rows that have the header's columns; says in `broken` what is wrong with the others."""
+def _csv_records(reader: Any, columns: Sequence[str]) -> Iterator[_Record]:
     while True:
         try:
             row = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            broken.append(f"line {reader.line_num}: {error}")
+            yield f"line {reader.line_num}: {error}"
             continue
         if len(row) == len(columns):
-            yield row
+            yield {name: value if value != "" else None for name, value in zip(columns, row, strict=True)}
         elif row:
-            broken.append(f"line {reader.line_num} has {len(row)} values, the header has {len(columns)}")
+            yield f"line {reader.line_num} has {len(row)} values, the header has {len(columns)}"
+
+
+def _divided(records: Iterable[_Record]) -> tuple[list[dict[str, Any]], list[str]]:
+    """The records, and what is wrong with those that cannot be read."""
+    every = list(records)
+    return [r for r in every if isinstance(r, dict)], [r for r in every if isinstance(r, str)]
 
 
 def _dialect_of(head: str) -> CsvDialect:
@@ -165,37 +168,29 @@ def _json(path: Path, file: io.TextIOWrapper, kind: str, most: int, compressed: 
         return _json_lines(path, io.StringIO(text), most, compressed)
     is_array = isinstance(document, list)
     values = document if is_array else [document]
-    records: list[dict[str, Any]] = []
-    broken: list[str] = []
-    for number, value in enumerate(values[:most], start=1):
-        try:
-            records.append(_object(value))
-        except ValueError as error:
-            broken.append(f"element {number}: {error}")
-    return _json_sample(path, "json_array" if is_array else "json", records, broken, len(values) <= most, compressed)
+    elements = (_object(f"element {number}", value) for number, value in enumerate(values[:most], start=1))
+    return _json_sample(path, "json_array" if is_array else "json", elements, len(values) <= most, compressed)
 
 
 def _json_lines(path: Path, file: Iterable[str], most: int, compressed: bool) -> Sample:
     lines = ((number, line) for number, line in enumerate(file, start=1) if line.strip())
-    records: list[dict[str, Any]] = []
-    broken: list[str] = []
-    for number, line in islice(lines, most):
-        try:
-            records.append(_object(json.loads(line, parse_float=Decimal)))
-        except ValueError as error:
-            broken.append(f"line {number}: {error}")
-    return _json_sample(path, "jsonl", records, broken, next(lines, None) is None, compressed)
+    records = [_json_line(f"line {number}", line) for number, line in islice(lines, most)]
+    return _json_sample(path, "jsonl", records, next(lines, None) is None, compressed)
 
 
-def _object(value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError("it is not a JSON object")
-    return value
+def _json_line(place: str, line: str) -> _Record:
+    try:
+        return _object(place, json.loads(line, parse_float=Decimal))
+    except ValueError as error:
+        return f"{place}: {error}"
 
 
-def _json_sample(
-    path: Path, kind: str, records: Sequence[dict[str, Any]], broken: Sequence[str], whole: bool, compressed: bool
-) -> Sample:
+def _object(place: str, value: Any) -> _Record:
+    return value if isinstance(value, dict) else f"{place}: it is not a JSON object"
+
+
+def _json_sample(path: Path, kind: str, values: Iterable[_Record], whole: bool, compressed: bool) -> Sample:
+    records, broken = _divided(values)
     columns = tuple(dict.fromkeys(name for record in records for name in record))
     return Sample(path, kind, records, columns, whole, compressed=compressed, broken=broken)
 

@@ -145,20 +145,19 @@ class Committer:
         removal = replace(removal_of(self._table, slices), predicate=predicate)
         return self._publish(batch, removal, self.partition_by, {}, facts)
 
-    def can_rewrite(self, files: Collection[str], schema: StructType) -> bool:
-        """Whether `rewrite` can replace these files by rows of `schema`; else a MERGE has to make the change."""
-        new = delta_schema(schema, self.node.name)
+    def removal_for_rewrite(self, files: Collection[str], schema: StructType) -> Removal | None:
+        """What `rewrite` removes to replace these files by rows of `schema`; None where a MERGE has to do it."""
         removal = removal_of_files(self._table, files)
-        return not why_not_by_actions(self._table, new, self.partition_by, removal, whole=False)
+        new = delta_schema(schema, self.node.name)
+        reason = why_not_by_actions(self._table, new, self.partition_by, removal, whole=False)
+        return None if reason else removal
 
-    def rewrite(self, batch: WrittenBatch, files: Collection[str], **facts: Any) -> Commit:
-        """Replaces files of the table by the batch: their rows that stay, and new ones. Needs `can_rewrite`.
+    def rewrite(self, batch: WrittenBatch, removal: Removal, **facts: Any) -> Commit:
+        """Replaces files by the batch: their rows that stay, and new ones. `removal` is of `removal_for_rewrite`.
 
         In the change feed the rows that stay are deleted and inserted again; on net they do not change.
         """
-        if not self.can_rewrite(files, batch.rows.schema):  # Delta's own writer would replace the whole table
-            raise ValueError(f"{self.node.name} cannot be rewritten by files")
-        return self._publish(batch, removal_of_files(self._table, files), self.partition_by, {}, facts)
+        return self._publish(batch, removal, self.partition_by, {}, facts)
 
     def add_files(
         self,
@@ -282,6 +281,8 @@ class Committer:
         facts: Mapping[str, Any],
     ) -> None:
         """The same commit by Delta's DataFrame writer, which writes the rows once more."""
+        if removal.files is not None and not (properties or removal.predicate):
+            raise ValueError(f"{self.node.name}: without a predicate every file would be replaced")
         options = {
             "txnAppId": self.node.name,
             "txnVersion": str(self._txn),

@@ -12,13 +12,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
-from importlib.util import find_spec
 from typing import Any
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from headgate.errors import SetupError, SuiteError
+from headgate.errors import SuiteError
 from headgate.suites.expectation import QUERY, Expectation
 from headgate.suites.quality import MOST_EXAMPLES
 
@@ -43,16 +42,6 @@ class GxResult:
     success: bool
     result: dict[str, Any]
     examples: list[Any]
-
-
-def require_installed() -> None:
-    """Raises SetupError where GX is not installed: a suite cannot be judged without it."""
-    if find_spec("great_expectations") is None:
-        raise SetupError(
-            "great-expectations is not installed, and tables of this run have suites",
-            where="spark",
-            fix="pip install 'headgate[spark]', with the versions of constraints.txt",
-        )
 
 
 def import_gx() -> None:

@@ -24,10 +24,11 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType
 
-from headgate.engine.gate.gx import Condition, GxFrame, GxResult, import_gx, refused, require_installed
+from headgate.engine.gate.gx import Condition, GxFrame, GxResult, import_gx, refused
 from headgate.engine.gate.native import BATCH_VIEW, is_plain, judge_plain
 from headgate.engine.read.function import plan_classes, unrepeatable
 from headgate.engine.runtime.jvm_access import expression_of, require_pattern
+from headgate.installed import require_installed
 from headgate.suites.expectation import QUERY, Expectation
 from headgate.suites.quality import Result
 from headgate.suites.suite import Suite
@@ -83,7 +84,7 @@ def import_ahead(suites: Iterable[Suite], cache: Path) -> None:
     """
     suites = list(suites)
     if suites:
-        require_installed()
+        require_installed("great_expectations", extra="spark", where="the suites of this run")
     if any(suite.rows and not _keeps(cache, suite) for suite in suites):
         Thread(target=import_gx, name="import of GX", daemon=True).start()
 

@@ -13,6 +13,7 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from headgate.engine.delta.actions import Removal
 from headgate.engine.read.local_files import FILE
 from headgate.engine.read.output_schema import content_hash, with_columns_of
 from headgate.engine.runtime.materialize import count_rows, local_rows
@@ -25,9 +26,9 @@ _MOST_ROWS = 5_000
 
 @dataclass(frozen=True)
 class Rewrite:
-    """The `files` to remove, by their paths in the log, and the `rows` in their place."""
+    """The files to remove, and the `rows` in their place."""
 
-    files: frozenset[str]
+    removal: Removal
     rows: DataFrame
 
     def commit(self, job: Job, facts: Mapping[str, Any]) -> Commit:
@@ -35,7 +36,7 @@ class Rewrite:
         spread = self.rows.hint("rebalance", *job.committer.partition_by)
         with job.committer.writing(spread) as batch:
             pass  # the gate has passed the new rows
-        return job.committer.rewrite(batch, self.files, **facts)
+        return job.committer.rewrite(batch, self.removal, **facts)
 
 
 def rewrite_of(job: Job, target: DataFrame, gone: DataFrame, inserts: DataFrame) -> Rewrite | None:
@@ -48,7 +49,10 @@ def rewrite_of(job: Job, target: DataFrame, gone: DataFrame, inserts: DataFrame)
         return None
     files = frozenset(file for row in changed for file in row["_files"])
     present = with_columns_of(target.filter(F.col(FILE).isin(*files)), inserts)
-    if count_rows(present) > _MOST_ROWS or not job.committer.can_rewrite(files, inserts.schema):
+    if count_rows(present) > _MOST_ROWS:
+        return None
+    removal = job.committer.removal_for_rewrite(files, inserts.schema)
+    if removal is None:
         return None
     stay = present.filter(~content_hash(inserts).isin(*(row["_hash"] for row in changed)))
-    return Rewrite(files, stay.unionByName(inserts))
+    return Rewrite(removal, stay.unionByName(inserts))
