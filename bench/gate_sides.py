@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 from common import cpu_seconds, environment_on
 from deltalake import Schema
@@ -24,6 +24,7 @@ from pyspark.sql import functions as F
 
 from headgate.engine.delta.written_batch import WrittenBatch, write_batch
 from headgate.engine.gate import gate
+from headgate.engine.read.function import CheckedFunction
 from headgate.engine.runtime.materialize import stages
 from headgate.engine.runtime.session import start_session
 from headgate.engine.write.batch import apply_rules
@@ -159,8 +160,8 @@ def _gate(session: SparkSession, rows: DataFrame, target: Path, project: Project
     with stages() as scope:
         job: Any = _job(project, scope)
         with clock.part("rules"):
-            job.shape = rows.limit(0)
-            job.marks = gate.marks_of(job, job.shape)
+            job.checked = CheckedFunction(cast(Any, None), rows.limit(0))
+            job.marks = gate.marks_of(job, job.checked.shape)
         with clock.part("stage"):
             judged = apply_rules(job, rows, from_bronze=True, one_row_per_record=True)
         staged = _staged_bytes(session)

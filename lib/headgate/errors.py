@@ -120,12 +120,7 @@ class BatchRefused(TableError):
     """The gate refused a batch; the target is unchanged. `results` are the results of its suite, as plain values."""
 
     code = "batch-refused"
-
-    def __init__(
-        self, message: str, *, where: str = "", fix: str = "", results: Sequence[Mapping[str, Any]] = ()
-    ) -> None:
-        super().__init__(message, where=where, fix=fix)
-        self.results = results
+    results: Sequence[Mapping[str, Any]] = ()
 
 
 class WrongCommit(HeadgateError):

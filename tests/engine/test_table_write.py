@@ -292,9 +292,7 @@ def test_a_whole_table_keeps_a_column_with_such_a_text_as_an_ordinary_column(spa
     made(table(), by_place(spark, ["a", None]), ("place",))
     rows = by_place(spark, [*UNFIT, None, "a"])
     committer = table()
-    with committer.writing_whole(
-        rows, ["place"], lambda columns: {INDEXED: ",".join({"number", "place"} - {*columns})}
-    ) as batch:
+    with committer.writing_whole(rows, ["place"]) as batch:
         assert numbers(batch.rows) == numbers(rows)
     committer.overwrite(batch, batch.partition_by, batch.properties)
     assert numbers(read(spark, committer.uri)) == numbers(rows)

@@ -112,7 +112,7 @@ def hard(world: World, spark, glue) -> Gold:
         rows = spark.createDataFrame(hard_rows(parts) if parts else hard_rows(ODD_PARTS).slice(0, 0))
         work = Work(table, Kind.REBUILD, "", gold.ledger.head(table))
         committer = Committer(spark, gold.ledger, replace(node, name=table), work, "hard")
-        with committer.writing_whole(rows, ["part", "day"], lambda _: {}) as batch:
+        with committer.writing_whole(rows, ["part", "day"]) as batch:
             pass
         committer.overwrite(batch, batch.partition_by, batch.properties)
     documents = [_document(gold, table) for table in gold.tables]

@@ -49,7 +49,7 @@ def _print(target: Target, graph: Graph, name: str, version: int, taken: list[Co
         commits = [commit.version for commit in taken]
         print_json({"table": name, "to": version, "taken_back": commits, "version": now, "descendants": below})
         return
-    rows = [(c.version, c.operation, c.run or "", counted(c.metadata.counts if c.metadata else {})) for c in taken]
+    rows = [(c.version, c.operation, c.run or "", counted(c.counts)) for c in taken]
     print_table(["version", "operation", "run", "counts"], rows, ["version"])
     done = f"is at version {now}, with the rows of version {version}" if now is not None else f"would go to {version}"
     click.echo(f"\n{name} {done}")

@@ -70,6 +70,11 @@ class Commit:
         return self.metadata.run if self.metadata else None
 
     @property
+    def counts(self) -> Mapping[str, int]:
+        """The rows and records that Headgate counted, by name; empty where another writer made the commit."""
+        return self.metadata.counts if self.metadata else {}
+
+    @property
     def planned(self) -> int:
         """The version that the commit was planned against."""
         planned = self.metadata.planned if self.metadata else None

@@ -152,15 +152,6 @@ class CommitMetadata:
         )
 
 
-def facts_of(counts: RecordCounts) -> dict[str, Any]:
-    """Returns the fields of `CommitMetadata` that describe a batch of records.
-
-    Rejected records and receipts do not change the table for its dependents.
-    """
-    rows = counts.written if counts.changed is None else counts.changed
-    return {"counts": counts.as_dict(), "changes_rows": rows > 0}
-
-
 def row_facts(inserted: int, deleted: int) -> dict[str, Any]:
     """Returns the fields of `CommitMetadata` that count the rows a `Replace` or `History` table gained and lost."""
     return {"counts": {"inserted": inserted, "deleted": deleted}, "changes_rows": inserted > 0 or deleted > 0}

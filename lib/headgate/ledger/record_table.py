@@ -194,6 +194,15 @@ class RecordCounts:
         records, rows = (sum(counts[part] for part in parts) for _, parts in (RECORD_BALANCE, ROW_BALANCE))
         return records == self.records and rows == self.rows and self.no_row >= 0 and self.unread == 0
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The fields of the commit's metadata.
+
+        Rejected records and receipts do not change the table for its dependents.
+        """
+        rows = self.written if self.changed is None else self.changed
+        return {"counts": self.as_dict(), "changes_rows": rows > 0}
+
     def as_dict(self) -> dict[str, int]:
         """Returns the counts as JSON values, with `quarantined`; `from_dict` is the inverse."""
         counts = {name: count for name, count in asdict(self).items() if count is not None}

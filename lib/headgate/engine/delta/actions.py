@@ -15,6 +15,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 from deltalake import Field, Schema
 from deltalake.transaction import RemoveAction
+from pyspark.sql.types import ArrayType, BinaryType, BooleanType, MapType, StructType, VariantType
 
 from headgate.engine.delta.files import NewFile
 from headgate.engine.delta.footers import delta_text
@@ -24,6 +25,10 @@ from headgate.ledger.ledger import schema_of
 _PLAIN_FEATURES = {"appendOnly", "invariants", "changeDataFeed", "checkConstraints", "generatedColumns", "v2Checkpoint"}
 #: Metadata of a column by which Delta's own writer checks or computes its values.
 _COMPUTED = ("delta.invariants", "delta.generationExpression", "delta.identity", "delta.columnMapping")
+#: The property of a table that names the columns that have statistics.
+_INDEXED = "delta.dataSkippingStatsColumns"
+# Delta keeps no statistics of the first three, and those of nested values would only fill the log.
+_NOT_INDEXED = (BooleanType, BinaryType, VariantType, ArrayType, MapType, StructType)
 #: Paths, as the log has them, that come back from `unquote` and deltalake's own encoding as they were.
 _SAFE_PATH = re.compile(r"(?:[A-Za-z0-9/=._-]|%20|%25)*")
 _COLUMN = re.compile(r"(?:`(?:[^`]|``)*`|[^,`])+")
@@ -156,9 +161,18 @@ def _is_computed(column: Mapping[str, Any]) -> bool:
     return not column.get("nullable", True) or any(name.startswith(_COMPUTED) for name in column["metadata"])
 
 
+def statistics_property(schema: StructType, partition_by: Sequence[str], looked_up_by: Sequence[str]) -> dict[str, str]:
+    """The property that names the columns worth statistics: `looked_up_by`, which may be parts of structs, and ordered
+    scalars that are not a folder's name already. Empty where there are none."""
+    others = {field.name for field in schema if not isinstance(field.dataType, _NOT_INDEXED)}
+    others -= {*partition_by, *looked_up_by}
+    columns = [*looked_up_by, *(f"`{field.name}`" for field in schema if field.name in others)]
+    return {_INDEXED: ",".join(columns)} if columns else {}
+
+
 def indexed_columns(configuration: Mapping[str, str | None]) -> frozenset[str] | None:
     """The columns that a table has statistics of, by their dotted paths; None where it does not say."""
-    text = configuration.get("delta.dataSkippingStatsColumns")
+    text = configuration.get(_INDEXED)
     if text is None:
         return None
     parts = (_PART.findall(column.strip()) for column in _COLUMN.findall(text))

@@ -31,6 +31,7 @@ from headgate.engine.delta.actions import (
     metrics_of,
     removal_of,
     removal_of_files,
+    statistics_property,
     why_not_by_actions,
 )
 from headgate.engine.delta.carried import METADATA_CONF, session_confs, taken_over
@@ -101,18 +102,19 @@ class Committer:
         self,
         rows: DataFrame,
         partition_by: Sequence[str],
-        properties_of: Callable[[Sequence[str]], Mapping[str, str]],
+        looked_up_by: Sequence[str] = (),
     ) -> Iterator[WrittenBatch]:
         """Writes the rows of a table that is made or replaced whole, as `writing` does.
 
         A column with a text that no partition can hold is not among the batch's `partition_by`.
-        properties_of: the properties of the table, by its partition columns.
+        looked_up_by: the columns, or parts of structs, by which increments find rows; they get statistics too.
         """
         columns = list(partition_by)
         while True:
+            properties = statistics_property(rows.schema, columns, looked_up_by)
             try:
-                with self.writing(rows, columns, properties_of(columns)) as batch:
-                    yield replace(batch, partition_by=tuple(columns), properties=properties_of(columns))
+                with self.writing(rows, columns, properties) as batch:
+                    yield replace(batch, partition_by=tuple(columns), properties=properties)
                 return
             except UnfitPartitionText as error:
                 _LOGGER.warning("%s; it becomes an ordinary column", error.message)

@@ -115,7 +115,9 @@ def require_quality(job: Job, marks: Marks, marked: DataFrame, published: DataFr
             accepted,
         )
     if refusing:
-        raise _refused(job, refusing, [result.as_dict() for result in results])
+        refusal = _refused(job, refusing)
+        refusal.results = [result.as_dict() for result in results]
+        raise refusal
     return Judgement(tuple(results), tuple(job.accepted[result.expectation] for result in wrong))
 
 
@@ -174,7 +176,7 @@ def _of(suite: Suite, result: Result) -> Expectation:
     return next(expectation for expectation in suite.expectations if expectation.name == result.expectation)
 
 
-def _refused(job: Job, failures: Sequence[Result], results: list[dict]) -> BatchRefused:
+def _refused(job: Job, failures: Sequence[Result]) -> BatchRefused:
     accept = " ".join(f"--accept-failed '{result.expectation}'" for result in failures)
     return BatchRefused(
         "; ".join(result.said for result in failures),
@@ -182,7 +184,6 @@ def _refused(job: Job, failures: Sequence[Result], results: list[dict]) -> Batch
         fix="nothing was written, and the same rows are refused at each run. Correct the suite, the function "
         f"({job.node.module}) or the data (a corrected upload), then run. "
         f'To publish it as it is: headgate run -s {job.node.name} {accept} --reason "..."',
-        results=results,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import NoReturn
 
 from pyspark.errors import PySparkException
@@ -85,7 +86,7 @@ class AuthoredFunction:
             raise TableError(f"the function returned {type(rows).__name__}", where=self.where, fix="return a DataFrame")
         return rows
 
-    def check(self, session: SparkSession, inputs: Mapping[str, DataFrame]) -> DataFrame:
+    def check(self, session: SparkSession, inputs: Mapping[str, DataFrame]) -> CheckedFunction:
         """Calls the function on empty frames of the inputs' schemas, and checks columns and determinism."""
         empty = {name: session.createDataFrame([], frame.schema) for name, frame in inputs.items()}
         rows = self(**empty)
@@ -98,7 +99,7 @@ class AuthoredFunction:
                 where=self.where,
                 fix="take the value from the data, such as the time an upload was received",
             )
-        return rows
+        return CheckedFunction(self, rows)
 
     def _check_columns(self, rows: DataFrame) -> None:
         writes = self._node.writes
@@ -130,19 +131,6 @@ class AuthoredFunction:
             fix = "use letters, digits and _: rename it, for example with alias()"
             self._wrong(f"the column name '{bad}' has a character that a table's column cannot have", fix)
 
-    def require_shape(self, rows: DataFrame, shape: DataFrame) -> None:
-        """Raises TableError where the columns of `rows` are not those of `shape`, which the function made of no rows.
-
-        Increments could not be compared with a table whose columns depend on the data.
-        """
-        real, empty = schema_of(rows.schema.json()), schema_of(shape.schema.json())
-        differing = [name for name in {**empty, **real} if real.get(name) != empty.get(name)]
-        if differing:
-            self._wrong(
-                f"its columns depend on the data: {', '.join(differing[:5])} differ between no rows and these rows",
-                "name the columns: pivot(column, [values]), and no column named by a value that was collected",
-            )
-
     def _check_delete_when(self, rows: DataFrame) -> None:
         condition = getattr(self._node.writes, "delete_when", None)
         if not condition:
@@ -154,6 +142,40 @@ class AuthoredFunction:
 
     def _wrong(self, message: str, fix: str) -> NoReturn:
         raise TableError(message, where=self.where, fix=fix)
+
+
+@dataclass(frozen=True)
+class CheckedFunction:
+    """A function that fits its declaration. shape: an empty frame of its rows."""
+
+    function: AuthoredFunction
+    shape: DataFrame
+
+    def __call__(self, **frames: DataFrame) -> DataFrame:
+        """Returns the function's rows. Raises TableError as the function does, or where they have other columns.
+
+        Increments could not be compared with a table whose columns depend on the data.
+        """
+        rows = self.function(**frames)
+        real, empty = schema_of(rows.schema.json()), schema_of(self.shape.schema.json())
+        differing = [name for name in {**empty, **real} if real.get(name) != empty.get(name)]
+        if differing:
+            raise TableError(
+                f"its columns depend on the data: {', '.join(differing[:5])} differ between no rows and these rows",
+                where=self.function.where,
+                fix="name the columns: pivot(column, [values]), and no column named by a value that was collected",
+            )
+        return rows
+
+    @property
+    def may_multiply(self) -> bool:
+        """Whether its plan could give more than one row for a record."""
+        return bool(plan_classes(self.shape) & _MULTIPLYING)
+
+    @property
+    def row_by_row(self) -> bool:
+        """Whether `is_row_by_row` holds of its rows."""
+        return is_row_by_row(self.shape)
 
 
 def _inner_names(kind: DataType) -> Iterator[str]:
@@ -190,11 +212,6 @@ def _classes(plan: str) -> set[str]:
 def unrepeatable(rows: DataFrame) -> list[str]:
     """The nondeterministic functions of a plan."""
     return sorted(_UNREPEATABLE[name] for name in plan_classes(rows) & _UNREPEATABLE.keys())
-
-
-def may_multiply(rows: DataFrame) -> bool:
-    """Whether a plan could give more than one row for a record."""
-    return bool(plan_classes(rows) & _MULTIPLYING)
 
 
 def is_row_by_row(rows: DataFrame) -> bool:

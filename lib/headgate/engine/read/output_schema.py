@@ -8,7 +8,6 @@ from typing import Any
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, BinaryType, BooleanType, MapType, StructType, VariantType
 
 from headgate.contracts import table_contract
 from headgate.contracts.table_contract import TableContract
@@ -16,9 +15,6 @@ from headgate.errors import BatchRefused
 from headgate.ledger.ledger import Ledger, schema_of
 from headgate.planning.graph import Node
 from headgate.planning.plan import Work
-
-# Delta keeps no statistics of the first three, and those of nested values would only fill the log.
-_NOT_INDEXED = (BooleanType, BinaryType, VariantType, ArrayType, MapType, StructType)
 
 
 def require_same_or_added(rows: DataFrame, work: Work, node: Node, ledger: Ledger) -> None:
@@ -63,12 +59,6 @@ def differences(existing: Mapping[str, Any], returned: Mapping[str, Any]) -> tup
 
 def _shown(kind: object) -> str:
     return kind if isinstance(kind, str) else json.dumps(kind)
-
-
-def indexed_columns(rows: DataFrame, partition_by: Sequence[str]) -> list[str]:
-    """The columns worth statistics: ordered scalars that are not the folder's name already."""
-    fields = [f for f in rows.schema if f.name not in partition_by]
-    return [f"`{f.name}`" for f in fields if not isinstance(f.dataType, _NOT_INDEXED)]
 
 
 def content_hash(rows: DataFrame, prefix: str = "", existing: Sequence[str] | None = None) -> Column:

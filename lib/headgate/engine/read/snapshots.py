@@ -44,7 +44,7 @@ def shape_of(project: Project, graph: Graph, session: SparkSession, table: str) 
     """Returns an empty frame with the columns that readers of a table receive; the table need not be built."""
     node = graph.node(table)
     inputs = {name: _input_shape(project, graph, session, read) for name, read in node.reads.items()}
-    rows = AuthoredFunction(project, node).check(session, inputs)
+    rows = AuthoredFunction(project, node).check(session, inputs).shape
     if isinstance(node.writes, History):
         rows = versions(rows, node.writes)
     return session.createDataFrame([], live(rows).schema)

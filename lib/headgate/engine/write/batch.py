@@ -14,7 +14,6 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from headgate.engine.gate import gate
-from headgate.engine.read.function import is_row_by_row, may_multiply
 from headgate.engine.read.records import Records
 from headgate.engine.steps import FUNCTION, GATE, step
 from headgate.engine.write import receipts
@@ -71,9 +70,7 @@ class Batch:
 def apply_function(job: RecordJob, records: Records) -> DataFrame:
     """Returns the rows of the table's function for the accepted records. Raises TableError as the function does."""
     step(FUNCTION)
-    rows = job.function(**{records.parameter: records.accepted}, **job.inputs)
-    job.function.require_shape(rows, job.shape)
-    return rows
+    return job.checked(**{records.parameter: records.accepted}, **job.inputs)
 
 
 def apply_rules(job: RecordJob, placed: DataFrame, *, from_bronze: bool, one_row_per_record: bool) -> CheckedRows:
@@ -83,10 +80,10 @@ def apply_rules(job: RecordJob, placed: DataFrame, *, from_bronze: bool, one_row
     a record has several rows and the table accepts one.
     """
     marked = job.marks.on(placed)
-    if job.suite or not is_row_by_row(job.shape):
+    if job.suite or not job.checked.row_by_row:
         marked = job.stages.stage(marked)
     # Rows of an `Append` table can share a record; rows from bronze only if the function repeats a record.
-    if one_row_per_record and (not from_bronze or may_multiply(job.shape)):
+    if one_row_per_record and (not from_bronze or job.checked.may_multiply):
         gate.require_one_row_a_record(marked, job.node)
     return _divided(job, marked, one_row_per_record=one_row_per_record)
 
@@ -123,7 +120,7 @@ def settle(job: RecordJob, records: Records, checked: CheckedRows, verdicts: Dat
         gate.require_all_placed(refused, job.node)
         rejected = receipts.none_rejected(records)
         return Batch(checked.rows, verdicts, rejected, by_upload.limit(0), replace(counts, uploads=0))
-    rejected = receipts.rejected_by_contract(job.node, records, job.shape)
+    rejected = receipts.rejected_by_contract(job.node, records, job.checked.shape)
     if refused is not None:
         rejected = receipts.with_refused(job.node, rejected, refused, records.bronze)
     return Batch(checked.rows, verdicts, rejected, by_upload, counts)

@@ -17,7 +17,6 @@ from headgate.engine.write.batch import Batch
 from headgate.engine.write.outcome import Outcome, RecordJob
 from headgate.engine.write.record_commit import outcome_of, require_metrics
 from headgate.ledger.ledger import Commit
-from headgate.ledger.metadata import facts_of
 from headgate.ledger.record_table import COUNTS, FIRST_SEEN, KEY, KEYED, RECEIPT, REJECTED, STATE, VERDICTS
 from headgate.table import Append
 
@@ -40,8 +39,8 @@ def write_difference(
     ).collect()[0]
     if not totals["all"]:
         return None
-    facts = {**facts_of(replace(batch.counts, changed=totals["rows"])), **facts}
-    commit = _merge(job, changes, wanted.columns, facts)
+    counted = replace(batch.counts, changed=totals["rows"])
+    commit = _merge(job, changes, wanted.columns, {**counted.facts, **facts})
     updated = totals["all"] - totals["new"] - totals["gone"]
     names = ("numTargetRowsInserted", "numTargetRowsUpdated", "numTargetRowsDeleted")
     require_metrics(job, commit, dict(zip(names, (totals["new"], updated, totals["gone"]), strict=True)))

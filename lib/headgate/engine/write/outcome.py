@@ -12,7 +12,7 @@ from headgate.contracts.environment import Environment
 from headgate.contracts.table_contract import TableContract
 from headgate.engine.delta.commit import Committer
 from headgate.engine.gate.marks import Marks
-from headgate.engine.read.function import AuthoredFunction
+from headgate.engine.read.function import AuthoredFunction, CheckedFunction
 from headgate.engine.read.table_reader import TableReader
 from headgate.engine.runtime.materialize import Stages
 from headgate.planning.graph import Graph, Node
@@ -62,9 +62,9 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class RecordJob(Job):
-    """The work on a `Merge` or `Append` table. shape: an empty frame of the function's rows. marks: the row rules."""
+    """The work on a `Merge` or `Append` table. checked: its function. marks: the rules that judge each of its rows."""
 
-    shape: DataFrame
+    checked: CheckedFunction
     marks: Marks
 
 

@@ -25,9 +25,10 @@ def prepared(job: Job) -> Job:
     if not isinstance(job.node.writes, Append | Merge):
         return job
     parameter, _ = changes_of(job)
-    shape = job.function.check(job.session, {parameter: empty_records(job), **job.inputs})
+    checked = job.function.check(job.session, {parameter: empty_records(job), **job.inputs})
+    shape = checked.shape
     require_contract(shape, job.contract, job.node)
     require_athena(shape, job)
     require_same_or_added(shape, job.work, job.node, job.committer.ledger)
     common = {field.name: getattr(job, field.name) for field in fields(Job)}
-    return RecordJob(**common, shape=shape, marks=gate.marks_of(job, shape))
+    return RecordJob(**common, checked=checked, marks=gate.marks_of(job, shape))

@@ -8,13 +8,11 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from headgate.engine.read.output_schema import indexed_columns
 from headgate.engine.write.batch import Batch
 from headgate.engine.write.keys import text_key
 from headgate.engine.write.outcome import Job, Outcome
 from headgate.errors import WrongCommit
 from headgate.ledger.ledger import Commit
-from headgate.ledger.metadata import facts_of
 from headgate.ledger.record_table import (
     KEY,
     RECEIPT,
@@ -67,19 +65,15 @@ def commit_rows(job: Job, rows: DataFrame, batch: Batch, quality: Judgement, par
         with job.committer.writing(spread) as files:
             pass
         return job.committer.append(files, **facts)
-
-    def properties(partition_by: Sequence[str]) -> dict[str, str]:
-        indexed = [KEY, f"{SOURCE}.upload", *indexed_columns(batch.rows.drop(KEY), partition_by)]
-        return {"delta.dataSkippingStatsColumns": ",".join(indexed)}
-
-    with job.committer.writing_whole(spread, columns, properties) as files:
+    # The state is among the columns by which the table is partitioned, and has no statistics.
+    with job.committer.writing_whole(spread, columns, looked_up_by=(KEY, f"{SOURCE}.upload")) as files:
         pass
     return job.committer.overwrite(files, files.partition_by, files.properties, **facts)
 
 
 def batch_facts(counts: RecordCounts, quality: Judgement) -> dict[str, Any]:
     """Returns the fields of the commit's metadata that describe the batch."""
-    return {**facts_of(counts), **quality.facts}
+    return {**counts.facts, **quality.facts}
 
 
 def outcome_of(
@@ -87,7 +81,7 @@ def outcome_of(
 ) -> Outcome:
     """Returns the outcome of a batch's commit. `written` is the number of rows, by default that of the verdicts."""
     rows = counts.written if written is None else written
-    return Outcome(commit.version, counts.records, rows, counts.quarantined, counts.as_dict(), quality.results)
+    return Outcome(commit.version, counts.records, rows, counts.quarantined, commit.counts, quality.results)
 
 
 def check_metrics(job: Job, counts: RecordCounts, commit: Commit) -> None:

@@ -7,7 +7,7 @@ missing rows (`rewrite.py`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import reduce
 from typing import Any
 
@@ -29,7 +29,6 @@ from headgate.engine.read.changes import (
 from headgate.engine.read.local_files import FILE
 from headgate.engine.read.output_schema import (
     content_hash,
-    indexed_columns,
     require_contract,
     require_same_or_added,
     with_columns_of,
@@ -53,16 +52,15 @@ def build_replace(job: Job) -> Outcome:
     """Recomputes the affected slices. Raises BatchRefused, with the target untouched, where the gate refuses them."""
     slices = _read(job)
     inputs = {**slices.rows, **job.inputs}
-    returned = job.function.check(job.session, inputs)
-    shape = _output(job, returned)
+    function = job.function.check(job.session, inputs)
+    shape = _output(job, function.shape)
     require_contract(shape, job.contract, job.node)
     require_athena(shape, job)
     require_same_or_added(shape, job.work, job.node, job.committer.ledger)
     if slices.none:
         return _advance(job, shape)
     step(FUNCTION)
-    rows = job.function(**inputs)
-    job.function.require_shape(rows, returned)
+    rows = function(**inputs)
     if isinstance(job.node.writes, History):
         rows = job.stages.stage(rows)
         require_no_ties(rows, job.node.writes, job.node)
@@ -150,12 +148,7 @@ def _build_whole(job: Job, rows: DataFrame, marks: Marks, sources: Mapping[str, 
     """Every slice, in one overwriting commit. sources: the rows that are read by `Affected`."""
     partition_by = list(job.writes_as(Replace, History).partition_by)
     spread = rows.hint("rebalance", *partition_by)
-
-    def properties(columns: Sequence[str]) -> dict[str, str]:
-        indexed = ",".join(indexed_columns(rows, columns))
-        return {"delta.dataSkippingStatsColumns": indexed} if indexed else {}
-
-    with job.committer.writing_whole(spread, partition_by, properties) as batch:
+    with job.committer.writing_whole(spread, partition_by) as batch:
         _require_in_slices_of_sources(job, batch.rows, sources)
         quality = gate.judge_written(job, marks, batch.rows)
     commit = job.committer.overwrite(batch, batch.partition_by, batch.properties, **quality.facts)
@@ -279,8 +272,7 @@ def _outcome(job: Job, commit: Commit, quality: Judgement, rows_in: int, *, rewr
 
     rewritten: the new files have rows that stay, too.
     """
-    recorded = commit.metadata.counts if commit.metadata else {}
-    counts = {name: recorded[name] for name in ("inserted", "deleted")}
+    counts = {name: commit.counts[name] for name in ("inserted", "deleted")}
     if commit.operation == "MERGE":
         expected = {"numTargetRowsInserted": counts["inserted"], "numTargetRowsDeleted": counts["deleted"]}
     elif rewritten:
