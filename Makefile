@@ -10,11 +10,12 @@ READY := $(VENV)/.ready
 help: ## Show this.
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(READY) ## Make .venv with everything that is pinned, and fetch the jars.
+setup: $(READY) ## Make .venv with everything that is pinned, fetch the jars, and archive Java's classes.
 
 $(READY): $(REQUIREMENTS)
 	@bin/make-venv $(VENV) "$(PYTHON)" requirements-dev.txt constraints.txt --with-headgate
 	@$(BIN)/python -m headgate.engine.runtime.jars
+	@$(BIN)/python -m headgate.engine.runtime.class_archive
 	@touch $(READY)
 
 demo: $(READY) ## The main job, end to end, in a folder: uploads over HTTP become rows in gold.

@@ -123,8 +123,11 @@ def is_alive(session: SparkSession) -> bool:
         return False
 
 
-def end_jvm() -> None:
-    """Ends the JVM that PySpark started, after its session was stopped; one that does not end is killed."""
+def end_jvm(patience: float = _END_SECONDS) -> None:
+    """Ends the JVM that PySpark started, after its session was stopped; one that does not end is killed.
+
+    patience: how long it may take, in seconds.
+    """
     from pyspark import SparkContext
 
     gateway: Any = SparkContext._gateway
@@ -134,7 +137,7 @@ def end_jvm() -> None:
     gateway.shutdown()
     process.stdin.close()
     try:
-        process.wait(_END_SECONDS)
+        process.wait(patience)
     except Exception:
         process.kill()
         process.wait()

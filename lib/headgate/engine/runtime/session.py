@@ -11,6 +11,7 @@ from pyspark.sql import SparkSession
 
 from headgate.contracts.environment import Environment
 from headgate.engine.runtime import s3a as s3
+from headgate.engine.runtime.class_archive import archive_option
 from headgate.engine.runtime.delta_jar import delta_jars, require_one_delta
 from headgate.engine.runtime.jars import HEADGATE, ensure_jars, ensure_s3_jars
 from headgate.engine.runtime.jvm_access import import_helpers, is_alive
@@ -63,14 +64,15 @@ _LARGE_JVM = "-XX:+UseParallelGC -XX:InitialRAMPercentage=33 -XX:MetaspaceSize=2
 
 
 def start_session(
-    environment: Environment, settings: Mapping[str, str] | None = None, *, small: bool = False
+    environment: Environment, settings: Mapping[str, str] | None = None, *, small: bool = False, java: str = ""
 ) -> SparkSession:
     """A session with Headgate's settings, then the environment's, then `settings`: in process, or on its cluster.
 
     A session of the engine `submitted` has the sizes, jars and master that spark-submit gave it.
 
-    `small` starts a JVM for little data. Raises SetupError where Java or the jars are missing, ClusterError where no
-    master answers, and EnvironmentConfigError where the lake is on S3 and the settings would lose commits there.
+    `small` starts a JVM for little data. java: further options of Java; without them it uses the archive of classes.
+    Raises SetupError where Java or the jars are missing, ClusterError where no master answers, and
+    EnvironmentConfigError where the lake is on S3 and the settings would lose commits there.
     """
     requested = {**environment.spark, **(settings or {})}
     if not environment.is_folder:
@@ -84,7 +86,7 @@ def start_session(
         logging.getLogger(name).disabled = True
     # Python workers must use this Python, with its installed packages.
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
-    chosen = _chosen_settings(environment, requested, _SMALL_JVM if small else _LARGE_JVM)
+    chosen = _chosen_settings(environment, requested, _SMALL_JVM if small else _LARGE_JVM, java)
     builder = SparkSession.builder.appName("headgate").config(map=dict(chosen))
     require_master(chosen.get("spark.master", ""))
     with without_banner():
@@ -99,12 +101,12 @@ def start_session(
     return session
 
 
-def _chosen_settings(environment: Environment, requested: Mapping[str, str], jvm: str) -> dict[str, str]:
+def _chosen_settings(environment: Environment, requested: Mapping[str, str], jvm: str, java: str) -> dict[str, str]:
     """Headgate's settings, those of the engine and the lake, and over all of them `requested`."""
     jars = class_path(environment)
     return {
         **_SETTINGS,
-        **_local_settings(jvm, jars),
+        **_local_settings(f"{jvm} {java or archive_option(jars)}", jars),
         **(cluster_settings(environment, jvm, jars) if environment.is_cluster else {}),
         **({} if environment.is_folder else s3.s3_settings()),
         **requested,
