@@ -19,8 +19,8 @@ from headgate.aws.submission import parameters
 from headgate.cli.job import parse
 from headgate.cli.submit import job_arguments
 from headgate.contracts.emr import Emr
-from headgate.engine.runtime.delta_jar import DeltaJar, require_one_delta, version_of
 from headgate.engine.runtime.jars import DELTA, S3A
+from headgate.engine.runtime.versions import DeltaJar, require_one_delta, version_of
 from headgate.errors import EnvironmentConfigError, SetupError, UsageError
 from orchestration.local_cloud.submission import parse as parse_submission
 

@@ -12,12 +12,11 @@ from pyspark.sql import SparkSession
 from headgate.contracts.environment import Environment
 from headgate.engine.runtime import s3a as s3
 from headgate.engine.runtime.class_archive import archive_option
-from headgate.engine.runtime.delta_jar import delta_jars, require_one_delta
 from headgate.engine.runtime.jars import HEADGATE, ensure_jars, ensure_s3_jars
 from headgate.engine.runtime.jvm_access import import_helpers, is_alive
 from headgate.engine.runtime.quiet import without_banner
 from headgate.engine.runtime.staging import forget_staged, keep_staged
-from headgate.engine.runtime.versions import require_same, require_versions
+from headgate.engine.runtime.versions import delta_jars, require_one_delta, require_same, require_versions
 from headgate.engine.runtime.workers import cluster_settings, require_master, watch_master
 from headgate.java import find_java
 
