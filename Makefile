@@ -11,6 +11,7 @@ help: ## Show this.
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## Make .venv with everything that is pinned, fetch the jars, and archive Java's classes.
+	@$(BIN)/python -m headgate.engine.runtime.class_archive
 
 $(READY): $(REQUIREMENTS)
 	@bin/make-venv $(VENV) "$(PYTHON)" requirements-dev.txt constraints.txt --with-headgate

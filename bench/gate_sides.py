@@ -160,8 +160,8 @@ def _gate(session: SparkSession, rows: DataFrame, target: Path, project: Project
     with stages() as scope:
         job: Any = _job(project, scope)
         with clock.part("rules"):
-            job.checked = CheckedFunction(cast(Any, None), rows.limit(0))
-            job.marks = gate.marks_of(job, job.checked.shape)
+            job.checked_function = CheckedFunction(cast(Any, None), rows.limit(0))
+            job.marks = gate.marks_of(job, job.checked_function.shape)
         with clock.part("stage"):
             judged = apply_rules(job, rows, from_bronze=True, one_row_per_record=True)
         staged = _staged_bytes(session)

@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import subprocess
-from functools import cache
 from pathlib import Path
 
 from headgate.errors import SetupError
@@ -25,7 +24,6 @@ def find_java() -> Path:
     return Path(result)
 
 
-@cache
 def java_version(java: str) -> int | None:
     """The major version that `java -version` prints, or None where it prints none."""
     printed = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr

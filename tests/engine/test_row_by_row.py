@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, cast
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from headgate.engine.read.function import is_row_by_row
+from headgate.engine.read.function import CheckedFunction
 
 ROW_BY_ROW: dict[str, Callable[[DataFrame], DataFrame]] = {
     "as it is": lambda rows: rows,
@@ -30,6 +31,10 @@ NOT: dict[str, Callable[[DataFrame], DataFrame]] = {
 @pytest.fixture(scope="module")
 def rows(spark: SparkSession) -> DataFrame:
     return spark.createDataFrame([], "id int, name string, day string, parts array<int>")
+
+
+def is_row_by_row(rows: DataFrame) -> bool:
+    return CheckedFunction(cast(Any, None), rows).is_row_by_row
 
 
 @pytest.mark.parametrize("name", ROW_BY_ROW)

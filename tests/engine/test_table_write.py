@@ -294,6 +294,7 @@ def test_a_whole_table_keeps_a_column_with_such_a_text_as_an_ordinary_column(spa
     committer = table()
     with committer.writing_whole(rows, ["place"]) as batch:
         assert numbers(batch.rows) == numbers(rows)
+    assert "`place`" in batch.properties[INDEXED]
     committer.overwrite(batch, batch.partition_by, batch.properties)
     assert numbers(read(spark, committer.uri)) == numbers(rows)
     assert table().partition_by == []

@@ -1,19 +1,21 @@
-"""Java's archive of classes: which archive belongs to which Java and jars, and that Spark's Java really uses it."""
+"""Java's archive of classes: which archive belongs to which Java and jars, and that a session's Java really uses it."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from headgate.contracts.environment import Environment, Receiver
 from headgate.engine.runtime import class_archive
 from headgate.engine.runtime.class_archive import archive_of, archive_option
-from headgate.engine.runtime.jars import HEADGATE, ensure_jars
+from headgate.engine.runtime.session import class_path
+from headgate.java import find_java
 
-CLASS_PATH = f"{ensure_jars()}/*{os.pathsep}{HEADGATE}"
 START = """
 import sys
 from datetime import timedelta
@@ -21,7 +23,7 @@ from pathlib import Path
 from headgate.contracts.environment import Environment, Receiver
 from headgate.engine.runtime.session import start_session, stop_session
 environment = Environment("local", sys.argv[1], "local", {}, timedelta(), Receiver(), Path(sys.argv[1]))
-stop_session(start_session(environment, small=True, java=sys.argv[2]))
+stop_session(start_session(environment, small=True, java_options=sys.argv[2]))
 """
 
 
@@ -29,52 +31,69 @@ stop_session(start_session(environment, small=True, java=sys.argv[2]))
 def jar(tmp_path: Path) -> Path:
     path = tmp_path / "jars" / "a.jar"
     path.parent.mkdir()
-    path.write_bytes(b"one")
+    path.write_bytes(b"first")
     return path
 
 
 def test_an_archive_belongs_to_the_jars_as_they_are(jar):
-    before = archive_of(f"{jar.parent}/*")
-    assert archive_of(f"{jar.parent}/*") == before
+    java, jars = find_java(), f"{jar.parent}/*"
+    before = archive_of(java, jars)
+    assert archive_of(java, jars) == before
     jar.write_bytes(b"another")
-    changed = archive_of(f"{jar.parent}/*")
-    (jar.parent / "b.jar").write_bytes(b"two")
-    assert len({before, changed, archive_of(f"{jar.parent}/*")}) == 3
+    changed = archive_of(java, jars)
+    (jar.parent / "b.jar").write_bytes(b"second")
+    assert len({before, changed, archive_of(java, jars)}) == 3
 
 
 def test_java_is_given_an_archive_that_exists(jar, tmp_path, monkeypatch):
     monkeypatch.setattr(class_archive, "_FOLDER", tmp_path / "with space")
-    assert archive_option(str(jar)) == ""
-    archive = archive_of(str(jar))
+    assert archive_option(find_java(), str(jar)) == ""
+    archive = archive_of(find_java(), str(jar))
     archive.parent.mkdir()
     archive.write_bytes(b"")
-    assert archive_option(str(jar)).startswith(f'"-XX:SharedArchiveFile={archive}" ')
+    assert archive_option(find_java(), str(jar)).startswith(f'"-XX:SharedArchiveFile={archive}" ')
 
 
-@pytest.fixture
-def archive() -> Path:
-    path = archive_of(CLASS_PATH)
-    if not path.exists():
+def test_a_jar_that_cannot_be_looked_at_is_left_to_java(jar):
+    jar.unlink()
+    jar.symlink_to("nowhere")
+    assert archive_option(find_java(), f"{jar.parent}/*") == ""
+
+
+def start(folder: Path, java_options: str = "", **variables: str) -> str:
+    """Starts a session in a process of its own, and stops it; returns all that was printed."""
+    command = [sys.executable, "-c", START, str(folder), java_options]
+    environ = {**os.environ, **variables}
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=240, check=True)
+    return done.stdout + done.stderr
+
+
+def test_a_session_loads_its_classes_from_the_archive(tmp_path):
+    environment = Environment("local", str(tmp_path), "local", {}, timedelta(), Receiver(), tmp_path)
+    if not archive_of(find_java(), class_path(environment)).exists():
         pytest.skip("there is no archive of Java's classes for this environment: make setup makes it")
-    return path
-
-
-def start(folder: Path, java: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", START, str(folder), java]
-    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=True)
-
-
-def test_a_session_loads_its_classes_from_the_archive(archive, tmp_path):
-    loaded = tmp_path / "loaded.txt"
-    done = start(tmp_path / "lake", f"{archive_option(CLASS_PATH)} -Xlog:class+load:file={loaded}")
-    lines = loaded.read_text().splitlines()
-    from_archive = sum("shared objects file (top)" in line for line in lines)
-    assert from_archive > 0.8 * len([line for line in lines if "org.apache.spark" in line]) > 1000
-    assert "SharedArchive" not in done.stdout + done.stderr
+    start(tmp_path / "lake", JDK_JAVA_OPTIONS=f"-Xlog:class+load:file={tmp_path}/loaded-%p.txt")
+    loaded = max(tmp_path.glob("loaded-*.txt"), key=lambda file: file.stat().st_size)
+    of_spark = [line for line in loaded.read_text().splitlines() if "org.apache.spark" in line]
+    assert len([line for line in of_spark if "shared objects file (top)" in line]) > 0.8 * len(of_spark) > 1000
 
 
 def test_a_session_starts_in_silence_with_an_archive_that_java_cannot_use(tmp_path):
     damaged = tmp_path / "damaged.jsa"
     damaged.write_bytes(b"not an archive")
-    done = start(tmp_path / "lake", f'"-XX:SharedArchiveFile={damaged}" {class_archive._SILENT}')
-    assert "archive" not in done.stdout + done.stderr
+    assert "archive" not in start(tmp_path / "lake", f'"-XX:SharedArchiveFile={damaged}" {class_archive._SILENT}')
+
+
+@pytest.mark.long
+def test_an_archive_that_java_does_not_write_is_named_and_leaves_no_file(tmp_path):
+    prefix = tmp_path / "prefix"
+    code = (
+        "from headgate.engine.runtime import class_archive, jvm_access\n"
+        f"class_archive._FOLDER = __import__('pathlib').Path({str(prefix)!r})\n"
+        "class_archive._PATIENCE = 0.1\n"  # Java is killed while it writes
+        "class_archive.make_archive()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 1
+    assert "Java ended with -9 and wrote no archive" in done.stderr
+    assert list(prefix.iterdir()) == []

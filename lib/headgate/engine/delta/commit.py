@@ -65,7 +65,8 @@ class Committer:
     """Commits one table's work. `session` is the table's own: MERGE takes its transaction from the session.
 
     Every method that commits returns the verified commit, and raises LostRace where another run's commit has our
-    transaction version, or where any other commit came after the version that the work was planned against.
+    transaction version. Commits of a batch by `deltalake` raise it too where any other commit came after the version
+    that the work was planned against; a MERGE leaves that to Delta's own checks.
     """
 
     session: SparkSession

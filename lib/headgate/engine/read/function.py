@@ -87,7 +87,10 @@ class AuthoredFunction:
         return rows
 
     def check(self, session: SparkSession, inputs: Mapping[str, DataFrame]) -> CheckedFunction:
-        """Calls the function on empty frames of the inputs' schemas, and checks columns and determinism."""
+        """Calls the function on empty frames of the inputs' schemas; returns it with the shape of its rows.
+
+        Raises TableError where its columns do not fit the declaration, or a rerun would give other rows.
+        """
         empty = {name: session.createDataFrame([], frame.schema) for name, frame in inputs.items()}
         rows = self(**empty)
         self._check_columns(rows)
@@ -173,9 +176,11 @@ class CheckedFunction:
         return bool(plan_classes(self.shape) & _MULTIPLYING)
 
     @property
-    def row_by_row(self) -> bool:
-        """Whether `is_row_by_row` holds of its rows."""
-        return is_row_by_row(self.shape)
+    def is_row_by_row(self) -> bool:
+        """Whether each row is made of one row, by expressions of Spark's own: it costs little to do that again."""
+        plan = plan_json(self.shape)
+        nodes = {node["class"].rpartition(".")[2] for node in json.loads(plan)}
+        return nodes <= _ROW_BY_ROW and not _classes(plan) & _FOREIGN
 
 
 def _inner_names(kind: DataType) -> Iterator[str]:
@@ -212,10 +217,3 @@ def _classes(plan: str) -> set[str]:
 def unrepeatable(rows: DataFrame) -> list[str]:
     """The nondeterministic functions of a plan."""
     return sorted(_UNREPEATABLE[name] for name in plan_classes(rows) & _UNREPEATABLE.keys())
-
-
-def is_row_by_row(rows: DataFrame) -> bool:
-    """Whether each row is made of one row, by expressions of Spark's own: it costs little to do that again."""
-    plan = plan_json(rows)
-    nodes = {node["class"].rpartition(".")[2] for node in json.loads(plan)}
-    return nodes <= _ROW_BY_ROW and not _classes(plan) & _FOREIGN

@@ -8,11 +8,9 @@ where they differ, so nothing but time depends on it.
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
 import sys
 import tempfile
-import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,29 +18,32 @@ import pyspark
 from pyspark.sql import SparkSession, Window
 from pyspark.sql import functions as F
 
+from headgate.errors import SetupError
 from headgate.java import find_java
-
-log = logging.getLogger(__name__)
 
 _FOLDER = Path(sys.prefix) / "share" / "headgate" / "classes"
 #: Java would print why it cannot use an archive.
 _SILENT = "-Xlog:cds*=off -Xlog:class+path*=off"
-#: To write an archive of 20,000 classes takes Java half a minute.
-_SECONDS = 300
+#: How many seconds Java may take to end: to write 20,000 classes takes it half a minute, or more on a busy machine.
+_PATIENCE = 300
 
 
-def archive_of(class_path: str) -> Path:
-    """Where the archive for this Java and this class path is, or would be."""
-    java = find_java().resolve()
-    jars = [java, *_jars(class_path), *_jars(f"{_spark_home()}/jars/*")]
-    seen = [(str(jar), jar.stat().st_size, jar.stat().st_mtime_ns) for jar in jars]
-    return _FOLDER / f"{hashlib.sha256(repr(seen).encode()).hexdigest()[:16]}.jsa"
+def archive_of(java: Path, class_path: str) -> Path:
+    """Where the archive for a Java and a class path is, or would be. Raises OSError where a jar cannot be looked at."""
+    known = []
+    for file in (java.resolve(), *_jars(class_path), *_jars(f"{_spark_home()}/jars/*")):
+        stat = file.stat()
+        known.append((str(file), stat.st_size, int(stat.st_mtime)))  # image layers keep whole seconds, as Java does
+    return _FOLDER / f"{hashlib.sha256(repr(known).encode()).hexdigest()[:16]}.jsa"
 
 
-def archive_option(class_path: str) -> str:
-    """Java's options to use the archive; empty where there is none."""
-    archive = archive_of(class_path)
-    return f'"-XX:SharedArchiveFile={archive}" {_SILENT}' if archive.exists() else ""
+def archive_option(java: Path, class_path: str) -> str:
+    """Java's options to use the archive; empty where there is none, or where that cannot be known."""
+    try:
+        archive = archive_of(java, class_path)
+        return f'"-XX:SharedArchiveFile={archive}" {_SILENT}' if archive.exists() else ""
+    except OSError:
+        return ""
 
 
 def _jars(class_path: str) -> list[Path]:
@@ -55,27 +56,40 @@ def _spark_home() -> Path:
     return Path(os.environ.get("SPARK_HOME") or Path(pyspark.__file__).parent)
 
 
-def make_archive() -> None:
-    """Makes the archive of a lake in a folder, unless it exists, and removes those of other class paths."""
+def make_archive() -> Path:
+    """Makes the archive for lakes in a folder, unless it exists; removes others, and returns its path.
+
+    Raises SetupError where Java writes none, and whatever Spark raises where it cannot start.
+    """
     from headgate.contracts.environment import Environment, Receiver
     from headgate.engine.runtime.jvm_access import end_jvm
     from headgate.engine.runtime.session import class_path, start_session, stop_session
 
     with tempfile.TemporaryDirectory(prefix="headgate-classes-") as folder:
         environment = Environment("classes", folder, "local", {}, timedelta(), Receiver(), Path(folder))
-        archive = archive_of(class_path(environment))
+        archive = archive_of(find_java(), class_path(environment))
         if archive.exists():
-            return
-        print(f"headgate: making Java's archive of classes in {archive.parent} (once)", file=sys.stderr)
+            return archive
+        print(f"headgate: making an archive of Java's classes in {archive.parent} (once, a minute)", file=sys.stderr)
         archive.parent.mkdir(parents=True, exist_ok=True)
-        for other in archive.parent.glob("*.jsa"):
-            other.unlink()
-        made = archive.with_suffix(".part")
-        session = start_session(environment, small=True, java=f'"-XX:ArchiveClassesAtExit={made}" {_SILENT}')
-        _exercise(session, folder)
-        stop_session(session)
-        end_jvm(_SECONDS)
-        made.replace(archive)
+        made = archive.with_suffix(f".{os.getpid()}.part")
+        try:
+            options = f'"-XX:ArchiveClassesAtExit={made}" -Xlog:cds*=error'
+            session = start_session(environment, small=True, java_options=options)
+            try:
+                _exercise(session, folder)
+            finally:
+                stop_session(session)
+                code = end_jvm(_PATIENCE)
+            if code or not made.exists():
+                raise SetupError(f"Java ended with {code} and wrote no archive", where=str(made))
+            made.replace(archive)
+        finally:
+            made.unlink(missing_ok=True)
+    for other in archive.parent.glob("*.jsa"):
+        if other != archive:
+            other.unlink(missing_ok=True)
+    return archive
 
 
 def _exercise(session: SparkSession, folder: str) -> None:
@@ -103,11 +117,7 @@ def _exercise(session: SparkSession, folder: str) -> None:
 
 
 if __name__ == "__main__":
-    from headgate.errors import HeadgateError
-
-    started = time.monotonic()
     try:
         make_archive()
-    except (HeadgateError, OSError) as error:  # a run works without it
-        print(f"headgate: no archive of Java's classes: {error}", file=sys.stderr)
-    log.info("the archive took %.0f s", time.monotonic() - started)
+    except Exception as error:  # whatever it is, a run works without an archive
+        print(f"headgate: no archive of Java's classes, so runs start slower: {error}", file=sys.stderr)

@@ -123,24 +123,24 @@ def is_alive(session: SparkSession) -> bool:
         return False
 
 
-def end_jvm(patience: float = _END_SECONDS) -> None:
+def end_jvm(patience: float = _END_SECONDS) -> int | None:
     """Ends the JVM that PySpark started, after its session was stopped; one that does not end is killed.
 
-    patience: how long it may take, in seconds.
+    patience: how long it may take, in seconds. Returns its exit code; None where PySpark started none.
     """
     from pyspark import SparkContext
 
     gateway: Any = SparkContext._gateway
     process = getattr(gateway, "proc", None)
     if process is None:
-        return
+        return None
     gateway.shutdown()
     process.stdin.close()
     try:
-        process.wait(patience)
+        return int(process.wait(patience))
     except Exception:
         process.kill()
-        process.wait()
+        return int(process.wait())
 
 
 def stop_now(session: SparkSession) -> None:

@@ -63,13 +63,14 @@ _LARGE_JVM = "-XX:+UseParallelGC -XX:InitialRAMPercentage=33 -XX:MetaspaceSize=2
 
 
 def start_session(
-    environment: Environment, settings: Mapping[str, str] | None = None, *, small: bool = False, java: str = ""
+    environment: Environment, settings: Mapping[str, str] | None = None, *, small: bool = False, java_options: str = ""
 ) -> SparkSession:
     """A session with Headgate's settings, then the environment's, then `settings`: in process, or on its cluster.
 
     A session of the engine `submitted` has the sizes, jars and master that spark-submit gave it.
 
-    `small` starts a JVM for little data. java: further options of Java; without them it uses the archive of classes.
+    `small` starts a JVM for little data. java_options: further options of Java, in place of those for the archive of
+    its classes.
     Raises SetupError where Java or the jars are missing, ClusterError where no master answers, and
     EnvironmentConfigError where the lake is on S3 and the settings would lose commits there.
     """
@@ -78,14 +79,16 @@ def start_session(
         s3.require_log_store(requested, str(environment.path))
     if environment.is_submitted:
         return _submitted_session(environment, requested)
-    find_java()
+    java = find_java()
     require_versions()
     # They would print the whole Java trace of an author's mistake, which is reported as one line.
     for name in ("DataFrameQueryContextLogger", "SQLQueryContextLogger"):
         logging.getLogger(name).disabled = True
     # Python workers must use this Python, with its installed packages.
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
-    chosen = _chosen_settings(environment, requested, _SMALL_JVM if small else _LARGE_JVM, java)
+    jars, jvm = class_path(environment), _SMALL_JVM if small else _LARGE_JVM
+    driver = f"{jvm} {java_options or archive_option(java, jars)}"
+    chosen = _chosen_settings(environment, requested, jars, driver, jvm)
     builder = SparkSession.builder.appName("headgate").config(map=dict(chosen))
     require_master(chosen.get("spark.master", ""))
     with without_banner():
@@ -100,13 +103,17 @@ def start_session(
     return session
 
 
-def _chosen_settings(environment: Environment, requested: Mapping[str, str], jvm: str, java: str) -> dict[str, str]:
-    """Headgate's settings, those of the engine and the lake, and over all of them `requested`."""
-    jars = class_path(environment)
+def _chosen_settings(
+    environment: Environment, requested: Mapping[str, str], jars: str, driver: str, workers: str
+) -> dict[str, str]:
+    """Headgate's settings, those of the engine and the lake, and over all of them `requested`.
+
+    driver, workers: their options of Java.
+    """
     return {
         **_SETTINGS,
-        **_local_settings(f"{jvm} {java or archive_option(jars)}", jars),
-        **(cluster_settings(environment, jvm, jars) if environment.is_cluster else {}),
+        **_local_settings(driver, jars),
+        **(cluster_settings(environment, workers, jars) if environment.is_cluster else {}),
         **({} if environment.is_folder else s3.s3_settings()),
         **requested,
     }

@@ -70,7 +70,7 @@ class Batch:
 def apply_function(job: RecordJob, records: Records) -> DataFrame:
     """Returns the rows of the table's function for the accepted records. Raises TableError as the function does."""
     step(FUNCTION)
-    return job.checked(**{records.parameter: records.accepted}, **job.inputs)
+    return job.checked_function(**{records.parameter: records.accepted}, **job.inputs)
 
 
 def apply_rules(job: RecordJob, placed: DataFrame, *, from_bronze: bool, one_row_per_record: bool) -> CheckedRows:
@@ -80,10 +80,10 @@ def apply_rules(job: RecordJob, placed: DataFrame, *, from_bronze: bool, one_row
     a record has several rows and the table accepts one.
     """
     marked = job.marks.on(placed)
-    if job.suite or not job.checked.row_by_row:
+    if job.suite or not job.checked_function.is_row_by_row:
         marked = job.stages.stage(marked)
     # Rows of an `Append` table can share a record; rows from bronze only if the function repeats a record.
-    if one_row_per_record and (not from_bronze or job.checked.may_multiply):
+    if one_row_per_record and (not from_bronze or job.checked_function.may_multiply):
         gate.require_one_row_a_record(marked, job.node)
     return _divided(job, marked, one_row_per_record=one_row_per_record)
 
@@ -120,7 +120,7 @@ def settle(job: RecordJob, records: Records, checked: CheckedRows, verdicts: Dat
         gate.require_all_placed(refused, job.node)
         rejected = receipts.none_rejected(records)
         return Batch(checked.rows, verdicts, rejected, by_upload.limit(0), replace(counts, uploads=0))
-    rejected = receipts.rejected_by_contract(job.node, records, job.checked.shape)
+    rejected = receipts.rejected_by_contract(job.node, records, job.checked_function.shape)
     if refused is not None:
         rejected = receipts.with_refused(job.node, rejected, refused, records.bronze)
     return Batch(checked.rows, verdicts, rejected, by_upload, counts)

@@ -62,9 +62,9 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class RecordJob(Job):
-    """The work on a `Merge` or `Append` table. checked: its function. marks: the rules that judge each of its rows."""
+    """The work on a `Merge` or `Append` table. marks: the rules that judge each row of its function."""
 
-    checked: CheckedFunction
+    checked_function: CheckedFunction
     marks: Marks
 
 

@@ -25,10 +25,10 @@ def prepared(job: Job) -> Job:
     if not isinstance(job.node.writes, Append | Merge):
         return job
     parameter, _ = changes_of(job)
-    checked = job.function.check(job.session, {parameter: empty_records(job), **job.inputs})
-    shape = checked.shape
+    function = job.function.check(job.session, {parameter: empty_records(job), **job.inputs})
+    shape = function.shape
     require_contract(shape, job.contract, job.node)
     require_athena(shape, job)
     require_same_or_added(shape, job.work, job.node, job.committer.ledger)
     common = {field.name: getattr(job, field.name) for field in fields(Job)}
-    return RecordJob(**common, checked=checked, marks=gate.marks_of(job, shape))
+    return RecordJob(**common, checked_function=function, marks=gate.marks_of(job, shape))

@@ -79,7 +79,10 @@ def batch_facts(counts: RecordCounts, quality: Judgement) -> dict[str, Any]:
 def outcome_of(
     counts: RecordCounts, commit: Commit, quality: Judgement = NOT_JUDGED, written: int | None = None
 ) -> Outcome:
-    """Returns the outcome of a batch's commit. `written` is the number of rows, by default that of the verdicts."""
+    """Returns the outcome of a batch's commit, with the counts that the commit carries.
+
+    `written` is the number of rows, by default that of the verdicts.
+    """
     rows = counts.written if written is None else written
     return Outcome(commit.version, counts.records, rows, counts.quarantined, commit.counts, quality.results)
 
