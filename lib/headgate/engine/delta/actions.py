@@ -162,8 +162,10 @@ def _is_computed(column: Mapping[str, Any]) -> bool:
 
 
 def statistics_property(schema: StructType, partition_by: Sequence[str], looked_up_by: Sequence[str]) -> dict[str, str]:
-    """The property that names the columns worth statistics: `looked_up_by`, which may be parts of structs, and ordered
-    scalars that are not a folder's name already. Empty where there are none."""
+    """The property that names the columns worth statistics; empty where there are none.
+
+    They are `looked_up_by`, which may be parts of structs, and ordered scalars that are not a folder's name already.
+    """
     others = {field.name for field in schema if not isinstance(field.dataType, _NOT_INDEXED)}
     others -= {*partition_by, *looked_up_by}
     columns = [*looked_up_by, *(f"`{field.name}`" for field in schema if field.name in others)]

@@ -70,8 +70,7 @@ def start_session(
     A session of the engine `submitted` has the sizes, jars and master that spark-submit gave it.
 
     `small` starts a JVM for little data. java_options: further options of Java, in place of those for the archive of
-    its classes.
-    Raises SetupError where Java or the jars are missing, ClusterError where no master answers, and
+    its classes. Raises SetupError where Java or the jars are missing, ClusterError where no master answers, and
     EnvironmentConfigError where the lake is on S3 and the settings would lose commits there.
     """
     requested = {**environment.spark, **(settings or {})}
