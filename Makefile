@@ -10,6 +10,7 @@ READY := $(VENV)/.ready
 help: ## Show this.
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+# An archive belongs to one Java and its jars: after an upgrade of either, setup makes another.
 setup: $(READY) ## Make .venv with everything that is pinned, fetch the jars, and archive Java's classes.
 	@$(BIN)/python -m headgate.engine.runtime.class_archive
 

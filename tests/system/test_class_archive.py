@@ -89,8 +89,9 @@ def test_a_session_starts_in_silence_with_an_archive_that_java_cannot_use(tmp_pa
 def test_an_archive_that_java_does_not_write_is_named_and_leaves_no_file(tmp_path):
     prefix = tmp_path / "prefix"
     code = (
-        "from headgate.engine.runtime import class_archive, jvm_access\n"
-        f"class_archive._FOLDER = __import__('pathlib').Path({str(prefix)!r})\n"
+        "from pathlib import Path\n"
+        "from headgate.engine.runtime import class_archive\n"
+        f"class_archive._FOLDER = Path({str(prefix)!r})\n"
         "class_archive._PATIENCE = 0.1\n"  # Java is killed while it writes
         "class_archive.make_archive()\n"
     )

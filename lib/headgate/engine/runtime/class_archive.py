@@ -18,6 +18,8 @@ import pyspark
 from pyspark.sql import SparkSession, Window
 from pyspark.sql import functions as F
 
+from headgate.contracts.environment import Environment, Receiver
+from headgate.engine.runtime.jvm_access import end_jvm
 from headgate.errors import SetupError
 from headgate.java import find_java
 
@@ -56,40 +58,43 @@ def _spark_home() -> Path:
     return Path(os.environ.get("SPARK_HOME") or Path(pyspark.__file__).parent)
 
 
-def make_archive() -> Path:
-    """Makes the archive for lakes in a folder, unless it exists; removes others, and returns its path.
+def make_archive() -> None:
+    """Makes the archive for lakes in a folder, unless it exists, and removes others.
 
     Raises SetupError where Java writes none, and whatever Spark raises where it cannot start.
     """
-    from headgate.contracts.environment import Environment, Receiver
-    from headgate.engine.runtime.jvm_access import end_jvm
-    from headgate.engine.runtime.session import class_path, start_session, stop_session
+    from headgate.engine.runtime.session import class_path
 
     with tempfile.TemporaryDirectory(prefix="headgate-classes-") as folder:
         environment = Environment("classes", folder, "local", {}, timedelta(), Receiver(), Path(folder))
         archive = archive_of(find_java(), class_path(environment))
         if archive.exists():
-            return archive
+            return
         print(f"headgate: making an archive of Java's classes in {archive.parent} (once, a minute)", file=sys.stderr)
         archive.parent.mkdir(parents=True, exist_ok=True)
-        made = archive.with_suffix(f".{os.getpid()}.part")
+        part = archive.with_suffix(f".{os.getpid()}.part")
         try:
-            options = f'"-XX:ArchiveClassesAtExit={made}" -Xlog:cds*=error'
-            session = start_session(environment, small=True, java_options=options)
-            try:
-                _exercise(session, folder)
-            finally:
-                stop_session(session)
-                code = end_jvm(_PATIENCE)
-            if code or not made.exists():
-                raise SetupError(f"Java ended with {code} and wrote no archive", where=str(made))
-            made.replace(archive)
+            _write(part, environment)
+            part.replace(archive)
         finally:
-            made.unlink(missing_ok=True)
+            part.unlink(missing_ok=True)
     for other in archive.parent.glob("*.jsa"):
         if other != archive:
             other.unlink(missing_ok=True)
-    return archive
+
+
+def _write(archive: Path, environment: Environment) -> None:
+    from headgate.engine.runtime.session import start_session, stop_session
+
+    options = f'"-XX:ArchiveClassesAtExit={archive}" -Xlog:cds*=error'
+    session = start_session(environment, small=True, java_options=options)
+    try:
+        _exercise(session, environment.lake)
+    finally:
+        stop_session(session)
+        code = end_jvm(_PATIENCE)
+    if code or not archive.exists():
+        raise SetupError(f"Java ended with {code} and wrote no archive", where=str(archive))
 
 
 def _exercise(session: SparkSession, folder: str) -> None:
