@@ -63,7 +63,7 @@ def make_archive() -> None:
 
     Raises SetupError where Java writes none, and whatever Spark raises where it cannot start.
     """
-    from headgate.engine.runtime.session import class_path
+    from headgate.engine.runtime.session import class_path  # which imports this module
 
     with tempfile.TemporaryDirectory(prefix="headgate-classes-") as folder:
         environment = Environment("classes", folder, "local", {}, timedelta(), Receiver(), Path(folder))
